@@ -29,7 +29,10 @@ _RESULTS = click.option(
 
 
 class _Group(click.Group):
-    """Prints an error of chaoslab and its codes. Exits with 2 for a mistake of the user, else 1."""
+    """The group of all commands. It prints an error of chaoslab with its codes.
+
+    It exits with 2 for a mistake of the user, and with 1 for any other error.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -44,7 +47,7 @@ class _Group(click.Group):
 
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
-    """Print each warning of chaoslab as one line, without a line of its source."""
+    """While the block runs, print each warning of chaoslab on one line, without its source line."""
     with warnings.catch_warnings():
         shown = warnings.showwarning
 

@@ -10,7 +10,7 @@ WIDTH = 140  # columns, if the output is no terminal: enough for every table
 
 
 def wide_console() -> Console:
-    """A console as wide as the terminal, or of `WIDTH` columns."""
+    """A console as wide as the terminal; `WIDTH` columns wide if the output is no terminal."""
     console = Console()
     return console if console.is_terminal else Console(width=WIDTH)
 

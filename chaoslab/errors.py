@@ -1,4 +1,4 @@
-"""The errors a user can meet. Everything else that raises is our own bug."""
+"""The errors that chaoslab reports to its users. Any other exception is a bug of chaoslab."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ _LONGEST_WORD = 100  # that is compared with known ones: nobody misspells a long
 
 
 class ErrorCode(Code):
-    """A code of the lab's own errors, as in `file.unreadable`; docs/errors.md lists all of them.
+    """A code of the lab's own errors, such as `file.unreadable`; docs/errors.md lists all of them.
 
-    Declared once, beside what raises it, and called with its data for `Problem.reason`. Its text
-    says what is wrong; place, expected value and fix are the problem's.
+    Each is declared once, beside the code that raises the error. A call of it with its data makes
+    the reason of a `Problem`. Its text says what is wrong; the Problem has the place, the expected
+    value and the fix.
     """
 
 
 UNREADABLE = ErrorCode(
-    "file.unreadable", "cannot be read: {cause}", "The file is missing, or may not be read."
+    "file.unreadable", "cannot be read: {cause}", "The file does not exist, or cannot be read."
 )
 UNWRITABLE = ErrorCode(
-    "file.unwritable", "cannot be written: {cause}", "The file or folder may not be written."
+    "file.unwritable", "cannot be written: {cause}", "The file or folder cannot be written."
 )
-NOT_UTF8 = ErrorCode("file.not_utf8", "not UTF-8", "The file holds bytes that are no UTF-8 text.")
+NOT_UTF8 = ErrorCode("file.not_utf8", "not UTF-8", "The file has bytes that are no valid UTF-8.")
 NOT_VALID = ErrorCode(
     "file.not_valid", "not valid {format}: {cause}", "The file cannot be parsed in its format."
 )
 UNKNOWN_NAME = ErrorCode(
-    "name.unknown", "unknown {kind} '{name}'", "Nothing of that kind has the name that is given."
+    "name.unknown", "unknown {kind} '{name}'", "The given name is not one of the known names."
 )
 NOT_INSTALLED = ErrorCode(
     "package.not_installed",
     "{needed_by} needs {package}, which is not installed",
-    "An optional Python package is missing here.",
+    "A Python package that is needed here is not installed.",
 )
 
 
@@ -60,7 +61,9 @@ class Problem:
 
     @property
     def code(self) -> str:
-        """As in `topology.unknown_key`; docs/errors.md lists all of them."""
+        """The code of the problem, such as `topology.unknown_key`; docs/errors.md lists all of
+        them.
+        """
         return self.reason.code
 
     @property
@@ -86,7 +89,7 @@ class Problem:
 class ChaoslabError(Exception):
     """Base of every error that chaoslab raises on purpose.
 
-    `problems` has at least one; the exception's text is theirs, meant for people.
+    `problems` has at least one problem. The exception's text shows the first 50 of them to people.
     """
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
@@ -103,35 +106,53 @@ class ChaoslabError(Exception):
 
 
 class SpecError(ChaoslabError):
-    """The user's mistake, with every problem found at once (exit 2, never a traceback)."""
+    """A mistake of the user, with every problem that was found.
+
+    A command prints the problems, without a traceback, and exits with 2.
+    """
 
 
 class OldTopology(FutureWarning):
-    """A topology file that was written for an older chaoslab; Python shows it by default."""
+    """The warning that a topology file was written for an older chaoslab.
+
+    Python shows it by default.
+    """
 
 
 class ResultsUnwritable(SpecError):
-    """A file or a folder of a run cannot be written; before a run it is the user's to make room."""
+    """A file or a folder of a run cannot be written, for example because the disk is full."""
 
 
 class RuntimeUnavailable(ChaoslabError):
-    """Something the runtime needs is not on this machine; the text says what and how to get it."""
+    """Something that the runtime needs is not on this machine.
+
+    The text says what, and how to get it.
+    """
 
 
 class ServiceFailed(ChaoslabError):
-    """A service of the topology did not start or died; the text ends with its last log lines."""
+    """A service, or another process that the lab started, failed or could not be removed.
+
+    The text ends with its last log lines, if there are any.
+    """
 
 
 class InjectionFailed(ChaoslabError):
-    """A fault could not be put in force, read back, or healed."""
+    """A fault could not be put in force, read back, or healed, or a canary could not be sent."""
 
 
 class FaultUnsupported(ChaoslabError):
-    """The chosen proxy or platform cannot make this fault; never swapped for another."""
+    """The chosen proxy or platform cannot inject this fault.
+
+    The lab injects no other fault instead.
+    """
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The fix for a misspelt word: `did you mean 'postgres'?`, or the empty string."""
+    """The fix for a misspelt word:
+
+    `did you mean 'postgres'?`; empty if no known word is similar.
+    """
     if len(word) > _LONGEST_WORD:
         return ""
     close = difflib.get_close_matches(word, list(known), n=1)

@@ -1,9 +1,9 @@
-"""Finds the extensions of other distributions by their entry points.
+"""Finds the extensions of chaoslab that other installed distributions declare as entry points.
 
-Each registry has an explicit table of its own kinds, and `extended` merges the installed ones into
-it. The name of an entry point is the name of the kind. An import registers nothing, and an
-extension is imported only when its registry is read. pluggy is not needed: a kind is a class or a
-value, not a chain of hooks.
+Each registry has an explicit table of its own kinds, and `extended` merges the installed extensions
+into that table. The name of an entry point is the name of the kind. An import registers nothing,
+and an extension is imported only when its registry is used. pluggy is not needed: a kind is a class
+or a value, not a chain of hooks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ SERVICES = "chaoslab.services"
 COLUMNS = "chaoslab.columns"
 
 UNUSABLE = ErrorCode(
-    "extension.unusable", "{cause}", "An installed extension cannot be imported, or is no kind."
+    "extension.unusable",
+    "{cause}",
+    "An installed extension fails to import, or has a wrong type or name.",
 )
 
 T = TypeVar("T")
@@ -31,7 +33,7 @@ Check = Callable[[str, object], T]
 
 
 def extended(group: str, own: Mapping[str, T], check: Check[T]) -> Mapping[str, T]:
-    """`own` merged with the installed extensions of `group`, in the order of their names.
+    """The entries of `own`, then the installed extensions of `group` in the order of their names.
 
     Raises SpecError with each extension that cannot be used: its name is taken, it cannot be
     imported, or it is not of the type that the group requires.
@@ -51,7 +53,7 @@ def extended(group: str, own: Mapping[str, T], check: Check[T]) -> Mapping[str, 
 
 
 def distributions(group: str) -> Mapping[str, str]:
-    """The distribution of each installed kind of a group, with its version."""
+    """Maps the name of each installed extension of a group to its distribution and version."""
     return {point.name: _distribution(point) for point in _installed(group)}
 
 
@@ -75,7 +77,7 @@ def _loaded(point: EntryPoint, own: Mapping[str, T], found: Mapping[str, T], che
 
 
 def kind_classes(group: str, base: type[T], own: Iterable[type[T]]) -> Mapping[str, type[T]]:
-    """The classes of `own` by the names of their kinds, and those that are installed in `group`.
+    """Maps the name of each kind to its class: the classes of `own`, and the extensions of `group`.
 
     Raises SpecError like `extended`.
     """
@@ -84,7 +86,7 @@ def kind_classes(group: str, base: type[T], own: Iterable[type[T]]) -> Mapping[s
 
 
 def _class_of(base: type[T]) -> Check[type[T]]:
-    """A check for subclasses of `base` whose `kind` is the name of their entry point."""
+    """A check that accepts a subclass of `base` whose `kind` is the name of its entry point."""
 
     def check(name: str, loaded: object) -> type[T]:
         if not (isinstance(loaded, type) and issubclass(loaded, base)):
@@ -115,7 +117,7 @@ def _shown(loaded: object) -> str:
 
 
 def listed() -> Iterator[tuple[str, str, str]]:
-    """Every installed extension: its group, its name, and its distribution."""
+    """Every installed extension, as (group, name, distribution)."""
     for group in (FAULTS, EXPECTATIONS, SERVICES, COLUMNS):
         for name, distribution in distributions(group).items():
             yield group, name, distribution

@@ -18,10 +18,10 @@ Value = Scalar | tuple[Scalar, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One thing that was observed, or why nothing can be said.
+    """One thing that was observed, or why nothing can be concluded.
 
-    `code` is a word of the vocabulary, `data` its values (times in seconds since the lab's start
-    unless a name says otherwise), `text` one line for people.
+    `code` is the name of a `Code`, `data` has the values (times in seconds since the lab's start
+    unless a name says otherwise), and `text` is one line for people.
     """
 
     code: str
@@ -34,10 +34,11 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A word of the vocabulary: `name` as in `start.exited`, the text's template, what it means.
+    """One kind of reason: its `name`, such as `start.exited`, the template of its text, its
+    meaning.
 
     The template is filled from the data as by `str.format`; a sequence is joined by commas. If the
-    words depend on the data, it is a function of the data. `data` names the data that a
+    words depend on the data, the template is a function of the data. `data` names the data that a
     template cannot show: those of a function, and those that the text leaves out.
     """
 
@@ -48,21 +49,22 @@ class Code:
 
     @property
     def data_names(self) -> tuple[str, ...]:
-        """The names of all of its data, those of the template first."""
+        """The names of all data of a reason with this code, those of the template first."""
         if not isinstance(self.template, str):
             return self.data
         fields = (name for _, name, _, _ in _Text().parse(self.template) if name)
         return tuple(dict.fromkeys((*fields, *self.data)))
 
     def __call__(self, **given: Scalar | Sequence[Scalar]) -> Reason:
-        """The reason with this data; a sequence is kept as a tuple."""
+        """A Reason with this code and this data; a sequence is kept as a tuple."""
         data = {name: _value(value) for name, value in given.items()}
         return Reason(code=self.name, text=self._text(data), data=data)
 
     def because_of(self, cause: Reason, **given: Scalar | Sequence[Scalar]) -> Reason:
-        """The reason with its cause, whose text the text shows as `{cause}`.
+        """A Reason with this code and its cause; the template shows the text of the cause as
+        `{cause}`.
 
-        In the data `cause` is the code of the cause, beside the data of the cause.
+        The data has this data, the data of the cause, and the code of the cause under `cause`.
         """
         data = {**cause.data, **{name: _value(value) for name, value in given.items()}}
         text = self._text({**data, "cause": cause.text})

@@ -8,5 +8,5 @@ from chaoslab.history.saved_plan import Kinds
 
 
 def kinds() -> Kinds:
-    """The kinds for reading saved plans."""
+    """All kinds of faults and expectations, which are needed to read a saved plan."""
     return Kinds(faults=faults(), expectations=expectations())

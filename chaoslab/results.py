@@ -36,13 +36,18 @@ __all__ = [
 
 
 NO_VERDICTS = ErrorCode(
-    "run.no_verdicts", "has no saved verdicts", "The run was not judged, or not to its end."
+    "run.no_verdicts",
+    "has no saved verdicts",
+    "The run was not judged, or the judgement did not end.",
 )
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: cached_property needs a __dict__
 class Result:
-    """The result of one run of a plan. The files in `folder` are read when they are needed."""
+    """The result of one run of a plan.
+
+    The files in `folder` are read when a property first needs them.
+    """
 
     folder: Path
     verdicts: tuple[Verdict, ...]
@@ -54,7 +59,7 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether every verdict is PASS."""
+        """Whether every verdict is PASS; false if there is no verdict."""
         return self.outcome is Outcome.PASS
 
     def verdict(self, name: str) -> Verdict:
@@ -85,7 +90,7 @@ class Result:
         return RunFolder(self.folder).topology()
 
     def boots(self) -> pd.DataFrame:
-        """One row per boot of an app, as in boots.csv: times in seconds since its spawn."""
+        """One row per boot of an app, with the columns of `chaoslab.report.frames.boots_frame`."""
         from chaoslab.report.frames import boots_frame
 
         return boots_frame([self.folder])
@@ -100,7 +105,7 @@ class Result:
 
 
 def read_result(folder: Path | str) -> Result:
-    """The saved result of one scenario, by its folder. Raises SpecError if it has no verdicts."""
+    """The saved result of one scenario, from its folder. Raises SpecError if it has no verdicts."""
     path = Path(folder)
     verdicts = saved_verdicts(RunFolder(path))
     if verdicts is None:

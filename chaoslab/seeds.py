@@ -10,13 +10,16 @@ import secrets
 def generator(seed: int, *names: str | int) -> random.Random:
     """A generator for a seed and a path of names, such as proxy, toxic and connection.
 
-    Its numbers depend only on these and are the same on every machine. So a new toxic does not
-    change the numbers of another one.
+    Its numbers depend only on the seed and the names, and are the same on every machine. So a new
+    toxic does not change the numbers of another one.
     """
     path = "\x1f".join([str(seed), *map(str, names)])
     return random.Random(hashlib.blake2b(path.encode(), digest_size=16).digest())
 
 
 def fresh_seed() -> int:
-    """A new seed of 32 bits, for a run without a given one. The run prints it for a repetition."""
+    """A new random seed of 32 bits, for a run without a given seed.
+
+    The run prints it, so that the run can be repeated.
+    """
     return secrets.randbits(32)

@@ -19,7 +19,8 @@ _PATTERNS = (
 
 
 def files() -> dict[str, bytes]:
-    """The build context: the content of each file by its path, with a Dockerfile at the root.
+    """Maps the path of each file of the build context to its content, with a Dockerfile at the
+    root.
 
     Raises FileNotFoundError if chaoslab was installed without its Dockerfile, or without h11.
     """

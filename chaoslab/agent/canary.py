@@ -28,8 +28,8 @@ async def ask(
 
     If no answer is expected, a connection that stays open for 0.1 s is `accepted`. `within_s` is
     the time-out of the connect, and again of the answer. The client port is ephemeral, or one of
-    `source`. What the network does is in the result; raises InjectionFailed if the lab itself
-    cannot connect, for example without free file descriptors.
+    `source`. The result says what the network did. Raises InjectionFailed if the lab itself cannot
+    connect, for example without free file descriptors.
     """
     begun_s, client_port = now_s(), None
 
@@ -57,7 +57,10 @@ async def ask(
 
 
 async def _answer(sock: socket.socket, question: Question, within_s: float) -> Outcome:
-    """Send the question; the outcome is read from the socket, even if the event loop was late."""
+    """Send the question, wait for the first byte of an answer, and return the outcome.
+
+    It is read from the socket at the end, so it is right even if the event loop was late.
+    """
     loop, readable = asyncio.get_running_loop(), asyncio.Event()
     if not question.answered:
         within_s = min(within_s, _STAYS_OPEN_S)
@@ -82,7 +85,7 @@ async def _answer(sock: socket.socket, question: Question, within_s: float) -> O
 async def _dialled(
     address: tuple[str, int], within_s: float, source: CanaryPorts | None
 ) -> socket.socket | None:
-    """A connected socket; None if the handshake is not complete within that time.
+    """A connected socket; None if the handshake is not complete within `within_s` seconds.
 
     A port of `source` that still has a connection to the same address is skipped.
     """
@@ -107,7 +110,7 @@ async def _dialled(
 
 
 async def _connected(sock: socket.socket, address: tuple[str, int], within_s: float) -> bool:
-    """Whether the handshake is complete within that time.
+    """Whether the handshake is complete within `within_s` seconds.
 
     At the time-out the kernel is asked, so that a late event loop of the lab is not taken for an
     outage.

@@ -26,9 +26,10 @@ _ENDS_WITH_A_RESET = struct.pack("ii", 1, 0)
 
 
 class CanaryPorts:
-    """Ports 601 to 999 in rotation; a port that may still be half open comes last.
+    """Gives canaries the local ports 601 to 999 in rotation.
 
-    `inodes` are the inodes of the open canary sockets, to exclude them from a table of sockets.
+    A port whose last connection may still be half open is used last. `inodes` are the inodes of the
+    open canary sockets, to exclude them from a table of sockets.
     """
 
     def __init__(self, first: int = FIRST_PORT, last: int = LAST_PORT) -> None:
@@ -40,10 +41,10 @@ class CanaryPorts:
         return len(self._ports)
 
     def bind(self, sock: socket.socket) -> None:
-        """Bind to the next free port. The socket is in `inodes` until `release`.
+        """Bind the socket to the next free port. The socket is in `inodes` until `release`.
 
-        It will be closed with a reset, because after a FIN the port could not be used again for the
-        same address for a minute. Raises InjectionFailed if no port can be bound.
+        The socket will be closed with a reset, because after a FIN the port could not be used again
+        for the same address for a minute. Raises InjectionFailed if no port can be bound.
         """
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ENDS_WITH_A_RESET)

@@ -45,7 +45,10 @@ class Counters:
 
 
 def installed(port: int) -> str:
-    """The change that adds rules to a port that has none: they count, and let everything pass."""
+    """The input of iptables-restore that adds the rules of a port.
+
+    They count, and drop no packet.
+    """
     names = _names(port)
     lines = [f":{chain} - [0:0]" for chain in names.values()]
     for role, rules in (("IN", _IN), ("OUT", _OUT), ("DROP", _DROP)):
@@ -56,7 +59,10 @@ def installed(port: int) -> str:
 
 
 def switched(port: int, *, dropping: bool) -> str:
-    """The change after which all packets at the port are dropped, or pass; counters stay."""
+    """The input of iptables-restore that makes the rules of a port drop all packets, or pass them.
+
+    The counters keep their values.
+    """
     names = _names(port)
     lines = [f"-F {names['GATE']}", f"-F {names['CANARY']}"]
     if dropping:
@@ -65,7 +71,7 @@ def switched(port: int, *, dropping: bool) -> str:
 
 
 def removed(port: int) -> str:
-    """The change that removes all rules of the port."""
+    """The input of iptables-restore that removes all rules of the port."""
     names = _names(port)
     return _restore(
         [f"-D {hook}" for hook in _hooks(port)]
@@ -75,7 +81,7 @@ def removed(port: int) -> str:
 
 
 def trial() -> tuple[str, str]:
-    """Two changes: the second one undoes the first. They affect no packet."""
+    """Two inputs of iptables-restore: the second one undoes the first. They affect no packet."""
     chain = f"{_PREFIX}-TRIAL"
     return (
         _restore([f":{chain} - [0:0]", f"-A {chain} {_SYN} -j DROP"]),
@@ -100,7 +106,7 @@ def counters(saved: str, port: int) -> Counters | None:
 
 
 def _counted(saved: str) -> dict[str, list[tuple[int, int]]]:
-    """(packets, bytes) of every rule of every chain, in order."""
+    """Maps the name of each chain to the (packets, bytes) of its rules, in order."""
     found: dict[str, list[tuple[int, int]]] = {}
     for line in saved.splitlines():
         if rule := _SAVED.match(line):

@@ -74,7 +74,7 @@ class Agent:
         return await verb(request)
 
     async def _pulse(self, _: Request) -> Json:
-        """The answer shows that the event loop runs."""
+        """Answer without data. The answer itself shows that the event loop runs."""
         return {}
 
     async def _about(self, _: Request) -> Json:
@@ -133,7 +133,10 @@ class Agent:
 
 
 async def _resolved(host: str) -> str:
-    """The IPv4 address of a name. It is looked up on each call: a container's address changes."""
+    """The IPv4 address of a host; an address is returned as it is.
+
+    A name is looked up on each call, because a container's address changes.
+    """
     try:
         socket.inet_aton(host)
     except OSError:

@@ -33,7 +33,7 @@ _SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
 
 
 class PacketRules:
-    """Counts and drops packets at guarded ports, that is ports with our rules."""
+    """Counts and drops packets at guarded ports, that is ports with rules of this agent."""
 
     def __init__(self, tools: tuple[str, ...] = _TOOLS) -> None:
         self._tools = tools
@@ -42,7 +42,10 @@ class PacketRules:
         self._lock = asyncio.Lock()
 
     async def about(self) -> str:
-        """The tool and its version. Raises InjectionFailed if no rule can be made."""
+        """The name and version of the iptables in use.
+
+        Raises InjectionFailed if no rule can be made.
+        """
         async with self._lock:
             return (await _run(await self._chosen(), "--version")).strip()
 
@@ -58,7 +61,10 @@ class PacketRules:
             await self._restore(iptables_rules.switched(port, dropping=dropping))
 
     async def counters(self, port: int) -> Counters:
-        """The counts since the port is guarded. Raises InjectionFailed if it is not."""
+        """What was counted since the port has been guarded.
+
+        Raises InjectionFailed if it is not guarded.
+        """
         async with self._lock:
             counted = iptables_rules.counters(await self._saved(), port)
         if counted is None:
@@ -117,7 +123,10 @@ def _found(program: str) -> str | None:
 
 
 async def _run(program: str, *arguments: str, given: str = "") -> str:
-    """The program's output. Raises InjectionFailed with its error output."""
+    """Run a program and return its output.
+
+    Raises InjectionFailed with its error output if it fails.
+    """
     process = await asyncio.create_subprocess_exec(
         _found(program) or program,
         *arguments,

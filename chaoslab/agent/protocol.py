@@ -30,14 +30,17 @@ class Request:
     given: Json
 
     def text(self, name: str) -> str:
-        """A field that is a string, not empty."""
+        """The value of a field, which must be a string that is not empty. Raises BadRequest."""
         value = self.given.get(name)
         if not isinstance(value, str) or not value:
             raise self.bad(name, "a string")
         return value
 
     def data(self, name: str) -> bytes:
-        """A field that is bytes in hexadecimal digits; the empty string is no bytes."""
+        """The bytes of a field of hexadecimal digits; an empty string is no bytes.
+
+        Raises BadRequest.
+        """
         value = self.given.get(name)
         try:
             return bytes.fromhex(value if isinstance(value, str) else "-")
@@ -45,21 +48,24 @@ class Request:
             raise self.bad(name, "bytes in hexadecimal digits") from None
 
     def port(self, name: str = "port") -> int:
-        """A field that is a number from 1 to 65535."""
+        """The value of a field, which must be a whole number from 1 to 65535. Raises BadRequest."""
         value = self.given.get(name)
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
             raise self.bad(name, "a port, 1 to 65535")
         return value
 
     def seconds(self, name: str, default_s: float | None = None) -> float:
-        """A field that is a positive number of seconds; `default_s` if it is absent."""
+        """The value of a field, a positive number of seconds; `default_s` if it is absent.
+
+        Raises BadRequest.
+        """
         value = self.given.get(name, default_s)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
             raise self.bad(name, "a number of seconds, more than 0")
         return float(value)
 
     def flag(self, name: str) -> bool:
-        """A field that is true or false."""
+        """The value of a field, which must be true or false. Raises BadRequest."""
         value = self.given.get(name)
         if not isinstance(value, bool):
             raise self.bad(name, "true or false")
@@ -85,5 +91,5 @@ def read(line: bytes) -> Request:
 
 
 def line(message: Json) -> bytes:
-    """A message as one line of bytes."""
+    """A message as one line of JSON, as bytes."""
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"

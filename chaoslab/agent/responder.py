@@ -41,7 +41,7 @@ def handler_of(answers: Mapping[str, Mapping[str, Any]]) -> type[BaseHTTPRequest
                 self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Requests are not logged."""
+            """Do nothing: requests are not logged."""
 
     for method in _METHODS:
         setattr(Handler, f"do_{method}", Handler.answer)
@@ -54,6 +54,9 @@ class _Server(ThreadingHTTPServer):
 
 
 def respond(host: str, port: str, answers: str) -> None:
-    """Serve until SIGTERM, which process 1 of a container must handle itself."""
+    """Serve the answers (JSON) on this host and port until SIGTERM.
+
+    Process 1 of a container must handle SIGTERM itself.
+    """
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     _Server((host, int(port)), handler_of(json.loads(answers))).serve_forever()

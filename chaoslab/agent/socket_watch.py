@@ -18,10 +18,10 @@ Sockets = list[tuple[str, int, int]]
 async def watch(
     send: Callable[[Json], Awaitable[None]], *, every_s: float, own: Container[int]
 ) -> None:
-    """Read the table of sockets every `every_s` seconds; send the first one and each changed one.
+    """Read the table of sockets every `every_s` seconds; send the first table and each changed one.
 
-    A change that is undone between two reads is not observed. If the kernel does not show sockets,
-    the reason is sent and the watch ends.
+    A change that is undone before the next reading is not observed. If the kernel does not show
+    sockets, the reason is sent and the watch ends.
     """
     last: Sockets | None = None
     while True:

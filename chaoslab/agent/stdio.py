@@ -45,7 +45,9 @@ def _is_pollable(descriptor: int) -> bool:
 
 
 class Stdout(asyncio.BaseProtocol):
-    """Stdout, for complete lines of the protocol; `send` waits while the reader is slow."""
+    """The agent's stdout, for complete lines of the protocol; `send` waits while the reader is
+    slow.
+    """
 
     def __init__(self, gone: Callable[[], None]) -> None:
         self._gone = gone
@@ -70,19 +72,22 @@ class Stdout(asyncio.BaseProtocol):
         self._transport.write(protocol.line(message))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by the loop."""
+        """The event loop calls this with the open pipe, which is kept for `send`."""
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
 
     def connection_lost(self, _: Exception | None) -> None:
-        """Called by the loop."""
+        """The event loop calls this when stdout is closed.
+
+        It ends waiting calls of `send`, and calls `gone`.
+        """
         self._room.set()
         self._gone()
 
     def pause_writing(self) -> None:
-        """Called by the loop."""
+        """The event loop calls this when its buffer is full. From now on `send` waits."""
         self._room.clear()
 
     def resume_writing(self) -> None:
-        """Called by the loop."""
+        """The event loop calls this when its buffer has room again. `send` no longer waits."""
         self._room.set()

@@ -72,7 +72,8 @@ def tcp_table(wanted: Container[int] = EVERY, to: Container[int] = EVERY) -> tup
 
 
 def _both(wanted: Container[int], to: Container[int] = EVERY) -> Iterator[Row]:
-    """The table by an older request, which reads both families at once.
+    """The rows of the table, by an older netlink request, which reads both address families at
+    once.
 
     That is faster: the kernel walks once through its table of all connections of the machine, and
     not once for each family.
@@ -120,7 +121,7 @@ def _rows(data: bytes, wanted: Container[int], to: Container[int]) -> Generator[
 
 
 def proc_table(wanted: Container[int] = EVERY) -> tuple[Row, ...]:
-    """The table from /proc; without IPv6 if the kernel does not support it."""
+    """The TCP sockets with an inode of `wanted`, from /proc; no IPv6 if the kernel has none."""
     rows = list(_read("/proc/net/tcp", wanted))
     if os.path.exists("/proc/net/tcp6"):
         rows += _read("/proc/net/tcp6", wanted)
@@ -140,7 +141,10 @@ def _read(path: str, wanted: Container[int]) -> Iterator[Row]:
 
 
 def _address(address: bytes) -> bytes:
-    """An address, which /proc prints as 32-bit numbers in the machine's byte order."""
+    """The address as bytes in network order.
+
+    /proc prints it as 32-bit numbers in the machine's byte order.
+    """
     words = bytes.fromhex(address.partition(b":")[0].decode())
     if sys.byteorder == "big":
         return words

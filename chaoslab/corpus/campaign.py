@@ -57,7 +57,9 @@ class Campaign:
             raise failure
 
     def _due(self, ledger: Ledger, repeat: int) -> Iterator[Defect | None]:
-        """The missing trials, round by round, the longest first; None is the good build."""
+        """The builds of the missing trials, round by round, the longest first; None means the good
+        build.
+        """
         have = Counter(entry.build for entry in ledger.entries())
         for number in range(repeat):
             if self.good and have[GOOD] <= number:
@@ -103,7 +105,10 @@ class Campaign:
         )
 
     async def _good(self, slots: asyncio.Semaphore, ledger: Ledger) -> Entry:
-        """Run the stages of the gate in parallel. `seconds` is the sum of theirs, without waits."""
+        """Test the good build: run the stages of the gate in parallel.
+
+        `seconds` of the entry is the sum of the stages' times, without the time that they waited.
+        """
         folder = new_folder(self.folder / GOOD)
 
         async def stage(number: int, marker: str) -> Done:

@@ -36,7 +36,7 @@ class Cite:
 
 
 def is_cited(cite: Cite, because: Iterable[Reason]) -> bool:
-    """Whether one reason has the code and matches all of the data."""
+    """Whether at least one of the reasons has the code of the cite and matches all of its data."""
     return any(
         reason.code == cite.code
         and all(_agrees(value, reason.data.get(name)) for name, value in cite.data.items())
@@ -45,7 +45,7 @@ def is_cited(cite: Cite, because: Iterable[Reason]) -> bool:
 
 
 def mistakes_in(cite: Cite, codes: Mapping[str, Code], where: str) -> Iterator[Problem]:
-    """An unknown code, or data that reasons with this code do not have."""
+    """The problems of a cite: an unknown code, or data that reasons with this code do not have."""
     code = codes.get(cite.code)
     if code is None:
         yield Problem(

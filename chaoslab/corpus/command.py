@@ -1,4 +1,7 @@
-"""`chaoslab corpus`: translation only. What it needs is imported when it runs."""
+"""The command `chaoslab corpus`: reads the options, runs the trials, and prints the results.
+
+Most modules are imported when it runs.
+"""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ RAN = (0, 1)  # pytest's exit codes if tests were run: all passed, some failed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The result of each scenario by its name, and the time of all.
+    """What a job has done: `results` maps each scenario to its result, `seconds` is the total time.
 
-    `troubles` has the scenarios in which the lab itself failed, and why.
+    `troubles` maps each scenario in which the lab itself failed to the failure.
     """
 
     results: Mapping[str, ScenarioResult]
@@ -33,7 +33,8 @@ class Done:
 async def run(job: PytestJob) -> Done:
     """Run a job. If it is cancelled, pytest is interrupted, and its clean-up is waited for.
 
-    Raises ServiceFailed with the last lines of pytest's output if it could not run the tests.
+    Raises ServiceFailed with the last lines of pytest's output if pytest could not run the tests,
+    and TimeoutError after 15 minutes.
     """
     begun_s = now_s()
     async with running(job) as process, asyncio.timeout(LONGEST_S):

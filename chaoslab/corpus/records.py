@@ -38,7 +38,9 @@ OTHER_FILE = ErrorCode(
     "The file must be named like the defect.",
 )
 NO_SCENARIO = ErrorCode(
-    "defect.not_a_scenario", "'{name}' is not the name of a scenario", "A name has a wrong form."
+    "defect.not_a_scenario",
+    "'{name}' is not the name of a scenario",
+    "A name in the record does not have the form of a scenario's name.",
 )
 REFUSED_AND_PASSED = ErrorCode(
     "defect.refused_and_passed",
@@ -53,7 +55,7 @@ PRIMARY_IN_ALSO = ErrorCode(
 DUPLICATE = ErrorCode(
     "defect.duplicate",
     "two defects have the {key} {value}: {names}",
-    "A name and a number belong to one defect.",
+    "Two defects must not have the same name or number.",
 )
 
 
@@ -81,7 +83,7 @@ class Defect:
 
     @property
     def runs(self) -> tuple[str, ...]:
-        """Every scenario of a trial."""
+        """Every scenario that a trial of this defect runs: `scenarios`, then `passes`."""
         return (*self.scenarios, *self.passes)
 
 

@@ -18,9 +18,9 @@ Judged = Mapping[str, Sequence[Verdict]]  # the verdicts of each scenario that w
 class Trial:
     """The result of running a defective build through its scenarios once.
 
-    `refused`: every scenario had the expected verdicts. `missed`: one had not; `why` says which.
-    `unclear`: a verdict that must be FAIL is UNKNOWN. Another verdict may be UNKNOWN because a
-    trigger never came: a plan may wait for something that the defect prevents.
+    `refused`: every scenario had the expected verdicts. `missed`: one did not; `why` says which.
+    `unclear`: a verdict that must be FAIL is UNKNOWN. Other verdicts may be UNKNOWN if their
+    trigger did not occur: a plan may wait for something that the defect prevents.
     """
 
     outcome: Literal["refused", "missed", "unclear"]
@@ -28,7 +28,7 @@ class Trial:
 
 
 def tried(defect: Defect, judged: Judged) -> Trial:
-    """Judge a trial of the defect by the verdicts of its scenarios."""
+    """Judge a trial of a defective build from the verdicts of its scenarios."""
     missed = [why for scenario in defect.scenarios for why in _misses(defect, scenario, judged)]
     for scenario in defect.passes:
         bad = [v for v in judged.get(scenario, ()) if v.outcome is not Outcome.PASS]

@@ -30,7 +30,7 @@ class ListenAddress:
 
     @classmethod
     def bound(cls, address: tuple[str, int]) -> ListenAddress:
-        """The address a socket is bound to."""
+        """The ListenAddress of a bound socket, from its host and port."""
         return cls(join_host_port(*address), *address)
 
     def for_binding(self) -> tuple[str, int]:
@@ -45,7 +45,10 @@ class ListenAddress:
         return ("::" if _has_ipv6() else "0.0.0.0"), self.port
 
     def cannot_bind(self, error: Exception) -> ApiError:
-        """ApiError 500 with Toxiproxy's text for the common errors."""
+        """The ApiError 500 for an address that cannot be bound.
+
+        It has Toxiproxy's text for the common errors.
+        """
         number = getattr(error, "errno", None)
         why = os.strerror(number).lower() if number else str(error)
         if number == errno.EADDRNOTAVAIL:

@@ -41,7 +41,11 @@ _Choice = TypeVar("_Choice", bound=enum.Enum)
 
 
 class ChaoslabApi:
-    """Connect modes, triggers, the connection log, and inert faults (set, but without effect)."""
+    """The handlers under `/chaoslab`: connect modes, triggers, the connection log, and inert
+    faults.
+
+    An inert fault is set, but has no effect.
+    """
 
     def __init__(self, proxies: ProxyCollection) -> None:
         self._proxies = proxies
@@ -61,7 +65,7 @@ class ChaoslabApi:
         return [route(methods, path, errors_as_answers(call)) for methods, path, call in table]
 
     async def about(self, _request: Request, _names: Names) -> Answer:
-        """Name, version, process id and seed, and the capabilities on this platform."""
+        """Answer with the name, version, process id, seed and capabilities of the engine."""
         engine = self._proxies.engine
         unsupported = (
             {"connect.dropped": engine.dropped_unsupported} if engine.dropped_unsupported else {}
@@ -78,17 +82,20 @@ class ChaoslabApi:
         return json_answer(about)
 
     async def proxy_show(self, _request: Request, names: Names) -> Answer:
-        """A proxy with its connect mode and connection counts."""
+        """Answer with one proxy, its connect mode and its connection counts."""
         return json_answer(_shown(self._proxies.get(names["proxy"])))
 
     async def connect(self, request: Request, names: Names) -> Answer:
-        """Put a connect mode in force, and return the proxy as it is then."""
+        """Put a connect mode in force, and answer with the proxy as it is then."""
         proxy = self._proxies.get(names["proxy"])
         proxy.set_connect(_read_connect(body_of(request)))
         return json_answer(_shown(proxy))
 
     async def inert(self, request: Request, names: Names) -> Answer:
-        """Replace the list of toxics that have no effect; a gate's self-test uses it."""
+        """Replace the list of toxics that have no effect, and answer with the proxy.
+
+        A gate's self-test uses it.
+        """
         proxy = self._proxies.get(names["proxy"])
         toxics = wire.members(body_of(request)).get("toxics")
         if not isinstance(toxics, list) or not all(isinstance(name, str) for name in toxics):
@@ -97,7 +104,7 @@ class ChaoslabApi:
         return json_answer(_shown(proxy))
 
     async def connections(self, request: Request, _names: Names) -> Answer:
-        """The connection log, filtered by `?proxy=NAME` and `?since=ID` (ids above it)."""
+        """Answer with the connection log, filtered by `?proxy=NAME` and `?since=ID` (ids above)."""
         query = parse_qs(request.query)
         given = query.get("since", ["0"])[0]
         since = wire.digits(given)
@@ -108,12 +115,15 @@ class ChaoslabApi:
         return json_answer({"connections": [record.as_json() for record in records]})
 
     async def trigger_index(self, _request: Request, names: Names) -> Answer:
-        """The triggers of a proxy, fired or not."""
+        """Answer with the triggers of a proxy, fired or not."""
         triggers = self._proxies.get(names["proxy"]).triggers.by_name.values()
         return json_answer([trigger.as_json() for trigger in triggers])
 
     async def trigger_create(self, request: Request, names: Names) -> Answer:
-        """Arm a trigger. It is validated now, so that its actions can hardly fail later."""
+        """Arm a trigger, and answer with it.
+
+        It is validated now, so that its actions can hardly fail later.
+        """
         proxy = self._proxies.get(names["proxy"])
         members = wire.members(body_of(request))
         at = wire.int_of(members, "at_connection", 1)
@@ -135,7 +145,7 @@ class ChaoslabApi:
         return json_answer(trigger.as_json())
 
     async def trigger_delete(self, _request: Request, names: Names) -> Answer:
-        """Disarm a trigger."""
+        """Disarm a trigger of a proxy."""
         self._proxies.get(names["proxy"]).triggers.disarm(names["trigger"])
         return Answer(status=204)
 

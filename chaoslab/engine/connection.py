@@ -37,7 +37,7 @@ class Owner(Protocol):
         ...
 
     def forget(self, connection: Connection, end: str) -> None:
-        """Remove a connection that has ended."""
+        """Remove a connection that has ended from the proxy; `end` is how it ended."""
         ...
 
 
@@ -70,7 +70,10 @@ class Connection:
     # --- opening ---
 
     def open(self) -> None:
-        """Dial upstream. Bytes that the client sends meanwhile stay in its socket."""
+        """Begin to connect to the upstream.
+
+        Bytes that the client sends meanwhile stay in its socket.
+        """
         self._dialling = self.loop.create_task(self._dial())
 
     async def _dial(self) -> None:
@@ -107,7 +110,7 @@ class Connection:
     # --- toxics ---
 
     def apply_toxics(self) -> None:
-        """Apply the proxy's current toxics."""
+        """Apply the proxy's current toxics to both streams."""
         for stream in self._streams or ():
             if not self.over:
                 stream.apply_toxics(self._owner.toxics_for(self.number, stream.direction))
@@ -122,15 +125,18 @@ class Connection:
     # --- ending ---
 
     def note_end(self, direction: Direction, how: End) -> None:
-        """Log that a side has ended; only the first one is kept."""
+        """Record that one side has ended the connection; only the first end is kept."""
         self.record.note_end(direction, how, now_s())
 
     def note_bytes(self, direction: Direction, data: bytes | memoryview) -> None:
-        """Log bytes that a side has sent; `data` is empty if they were not read (splice)."""
+        """Record that one side has sent bytes; `data` is empty if they were not read (splice)."""
         self.record.note_bytes(direction, data, now_s())
 
     def sink_failed(self, stream: Stream) -> None:
-        """A write failed, so the peer of that socket has reset it: pass the reset on."""
+        """Handle a failed write of a stream: the peer of its sink has reset the connection.
+
+        The reset is passed on to the other side.
+        """
         if self.over:
             return
         back = self._opposite(stream)
@@ -144,7 +150,7 @@ class Connection:
         return self._streams[stream.direction is Direction.UPSTREAM]
 
     def ended(self, stream: Stream, how: End) -> None:
-        """A stream has delivered all bytes before its end mark: pass the end on."""
+        """Handle a stream that has delivered all bytes before its end mark: pass the end on."""
         if how is End.CUT:
             self.close("closed_by_fault")
         elif how is End.RESET:
@@ -161,11 +167,11 @@ class Connection:
             self.close(self.record.ending or "closed")
 
     def close(self, end: str) -> None:
-        """Close both sides with a FIN."""
+        """Close both sides with a FIN; `end` is how the connection ended, for the log."""
         self._end(end, PeerSocket.close, socket.socket.close)
 
     def reset(self, end: str) -> None:
-        """Reset both sides with an RST."""
+        """Reset both sides with an RST; `end` is how the connection ended, for the log."""
         self._end(end, PeerSocket.reset, reset)
 
     def _end(

@@ -23,9 +23,9 @@ class Flow(NamedTuple):
 
 @dataclass(slots=True)
 class AppliedFault:
-    """A toxic or a connect mode that applied to a connection, and to how many bytes.
+    """A toxic or a connect mode that applied to a connection, and the number of affected bytes.
 
-    `goodbye` of these bytes were only the client's last message.
+    `goodbye` is how many of these bytes were only a goodbye, the last message of the client.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Record:
     flow: Callable[[Direction], Flow] = lambda _: Flow()
 
     def note_bytes(self, direction: Direction, data: bytes | memoryview, now_s: float) -> None:
-        """Log bytes that a side has sent; `data` is empty if they were not read (splice)."""
+        """Record that one side has sent bytes; `data` is empty if they were not read (splice)."""
         if direction is Direction.UPSTREAM:
             self.after_goodbye = is_goodbye(data)
             if not self.after_goodbye:
@@ -76,7 +76,7 @@ class Record:
             self.dismissed_s = now_s
 
     def note_end(self, direction: Direction, how: End, now_s: float) -> None:
-        """Log that a side has ended; only the first counts.
+        """Record that one side has ended the connection; only the first end counts.
 
         An upstream that closes after the client's goodbye counts as closed by the client.
         """
@@ -87,7 +87,7 @@ class Record:
             self.ending_s = now_s
 
     def close(self, end: str, now_s: float) -> None:
-        """Keep the final numbers and drop the reference to the live connection."""
+        """Record the end; keep the final numbers and drop the reference to the live connection."""
         final = {direction: self.flow(direction) for direction in Direction}
         self.flow = final.__getitem__
         self.end, self.closed_s = end, now_s

@@ -20,7 +20,10 @@ _SHOWN_CHARACTERS = 80
 
 
 class HostCheck:
-    """Allows loopback names, the address that the client connected to, and the names `allowed`."""
+    """Checks that a request comes from no browser and has an allowed `Host` and `Origin`.
+
+    Loopback names, the address that the client connected to, and the names `allowed` are allowed.
+    """
 
     def __init__(self, *allowed: str) -> None:
         self._allowed = frozenset(filter(None, map(_normalized, allowed)))

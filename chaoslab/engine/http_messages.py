@@ -29,7 +29,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One answer."""
+    """One answer of the API: status, body, content type and headers."""
 
     status: int = 200
     body: str = ""

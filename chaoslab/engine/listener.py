@@ -48,7 +48,10 @@ class CannotDrop(Exception):
 
 
 def why_dropped_is_unsupported() -> str | None:
-    """Why this platform cannot drop SYNs without root; None if it can. It is tried."""
+    """Why this platform cannot drop SYNs without root; None if it can.
+
+    The function tries it with a socket of its own.
+    """
     if not sys.platform.startswith("linux"):
         return f"SYNs are dropped by a full accept queue on Linux only; this is {sys.platform}"
     setting = Path("/proc/sys/net/ipv4/tcp_abort_on_overflow")
@@ -158,7 +161,10 @@ def accept_all(
 
 
 def accept(sock: socket.socket) -> tuple[socket.socket, Address]:
-    """A client and its address. An IPv4 address mapped into IPv6 is returned as IPv4."""
+    """Accept one client; returns its socket and its address.
+
+    An IPv4 address mapped into IPv6 is returned as IPv4.
+    """
     client, address = sock.accept()
     return client, (address[0].removeprefix("::ffff:"), address[1])
 
@@ -184,7 +190,7 @@ class Listener:
 
     @property
     def address(self) -> Address:
-        """Host and port as bound."""
+        """The host and port to which the socket is bound."""
         return self._sock.getsockname()[:2]  # type: ignore[no-any-return]
 
     @property
@@ -257,7 +263,10 @@ class Listener:
             self._on_client(client, address)
 
     def _pause(self) -> None:
-        """Out of descriptors: stop accepting for a while; clients wait in the queue."""
+        """Stop accepting for a while, because the process is out of descriptors.
+
+        Clients wait in the queue.
+        """
         self._unwatch()
         self._loop.call_later(_RETRY_S, self._resume)
 

@@ -17,7 +17,7 @@ class BothLoopbacks:
     """A listener at 127.0.0.1, and a second one at ::1 of the same port.
 
     Without IPv6, or if the port is taken at ::1, there is only the first. The connect mode applies
-    to both, and the dropped SYNs of both are counted.
+    to both listeners, and the dropped SYNs of both are counted.
     """
 
     def __init__(
@@ -42,13 +42,16 @@ class BothLoopbacks:
 
     @property
     def syn_drops(self) -> int | None:
-        """SYNs dropped on both since mode DROPPED was set; None if unknown."""
+        """SYNs dropped at both listeners since mode DROPPED was set; None if unknown."""
         counts = [each.syn_drops for each in self._listeners]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
 
     def set_mode(self, mode: ConnectMode) -> list[tuple[socket.socket, Address]]:
-        """As `Listener.set_mode`. If one of them fails, the old mode is in force on both."""
+        """As `Listener.set_mode`, for both listeners.
+
+        If one fails, the old mode is in force at both.
+        """
         clients: list[tuple[socket.socket, Address]] = []
         before = self._listeners[0].mode
         try:
@@ -65,6 +68,6 @@ class BothLoopbacks:
             yield from self._listeners[0].set_mode(mode)
 
     def close(self) -> None:
-        """Release the port on both."""
+        """Release the port at both loopbacks."""
         for each in self._listeners:
             each.close()

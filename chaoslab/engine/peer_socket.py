@@ -21,7 +21,7 @@ class Reader(Protocol):
     wants_read: bool
 
     def fill(self, _events: int) -> None:
-        """The socket is readable or has an error."""
+        """Called when the socket is readable or has an error."""
         ...
 
 
@@ -31,7 +31,7 @@ class Writer(Protocol):
     wants_write: bool
 
     def flush(self) -> None:
-        """The socket is writable again or has an error."""
+        """Called when the socket is writable again or has an error."""
         ...
 
 

@@ -26,7 +26,7 @@ class PipelineOwner(Protocol):
 
 
 class Pipeline:
-    """Stages, in order. Every method that moves bytes may raise ResetRequested.
+    """The stages of one stream, in order. Every method that moves bytes may raise ResetRequested.
 
     Methods take the owner as an argument, because a stored reference would be a cycle, which only
     the garbage collector can free.
@@ -39,21 +39,21 @@ class Pipeline:
 
     @property
     def held(self) -> int:
-        """Bytes that toxics hold."""
+        """The number of bytes that the toxics hold."""
         return sum(stage.held for stage in self.stages)
 
     @property
     def cost(self) -> int:
-        """Memory in bytes of the waiting chunks, with their overhead."""
+        """The memory in bytes of the waiting chunks, with their overhead."""
         return sum(stage.cost for stage in self.stages)
 
     @property
     def wake_s(self) -> float | None:
-        """When to call `pump` at the latest; None if no toxic waits for a time."""
+        """When `pump` must be called at the latest; None if no toxic waits for a time."""
         return min((s.wake_s for s in self.stages if s.wake_s is not None), default=None)
 
     def pump(self, now_s: float, owner: PipelineOwner) -> None:
-        """Let each toxic decide about its waiting bytes."""
+        """Let each toxic decide about its waiting bytes, and pass them on."""
         for index, stage in enumerate(self.stages):
             stage.pump(now_s, self._after(index, owner))
             if not self.stages:  # the bytes that it passed on have ended the connection

@@ -71,7 +71,9 @@ class Poller(selectors.BaseSelector):
             self._epoll.unregister(fd)
 
     def asyncio_called(self) -> None:
-        """A call was scheduled in asyncio's loop, so `select` returns as soon as it can."""
+        """Note that a call was scheduled in asyncio's loop, so that `select` returns as soon as it
+        can.
+        """
         self._called = True
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -114,7 +116,7 @@ class Poller(selectors.BaseSelector):
             asyncs.append((key, ready & key.events))
 
     def _wait(self, left_s: float) -> list[tuple[int, int]]:
-        """The descriptors that are ready within `left_s`; may return early with none."""
+        """The descriptors that are ready within `left_s`. It may return earlier without any."""
         if left_s > _LONG_S:
             return self._epoll.poll(None if left_s == math.inf else left_s - _EARLY_S, _BATCH)
         if left_s > 0:
@@ -138,7 +140,7 @@ class Poller(selectors.BaseSelector):
     def modify(
         self, fileobj: FileDescriptorLike, events: int, data: object = None
     ) -> selectors.SelectorKey:
-        """See `selectors.BaseSelector`."""
+        """Change events and data of a descriptor of asyncio; see `selectors.BaseSelector`."""
         old = self.get_key(fileobj)
         key = old._replace(events=events, data=data)
         if events != old.events:
@@ -147,7 +149,7 @@ class Poller(selectors.BaseSelector):
         return key
 
     def unregister(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
-        """See `selectors.BaseSelector`."""
+        """Unregister a descriptor of asyncio; see `selectors.BaseSelector`."""
         key = self.get_key(fileobj)
         del self._keys[key.fd]
         with contextlib.suppress(OSError):  # it may be closed already
@@ -186,7 +188,7 @@ class Loop(asyncio.SelectorEventLoop):
     def call_soon(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
-        """See `asyncio.loop.call_soon`."""
+        """As `asyncio.loop.call_soon`; also tells the poller that a call was scheduled."""
         self._poller.asyncio_called()
         return super().call_soon(callback, *args, context=context)
 
@@ -197,7 +199,7 @@ class Loop(asyncio.SelectorEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """See `asyncio.loop.call_at`; `call_later` uses it too."""
+        """As `asyncio.loop.call_at`, which `call_later` uses too; also tells the poller."""
         self._poller.asyncio_called()
         return super().call_at(when, callback, *args, context=context)
 

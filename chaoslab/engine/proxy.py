@@ -43,7 +43,7 @@ class Connect:
     inert: bool = False
 
     def effective(self) -> Connect:
-        """The mode that clients experience."""
+        """The connect mode that acts on clients: if `inert`, the default one, else this one."""
         return Connect() if self.inert else self
 
 
@@ -161,7 +161,10 @@ class Proxy:
         return seeds.generator(self._engine.seed, self.name, *names, number)
 
     def add_toxic(self, toxic: Toxic) -> None:
-        """Append it to the toxics of its direction. ApiError 409 if the name is taken."""
+        """Append a toxic to those of its direction, and apply it.
+
+        ApiError 409 if its name is taken.
+        """
         self.toxics.add(toxic)
         self.apply_toxics()
 
@@ -224,9 +227,9 @@ class Proxy:
         return self._listener.syn_drops if self._listener is not None else None
 
     def heal(self) -> None:
-        """Remove toxics, disarm triggers, accept clients, enable: what `POST /reset` does.
+        """Remove toxics, disarm triggers that have not fired, accept clients, and start the proxy.
 
-        It also ends what was inert.
+        It also ends the inert faults. `POST /reset` does this for every proxy.
         """
         self.triggers.disarm_unfired()
         self.toxics.clear()

@@ -18,7 +18,7 @@ class ProxyCollection:
         self._proxies: dict[str, Proxy] = {}
 
     def all(self) -> list[Proxy]:
-        """Sorted by name, as Go writes a map."""
+        """All proxies, sorted by name, as Go writes a map."""
         return [self._proxies[name] for name in sorted(self._proxies)]
 
     def get(self, name: str) -> Proxy:
@@ -46,7 +46,10 @@ class ProxyCollection:
         enabled: bool,
         toxics: Iterable[Toxic],
     ) -> Proxy:
-        """Make a proxy; its toxics are in force before its port opens. 409 if the name is taken."""
+        """Make a proxy; its toxics are in force before its port opens.
+
+        Raises ApiError 409 if the name is taken.
+        """
         self.require_free(name)
         proxy = Proxy(self.engine, name, listen, upstream)
         for toxic in toxics:
@@ -65,9 +68,10 @@ class ProxyCollection:
         enabled: bool,
         toxics: list[Toxic] | None,
     ) -> Proxy:
-        """Make the proxy, as Toxiproxy does: one with the same addresses is kept, else replaced.
+        """Make a proxy, as Toxiproxy's `/populate` does, and return it.
 
-        If `toxics` is not None, they replace the toxics of a proxy that is kept.
+        A proxy with this name and these addresses is kept; with other addresses it is replaced. If
+        `toxics` is not None, they replace the toxics of a proxy that is kept.
         """
         existing = self._proxies.get(name)
         if existing is not None and not differs(existing, listen, upstream):

@@ -19,7 +19,7 @@ _count = itertools.count(secrets.randbelow(1 << 24))
 
 
 def fresh() -> str:
-    """A new id."""
+    """A new request id."""
     seconds = int(wall_time().timestamp()).to_bytes(8, "big")[-4:]
     count = (next(_count) % (1 << 24)).to_bytes(3, "big")
     packed = base64.b32hexencode(seconds + _PROCESS + count)

@@ -39,7 +39,10 @@ class SplicePipe:
 
     @classmethod
     def start(cls, full_reads: int) -> SplicePipe | None:
-        """A pipe if enough reads were full; None if not, or if `splice` is unsupported."""
+        """A pipe for a stream with `full_reads` full reads in a row.
+
+        None if these are too few, if `splice` is unsupported, or without free descriptors.
+        """
         if full_reads < FULL_READS or not cls._works:
             return None
         if cls._spare:
@@ -69,14 +72,18 @@ class SplicePipe:
         return self._small_reads >= SMALL_READS
 
     def fill(self, source: socket.socket) -> int:
-        """Read from the source; returns 0 at its end. Raises BlockingIOError if it has no data."""
+        """Move bytes from the source into the pipe; returns their number, which is 0 at the
+        source's end.
+
+        Raises BlockingIOError if the source has no data.
+        """
         size = os.splice(source.fileno(), self._writer, PIPE_SIZE, flags=_FLAGS)
         self.size += size
         self._small_reads = self._small_reads + 1 if size < SMALL_READ else 0
         return size
 
     def drain(self, sink: socket.socket) -> int:
-        """Write what the sink takes; the rest stays in the pipe. Returns the bytes written."""
+        """Move bytes from the pipe into the sink, as many as it takes. Returns their number."""
         before = self.size
         with contextlib.suppress(BlockingIOError, InterruptedError):
             while self.size:
@@ -84,7 +91,7 @@ class SplicePipe:
         return before - self.size
 
     def stop(self) -> bytes:
-        """Return the pipe to the pool. Returns the bytes that were in it."""
+        """Return the pipe to the spare ones. Returns the bytes that were in it."""
         rest = b""
         while len(rest) < self.size:
             rest += os.read(self._reader, self.size - len(rest))

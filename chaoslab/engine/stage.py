@@ -23,10 +23,11 @@ class ResetRequested(Exception):
 
 
 class Stage:
-    """`accept` queues bytes; `pump` passes them on as the toxic decides.
+    """One toxic on one stream: `accept` queues bytes, and `pump` passes them on as the toxic
+    decides.
 
-    `held` is the number of bytes that wait here, `cost` their memory in bytes. `wake_s` is when to
-    call `pump` again at the latest (None if the toxic does not wait for a time).
+    `held` is the number of bytes that wait here, `cost` their memory in bytes. `wake_s` is the time
+    at which `pump` must be called again at the latest (None if the toxic does not wait for a time).
     """
 
     __slots__ = (
@@ -92,7 +93,7 @@ class Stage:
                 raise ResetRequested
 
     def leave(self, now_s: float, emit: Emit) -> None:
-        """The toxic was removed: pass all waiting bytes on, or end the connection.
+        """Handle the removal of the toxic: pass all waiting bytes on, or end the connection.
 
         `at_removal` of the toxic says which. Raises ResetRequested.
         """

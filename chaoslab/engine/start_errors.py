@@ -1,4 +1,4 @@
-"""The errors with which the engine ends at its start.
+"""The errors with which the engine ends if it cannot start.
 
 `main` imports this module only if there is an error: `chaoslab.errors` would take 10 ms of each
 start.

@@ -38,23 +38,25 @@ class Owner(Protocol):
         ...
 
     def note_bytes(self, direction: Direction, data: bytes | memoryview) -> None:
-        """The source of this direction has sent bytes; `data` is empty if they were not read."""
+        """Record that the source of this direction has sent bytes; `data` is empty if they were not
+        read.
+        """
         ...
 
     def note_end(self, direction: Direction, how: End) -> None:
-        """The source of this direction has ended."""
+        """Record that the source of this direction has ended."""
         ...
 
     def sink_failed(self, stream: Stream) -> None:
-        """A write to the stream's sink failed."""
+        """Handle a failed write to the stream's sink."""
         ...
 
     def ended(self, stream: Stream, how: End) -> None:
-        """The stream has delivered all bytes before its end mark."""
+        """Handle a stream that has delivered all bytes before its end mark."""
         ...
 
     def reset(self, end: str) -> None:
-        """Reset both sides."""
+        """Reset both sides of the connection."""
         ...
 
 
@@ -107,7 +109,9 @@ class Stream:
 
     @property
     def held(self) -> int:
-        """Bytes inside the engine: held by toxics, or waiting until the sink is writable."""
+        """The number of bytes inside the engine: held by toxics, or waiting until the sink is
+        writable.
+        """
         return self._unsent + self._pipeline.held
 
     @property
@@ -117,7 +121,7 @@ class Stream:
     # --- bytes come in ---
 
     def fill(self, _events: int) -> None:
-        """The source is readable or has an error: read once."""
+        """Read once from the source, which is readable or has an error."""
         if self._pipeline.stages:
             self._fill_stages()
         elif self._splice is not None:
@@ -202,7 +206,7 @@ class Stream:
         self.pump()
 
     def source_ended(self, how: End) -> None:
-        """The source has ended: queue an end mark behind the waiting bytes."""
+        """Handle the end of the source: queue an end mark behind the waiting bytes."""
         if self.source_over:
             return
         self.source_over = True
@@ -270,7 +274,7 @@ class Stream:
             self._sink_failed()
 
     def flush(self) -> None:
-        """The sink is writable again or has an error."""
+        """Send waiting bytes: the sink is writable again or has an error."""
         if self._splice is not None and not self.send_queue.waiting:
             self._drain_splice(self._splice)
             return
@@ -282,7 +286,7 @@ class Stream:
         self._settle()
 
     def _sink_failed(self) -> None:
-        """A write to the sink failed: its peer has reset the connection."""
+        """Handle a failed write to the sink: its peer has reset the connection."""
         self._drop_splice()
         self.send_queue.give_up()
         self._connection.sink_failed(self)
@@ -311,7 +315,7 @@ class Stream:
         self.pump()
 
     def stop(self) -> None:
-        """The connection is over: release the timer and the pipe."""
+        """Release the timer and the pipe, because the connection is over."""
         self._timer = self._timers.reschedule(self._timer, None, self._wake)
         self._drop_splice()
         self._pipeline.stop()

@@ -49,7 +49,7 @@ class Timers:
         return len(self._heap)
 
     def at(self, due_s: float, call: Callable[[], None]) -> Timer:
-        """Make the call in the first `run` at or after `due_s`."""
+        """A new timer. Its call is made in the first `run` at or after `due_s`."""
         timer = Timer(self, due_s, call)
         heapq.heappush(self._heap, (due_s, next(self._count), timer))
         self.next_s = self._heap[0][0]
@@ -58,7 +58,7 @@ class Timers:
     def reschedule(
         self, timer: Timer | None, due_s: float | None, call: Callable[[], None]
     ) -> Timer | None:
-        """Replace `timer`, so that the call is made at `due_s` at the latest. Returns the new one.
+        """A timer that makes the call at `due_s` at the latest, in place of `timer`.
 
         A timer that is due earlier is kept: a stream that is woken too early only sets its timer
         again, which is cheaper than a new timer for every chunk. `due_s` None means no call.

@@ -72,7 +72,10 @@ def read_toxic(value: Json, taken: Container[str] = ()) -> Toxic:
 
 
 def update_toxic(old: Toxic, value: Json) -> Toxic:
-    """The toxic with the attributes and toxicity of the body; the others are unchanged."""
+    """A copy of the toxic with the attributes and toxicity of the body.
+
+    Attributes that the body omits are unchanged.
+    """
     members = wire.members(value)
     attributes = wire.members(members.get("attributes"), "attributes")
     return dataclasses.replace(
@@ -104,7 +107,7 @@ class ToxicCollection:
         self._toxics: dict[str, Toxic] = {}
 
     def names(self) -> Container[str]:
-        """The names that are taken, in both directions."""
+        """The names of all toxics, of both directions; they are taken."""
         return self._toxics.keys()
 
     def in_direction(self, direction: Direction) -> list[Toxic]:

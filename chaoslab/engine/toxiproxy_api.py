@@ -30,7 +30,10 @@ def json_answer(value: object, status: int = 200) -> Answer:
 
 
 def errors_as_answers(handler: Handler) -> Handler:
-    """Answer an ApiError with Toxiproxy's error body, which has the media type text/plain."""
+    """A handler that answers an ApiError of the given handler with Toxiproxy's error body.
+
+    This body has the media type text/plain. A large request body is parsed in a thread before.
+    """
 
     @wraps(handler)
     async def answered(request: Request, names: Names) -> Answer:
@@ -84,7 +87,10 @@ def toxics_as_json(proxy: Proxy) -> list[dict[str, object]]:
 
 
 class ToxiproxyApi:
-    """The handlers. Each validates the complete request before it changes anything."""
+    """The handlers of Toxiproxy's API.
+
+    Each validates the complete request before it changes anything.
+    """
 
     def __init__(self, proxies: ProxyCollection) -> None:
         self._proxies = proxies
@@ -117,11 +123,14 @@ class ToxiproxyApi:
         return Answer(status=204)
 
     async def proxy_index(self, _request: Request, _names: Names) -> Answer:
-        """All proxies by name."""
+        """Answer with all proxies by name."""
         return json_answer({p.name: proxy_as_json(p) for p in self._proxies.all()})
 
     async def proxy_create(self, request: Request, _names: Names) -> Answer:
-        """Make a proxy; it is enabled unless the body has `"enabled": false`."""
+        """Make a proxy, and answer with it.
+
+        It is enabled unless the body has `"enabled": false`.
+        """
         members = wire.members(body_of(request))
         name, listen, upstream, enabled = _fields(members)
         _require("name", name)
@@ -137,7 +146,10 @@ class ToxiproxyApi:
         return json_answer(proxy_as_json(created), 201)
 
     async def populate(self, request: Request, _names: Names) -> Answer:
-        """Create or replace proxies. At an error it stops, and lists those that were created."""
+        """Create or replace proxies, and answer with them.
+
+        At an error it stops; the answer has the error and the proxies that were made.
+        """
         done: list[Proxy] = []
         failure: dict[str, object] = {}
         status = 201
@@ -170,7 +182,7 @@ class ToxiproxyApi:
             )
 
     async def proxy_show(self, _request: Request, names: Names) -> Answer:
-        """One proxy."""
+        """Answer with one proxy."""
         return json_answer(proxy_as_json(self._proxies.get(names["proxy"])))
 
     async def proxy_update(self, request: Request, names: Names) -> Answer:
@@ -193,7 +205,7 @@ class ToxiproxyApi:
     # --- toxics ---
 
     async def toxic_index(self, _request: Request, names: Names) -> Answer:
-        """All toxics of a proxy."""
+        """Answer with all toxics of a proxy."""
         return json_answer(toxics_as_json(self._proxies.get(names["proxy"])))
 
     async def toxic_create(self, request: Request, names: Names) -> Answer:
@@ -204,7 +216,7 @@ class ToxiproxyApi:
         return json_answer(toxic.as_json())
 
     async def toxic_show(self, _request: Request, names: Names) -> Answer:
-        """One toxic."""
+        """Answer with one toxic."""
         proxy = self._proxies.get(names["proxy"])
         return json_answer(proxy.toxics.get(names["toxic"]).as_json())
 
@@ -227,12 +239,12 @@ class ToxiproxyApi:
     # --- the server itself ---
 
     async def version(self, _request: Request, _names: Names) -> Answer:
-        """The version of the API."""
+        """Answer with the version of Toxiproxy's API that the engine implements."""
         body = f'{{"version": "{API_VERSION}"}}\n'
         return Answer(body=body, content_type="application/json;charset=utf-8")
 
     async def metrics(self, _request: Request, _names: Names) -> Answer:
-        """The metrics in Prometheus' text format."""
+        """Answer with the metrics in Prometheus' text format."""
         return Answer(body=metrics.text(self._proxies.all()), content_type=metrics.CONTENT_TYPE)
 
 

@@ -17,7 +17,10 @@ Action = Callable[[], None]
 
 @dataclass(slots=True)
 class Trigger:
-    """`at_connection` counts the clients accepted since the trigger was armed, from 1."""
+    """Actions that the engine runs when a proxy accepts a certain client.
+
+    `at_connection` is the number of this client, counted from 1 since the trigger was armed.
+    """
 
     name: str
     proxy: str
@@ -58,7 +61,7 @@ class Triggers:
     by_name: dict[str, Trigger] = field(default_factory=dict)
 
     def accepted(self, count: int) -> None:
-        """The proxy has accepted its `count`-th client: fire the triggers that are due."""
+        """Fire the triggers that are due, because the proxy has accepted its `count`-th client."""
         for trigger in list(self.by_name.values()):
             if trigger.fired_s is None and count - trigger.armed_after >= trigger.at_connection:
                 trigger.fire()

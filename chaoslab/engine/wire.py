@@ -110,10 +110,10 @@ def digits(text: str) -> int | None:
 
 
 def members(value: Json, what: str = "") -> dict[str, Json]:
-    """The members of an object by their names in lower case; none for null.
+    """Maps the names of an object's members, in lower case, to their values; empty for null.
 
-    Names are case-insensitive, as in Toxiproxy. `what` is the name of the value for the error;
-    empty for the body itself.
+    Members that are null are left out. Names are case-insensitive, as in Toxiproxy. `what` is the
+    name of the value for the error; empty for the body itself.
     """
     if value is None:
         return {}
@@ -123,7 +123,7 @@ def members(value: Json, what: str = "") -> dict[str, Json]:
 
 
 def items(value: Json, what: str = "") -> list[Json]:
-    """The values of an array; none for null."""
+    """The values of an array; an empty list for null. `what` is its name for the error."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -132,7 +132,7 @@ def items(value: Json, what: str = "") -> list[Json]:
 
 
 def text_of(members_: Mapping[str, Json], name: str, default: str) -> str:
-    """A member that is a string."""
+    """The member `name`, which must be a string; `default` if it is absent. Raises ApiError 400."""
     value = members_.get(name, default)
     if not isinstance(value, str):
         raise _mismatch(value, name, "a string")
@@ -140,7 +140,10 @@ def text_of(members_: Mapping[str, Json], name: str, default: str) -> str:
 
 
 def flag_of(members_: Mapping[str, Json], name: str, default: bool) -> bool:
-    """A member that is true or false."""
+    """The member `name`, which must be true or false; `default` if it is absent.
+
+    Raises ApiError 400.
+    """
     value = members_.get(name, default)
     if not isinstance(value, bool):
         raise _mismatch(value, name, "true or false")
@@ -148,7 +151,10 @@ def flag_of(members_: Mapping[str, Json], name: str, default: bool) -> bool:
 
 
 def int_of(members_: Mapping[str, Json], name: str, default: int) -> int:
-    """A member that is a whole number of 64 bits."""
+    """The member `name`, which must be a whole number of 64 bits; `default` if it is absent.
+
+    Raises ApiError 400.
+    """
     value = members_.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or value not in _INT64:
         raise _mismatch(value, name, "a whole number of 64 bits")
@@ -156,7 +162,11 @@ def int_of(members_: Mapping[str, Json], name: str, default: int) -> int:
 
 
 def float_of(members_: Mapping[str, Json], name: str, default: float) -> float:
-    """A member that fits a float32, as the shortest decimal that is the same float32."""
+    """The member `name` as the shortest decimal that is the same float32; `default` if it is
+    absent.
+
+    Raises ApiError 400 if the member is not a number that fits a float32.
+    """
     value = members_.get(name, default)
     if not isinstance(value, bool) and isinstance(value, int | float):
         with contextlib.suppress(OverflowError):

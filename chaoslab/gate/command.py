@@ -1,4 +1,7 @@
-"""`chaoslab gate`: translation only. What it needs is imported when it runs."""
+"""The command `chaoslab gate`: reads the options, calls the gate, and prints the result.
+
+Most modules are imported when it runs.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ _A_PATH = click.Path(path_type=Path)
 
 
 class _Runtime(click.Choice[str]):
-    """The runtimes. The old name `embedded` of `local` is accepted for one release."""
+    """The values of --runtime. The old name `embedded` of `local` is accepted for one release."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value == "embedded":

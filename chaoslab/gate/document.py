@@ -18,7 +18,10 @@ Json = Mapping[str, object]
 
 
 def document(result: GateResult) -> Json:
-    """The result as plain values. Run folders are relative to the gate's own folder."""
+    """The result of a gate as plain values for JSON.
+
+    Run folders are relative to the gate's own folder.
+    """
     return {
         "version": SCHEMA_VERSION,
         "decision": result.decision.value,
@@ -109,6 +112,6 @@ def _problem(problem: Problem) -> Json:
 
 
 def _relative(folder: str, home: Path) -> str:
-    """A run's folder relative to the gate's, if it is below it."""
+    """The folder of a run, relative to the gate's folder `home` if it is inside it."""
     path = Path(folder)
     return str(path.relative_to(home)) if path.is_relative_to(home) else folder

@@ -1,4 +1,4 @@
-"""Decides a scenario's outcome by its saved verdicts and the outcome of its test."""
+"""Decides a scenario's outcome from its saved verdicts and the outcome of its test."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ class Judged:
 
 
 def judged(finished: Finished) -> Judged:
-    """The result of a finished test, by the verdicts that its runs saved.
+    """The result of a finished test, from the verdicts that its runs saved.
 
     PASS: the test passed, at least one run was judged, and every verdict is PASS. FAIL: a verdict
-    is FAIL, or the test's own code failed although every verdict is PASS. Else UNKNOWN.
+    is FAIL, or the test's own code failed although every verdict is PASS. skipped: the test was
+    skipped, and no verdict is FAIL. Else UNKNOWN.
     """
     folders = [RunFolder(Path(folder)) for folder in finished.folders]
     found = [*_verdicts(folders)]

@@ -17,7 +17,10 @@ _MOST_LINES = 30  # of one scenario's reasons; verdict.json has them all
 
 
 def save_summary(result: GateResult, *, appended_to: str = "") -> Path:
-    """Write `summary.md` into the gate's folder; append it to the file `appended_to`, if any."""
+    """Write `summary.md` into the gate's folder, and return its path.
+
+    The text is also appended to the file `appended_to`, if one is given.
+    """
     text = "\n".join(summary(result)) + "\n"
     path = Path(result.folder) / "summary.md"
     write_file(path, text.encode("utf-8", "replace"))
@@ -28,7 +31,7 @@ def save_summary(result: GateResult, *, appended_to: str = "") -> Path:
 
 
 def summary(result: GateResult) -> Iterator[str]:
-    """The page, line by line."""
+    """The lines of `summary.md`."""
     decision = result.decision
     yield f"## Gate: {decision.value} (exit {decision.exit_code})"
     yield ""

@@ -11,7 +11,7 @@ from chaoslab.history.files import make_folder
 def new_folder(wanted: Path) -> Path:
     """Make the folder, or one with `-2`, `-3`, … added to its name if it exists already.
 
-    Raises ResultsUnwritable.
+    Returns its path. Raises ResultsUnwritable.
     """
     for number in count(1):
         path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")

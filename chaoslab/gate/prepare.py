@@ -33,12 +33,12 @@ SELECTS_NOTHING = ErrorCode(
     data=("skipped",),
 )
 NOT_COLLECTED = ErrorCode(
-    "gate.not_collected", "cannot be collected", "Pytest could not import a file of scenarios."
+    "gate.not_collected", "cannot be collected", "Pytest could not collect a file of scenarios."
 )
 
 
 def selected(calls: PytestCalls, stages: Sequence[GateStage]) -> Selection:
-    """The node ids that each stage selects, by the stage's name.
+    """Maps the name of each stage to the node ids of the tests that it selects.
 
     Raises SpecError with every marker that is not registered, every file that cannot be collected,
     every scenario that the project leaves out, and every stage that selects nothing.
@@ -78,7 +78,10 @@ _NOTHING = Selected(nodeids=(), root="")
 
 
 def _deselected(found: Selected) -> Iterator[Problem]:
-    """The gate collects all tests, so a deselected one is hidden by the project itself."""
+    """A problem for each deselected test.
+
+    The gate collects all tests, so only the project itself can have deselected one.
+    """
     for nodeid in found.deselected:
         yield Problem(
             reason=DESELECTED(),

@@ -80,11 +80,11 @@ class ReportFile:
 def run_pytest(
     call: Call, on_record: Callable[[Record], Abort | None], *, within_s: float, limit: str
 ) -> Ended:
-    """Run pytest and pass each record to `on_record`. Stop it if that returns an Abort, or after
-    `within_s` seconds; `limit` names this limit in the text.
+    """Run pytest, pass each of its records to `on_record`, and return how it ended.
 
-    The process has its own session, so Ctrl-C does not reach it directly. When this function ends,
-    also with an exception, the process group has ended.
+    Pytest is stopped if `on_record` returns an Abort, or after `within_s` seconds; `limit` is the
+    name of this time limit for messages. The process has its own session, so Ctrl-C does not reach
+    it directly. When this function ends, also with an exception, the process group has ended.
     """
     call.report.unlink(missing_ok=True)
     report = ReportFile(call.report)
@@ -117,14 +117,14 @@ def run_pytest(
 
 
 class _TestsLeft:
-    """Follows the records: whether a test that was selected has not finished."""
+    """Follows the records, to know whether every selected test has finished."""
 
     def __init__(self, on_record: Callable[[Record], Abort | None]) -> None:
         self._on_record = on_record
         self._left: set[str] | None = None
 
     def on_record(self, record: Record) -> Abort | None:
-        """Note the record, and pass it on."""
+        """Note a record, and return the result of the given `on_record` for it."""
         if isinstance(record, Selected):
             self._left = set(record.nodeids)
         elif isinstance(record, Finished) and self._left is not None:
@@ -138,9 +138,11 @@ class _TestsLeft:
 
 
 def _interrupt_at_our_death() -> Callable[[], None] | None:
-    """A function for the child: the kernel sends it SIGINT when this process dies.
+    """A function that the child process calls before pytest starts; None on systems other than
+    Linux.
 
-    So a killed gate leaves nothing running. None on kernels other than Linux.
+    It asks the kernel to send SIGINT to the child when this process dies. So a killed gate leaves
+    nothing running.
     """
     if sys.platform != "linux":
         return None
@@ -166,7 +168,10 @@ def _read(report: ReportFile, on_record: Callable[[Record], Abort | None]) -> Ab
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop the process group. A second Ctrl-C of the user sends the next signal at once."""
+    """Stop the process group with SIGINT, then SIGTERM, then SIGKILL.
+
+    A second Ctrl-C of the user sends the next signal at once.
+    """
     for number, patience_s in _SIGNALS:
         _signal(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
@@ -190,7 +195,10 @@ def _signal(group: int, number: int) -> bool:
 
 
 def run_quietly(call: Call, *, within_s: float) -> tuple[int, str]:
-    """Run pytest without showing its output. Returns its exit code and its output."""
+    """Run pytest without showing its output. Returns its exit code and its output.
+
+    If it does not end within `within_s` seconds, it is killed, and the exit code is 1.
+    """
     process = subprocess.Popen(
         call.command,
         cwd=call.cwd,

@@ -21,7 +21,7 @@ CACHE = "cache"
 
 
 def pytest_command(*arguments: str) -> tuple[str, ...]:
-    """Pytest of this Python with these arguments."""
+    """The command that runs pytest with this Python and these arguments."""
     return (sys.executable, "-m", "pytest", *arguments)
 
 
@@ -70,17 +70,19 @@ class PytestCalls:
         return self.home / self.gate.scenarios
 
     def stage(self, marker: str, folder: Path) -> Call:
-        """Run the scenarios that the marker expression selects; their runs go into `folder`."""
+        """The call that runs the scenarios selected by a marker expression, and saves the runs in
+        `folder`.
+        """
         words = (str(self.scenarios), "-m", marker)
         return self._call(words, folder, workers=self.gate.workers)
 
     def retry(self, tests: Sequence[str], folder: Path, attempt: int) -> Call:
-        """Run these tests, given by path and node id, again. `attempt` counts from 2."""
+        """The call that runs these tests (path and node id) again. `attempt` counts from 2."""
         report = f"report-{attempt}.jsonl"
         return self._call((*tests, "-m", ""), folder, report, workers=self.gate.workers)
 
     def collect(self, folder: Path) -> Call:
-        """Collect every test with its markers, and run none."""
+        """The call that collects every test with its markers, and runs none."""
         return self._call((str(self.scenarios), "-m", "", "--collect-only", "-q"), folder)
 
     def _call(

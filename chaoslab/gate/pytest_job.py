@@ -59,7 +59,10 @@ class PytestJob:
 
 @asynccontextmanager
 async def running(job: PytestJob) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Start the job. If the block ends before the process, it is interrupted and waited for."""
+    """Start the job, and give its process to the block.
+
+    If the block ends before the process, the process is interrupted and waited for.
+    """
     with suppress(FileExistsError):
         make_folder(job.folder)
     with os.fdopen(open_file(job.log), "wb") as output:
@@ -79,7 +82,7 @@ async def running(job: PytestJob) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Interrupt the process group, then terminate it, then kill it."""
+    """Interrupt the process group, then terminate it, then kill it, until its process has ended."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if process.returncode is not None:
             return

@@ -16,7 +16,7 @@ TestOutcome = Literal["passed", "failed", "skipped", "error"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selected:
-    """The tests that the session will run, by node id; its path is relative to `root`.
+    """The tests that the session will run, as node ids; their paths are relative to `root`.
 
     With --collect-only it also has the `markers` of each test, the `known` markers that are
     registered, and the tests that were `deselected`.
@@ -62,7 +62,10 @@ class Uncollected:
 
 
 def scenario_of(nodeid: str) -> str:
-    """`scenarios/test_vpc_outage.py::test_severed[dropped]` -> `vpc_outage::severed[dropped]`."""
+    """The name of the scenario with this node id.
+
+    For `scenarios/test_vpc_outage.py::test_severed[dropped]` it is `vpc_outage::severed[dropped]`.
+    """
     file, _, inside = nodeid.partition("::")
     module = file.rpartition("/")[2].removesuffix(".py").removeprefix("test_")
     plain, bracket, parameters = inside.partition("[")

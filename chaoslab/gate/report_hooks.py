@@ -100,7 +100,7 @@ class ReportWriter:
 
 
 def _markers(session: pytest.Session) -> dict[str, Any]:
-    """The markers of each test, and the names of all registered markers."""
+    """The markers of each test, and the names of all registered markers, for `Selected`."""
     lines = session.config.getini("markers")  # each as `name: meaning` or `name(arguments): …`
     return {
         "markers": {
@@ -147,7 +147,10 @@ def _outcome(phases: Sequence[pytest.TestReport] | Sequence[pytest.CollectReport
 
 
 def _reason(phases: Sequence[Any]) -> str:
-    """The text of the first phase that did not pass. A long text is cut at its start."""
+    """The text of the first phase that did not pass; empty if all passed.
+
+    Only the end of a long text is kept.
+    """
     for phase in phases:
         if phase.failed:
             return str(phase.longreprtext)[-_REASON_CHARACTERS:]

@@ -40,9 +40,9 @@ _PRECEDENCE = (*Decision,)
 
 
 def worst_decision(decisions: Iterable[Decision]) -> Decision:
-    """The first that applies of: usage, aborted, refused, inconclusive, passed.
+    """The first of these decisions that occurs: usage, aborted, refused, inconclusive, passed.
 
-    Inconclusive if there is none.
+    Inconclusive if there is no decision.
     """
     return max(decisions, key=_PRECEDENCE.index, default=Decision.INCONCLUSIVE)
 
@@ -76,8 +76,10 @@ class Abort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageResult:
-    """A stage that was begun. `mistake` is a mistake of the user; `doubt` says why the stage is
-    inconclusive although all its scenarios passed.
+    """The result of a stage that was begun.
+
+    `mistake` is a mistake of the user; `doubt` says why the stage is inconclusive although all its
+    scenarios passed.
     """
 
     stage: GateStage
@@ -101,7 +103,10 @@ class StageResult:
 
     @property
     def decision(self) -> Decision:
-        """Only failures refuse a build. Undecided scenarios make the stage inconclusive."""
+        """The decision of the stage. Only failures refuse a build.
+
+        Undecided scenarios make the stage inconclusive.
+        """
         if self.mistake:
             return Decision.USAGE
         if self.abort is not None:
@@ -149,7 +154,7 @@ PROXIES: Mapping[ProxyKind, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundResult:
-    """One round of the stages. `not_reached` names the stages after one that was aborted."""
+    """The result of one round of the stages. `not_reached` names the stages that were not begun."""
 
     stages: tuple[StageResult, ...]
     not_reached: tuple[str, ...] = ()
@@ -162,7 +167,7 @@ class RoundResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenRuntime:
-    """The runtime of a gate: as it was asked for, which one was taken, and why.
+    """The runtime of a gate: what was requested (`asked`), which one was taken, and why.
 
     `proxy` is the proxy on the links.
     """

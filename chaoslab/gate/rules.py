@@ -40,7 +40,7 @@ class SavedRun:
 def broken_rule(
     stage: GateStage, gate: Gate, scenario: ScenarioResult, runs: Sequence[SavedRun]
 ) -> Abort | None:
-    """The first rule of the stage that this scenario breaks, or None.
+    """An Abort for the first rule of the stage that this scenario breaks; None if it breaks none.
 
     An UNKNOWN scenario breaks no rule.
     """
@@ -105,7 +105,10 @@ def _answered(history: History, app: str) -> bool:
 
 
 def _was_asked(history: History, app: str, due_s: float) -> bool:
-    """Whether the lab observed the silence: the app did not listen, or a request got no answer."""
+    """Whether the lab observed that the app gave no answer until `due_s`.
+
+    Either the app never listened, or a request to it ended at or after this time.
+    """
     if history.first(Bound, lambda bound: bound.app == app) is None:
         return True
     return any(
@@ -141,8 +144,10 @@ def _slow_spans(rule: SlowRule, history: History) -> Iterator[tuple[str, float, 
 
 
 def _span(app: str, slow: Sequence[Write], quick_s: float) -> Iterator[tuple[str, float, float]]:
-    """The time of successive slow writes: until their last answer, or until `quick_s`, when the
-    next write was sent that was answered in time.
+    """App, begin and end of a series of slow writes, if there is one.
+
+    It ends with their last answer, or at `quick_s`, when the next write that was answered in time
+    was sent.
     """
     if slow:
         last_s = max(write.at_s + write.took_s for write in slow)

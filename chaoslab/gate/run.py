@@ -118,7 +118,7 @@ def run_gate(asked: Asked, say: Say) -> GateResult:
 def _rounds(
     asked: Asked, stages: Sequence[GateStage], selection: Selection, folder: Path, say: Say
 ) -> tuple[tuple[RoundResult, ...], str]:
-    """Run the rounds. Returns them and why not all were run (empty if all were)."""
+    """Run the rounds. Returns their results, and why not all were run (empty if all were)."""
     rounds: list[RoundResult] = []
     stopped = ""
     for number in range(1, asked.repeat + 1):

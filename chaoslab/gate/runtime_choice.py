@@ -37,7 +37,10 @@ def choose_runtime(asked: GateRuntime, asked_proxy: GateProxy, topology: Topolog
 
 
 def _runtime(asked: GateRuntime, topology: Topology) -> tuple[Literal["docker", "local"], str]:
-    """The runtime, and why it was chosen."""
+    """The chosen runtime, and why it was chosen.
+
+    Raises RuntimeUnavailable if docker lacks something.
+    """
     if asked == "local":
         return "local", "asked for"
     needs = next(n for n in needs_of(look(topology, topology.source)) if n.runtime == "docker")

@@ -27,7 +27,7 @@ _ORDER: tuple[MutationKind, ...] = ("bypassed", "inert-to-app", "inert")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One scenario with one fault disabled in one way. `nodeid` is pytest's."""
+    """One scenario with one fault disabled in one way. `nodeid` is pytest's id of the test."""
 
     nodeid: str
     scenario: str
@@ -71,7 +71,7 @@ def trials(
 ) -> Iterator[Trial]:
     """One trial for each fault of each plan and each kind of mutation that applies to it.
 
-    `plans` has the scenario's name and plan by node id.
+    `plans` maps each node id to the scenario's name and plan.
     """
     for nodeid, (scenario, plan) in plans.items():
         for fault in plan.faults:

@@ -116,7 +116,10 @@ async def run(test: SelfTest, tell: Callable[[TrialResult, int, int], None]) -> 
 
 
 async def planned(test: SelfTest) -> dict[str, tuple[str, Plan]]:
-    """The name and the first plan of each selected scenario, by node id. No lab is started."""
+    """Maps the node id of each selected scenario to its name and its first plan.
+
+    No lab is started.
+    """
     chosen = (str(test.scenarios), "-m", test.marker, "--chaos-plan-only")
     job = _job(test, test.folder / "plans", chosen)
     async with running(job) as process:
@@ -150,7 +153,10 @@ def _unplanned(records: Iterable[Record]) -> Iterator[Problem]:
 
 
 async def _run_batch(test: SelfTest, batch: Batch, folder: Path) -> AsyncIterator[TrialResult]:
-    """The trials of the batch as they end. Those without a report come last, as not run."""
+    """Run the batch in one pytest process, and yield the result of each trial as it ends.
+
+    Trials without a report come last, as not run.
+    """
     waiting = {trial.scenario: trial for trial in batch.trials}
     nodeids = (trial.nodeid for trial in batch.trials)
     arguments = ("-m", "", "--chaos-disable", str(batch.mutation), *nodeids)

@@ -14,7 +14,7 @@ from chaoslab.printable import one_line
 
 
 def line(result: TrialResult, number: int, total: int) -> Text:
-    """One trial that has ended."""
+    """The line for a trial that has ended: its outcome and time, and why if it did not pass."""
     trial = one_line(f"{result.trial.scenario} {result.trial.mutation}")
     text = Text(f"[{number}/{total}] {trial}: ")
     text.append(_outcome(result), style="green" if result.passed else "red")

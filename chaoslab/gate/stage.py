@@ -126,7 +126,11 @@ class StageRun:
         )
 
     def _scenarios(self, why_not: str) -> tuple[ScenarioResult, ...]:
-        """Every selected scenario, and every other test that ended, such as a skipped module."""
+        """The result of every selected scenario, and of every other test that ended.
+
+        `why_not` is the reason for a scenario that was not run. A skipped module is such another
+        test.
+        """
         wanted = dict.fromkeys((*self._selected, *self._ended))
         return tuple(
             self._ended.get(nodeid)

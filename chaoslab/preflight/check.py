@@ -25,9 +25,9 @@ NO_DEPLOYMENT = ErrorCode(
 def check_deployment(topology: Topology, file: Path | None = None) -> Inspected:
     """Check the topology's deployment file, or `file`, by every rule of its `[deployment]`.
 
-    Secrets of both files are masked in the result. Raises SpecError if the topology has no
-    `[deployment]` or the file cannot be used: not YAML or TOML, duplicate keys, aliases that expand
-    to too many nodes, a path that does not choose a document.
+    Secrets of the topology and of the deployment file are masked in the result. Raises SpecError if
+    the topology has no `[deployment]` or the file cannot be used: not YAML or TOML, duplicate keys,
+    aliases that expand to too many nodes, a path that does not choose a document.
     """
     declared = declared_deployment(topology, file)
     document = read_document(Path(declared.file), declared.root)
@@ -43,7 +43,10 @@ def check_deployment(topology: Topology, file: Path | None = None) -> Inspected:
 
 
 def declared_deployment(topology: Topology, file: Path | None = None) -> Deployment:
-    """The topology's `[deployment]`, applied to `file` if that is given. Raises SpecError."""
+    """The topology's `[deployment]`; if `file` is given, with this file in place of its own.
+
+    Raises SpecError if the topology has none.
+    """
     if topology.deployment is None:
         raise SpecError(
             Problem(

@@ -1,4 +1,4 @@
-"""`chaoslab preflight`: translation only."""
+"""The command `chaoslab preflight`: reads the options, runs the checks, and prints the results."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ Resolver = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 
 async def addresses(host: str, port: int) -> Sequence[Address]:
-    """The addresses of a host by this machine's resolver.
+    """The addresses of a host, as this machine's resolver gives them.
 
     Raises Ended for an unknown name, or if no name server answers. The resolver cannot be
     interrupted, so it runs in a daemon thread, for which the process does not wait.

@@ -26,7 +26,9 @@ NOT_A_TABLE = ErrorCode(
     "deployment.not_a_table", "{found} at the top", "A document of the file is not a table of keys."
 )
 TOO_LARGE = ErrorCode(
-    "file.too_large", "larger than {most_bytes:,} bytes", "The file is larger than chaoslab reads."
+    "file.too_large",
+    "larger than {most_bytes:,} bytes",
+    "The file is larger than the limit of chaoslab.",
 )
 
 
@@ -39,7 +41,7 @@ class Document:
     root: str = ""
 
     def at(self, path: str) -> Node | Nothing:
-        """The place at a path.
+        """The node at a path, or a Nothing that says why the path leads to none.
 
         A path that begins with `[` chooses a document of the file. Any other path starts at `root`,
         or in the only document. Raises SpecError if no document is chosen.
@@ -62,7 +64,7 @@ class Document:
         )
 
     def where(self, line: int) -> str:
-        """A line of the file for messages; the file alone for line 0."""
+        """The file and a line of it, for messages; the file alone for line 0."""
         return f"{self.file}:{line}" if line else self.file
 
     def finding(
@@ -75,7 +77,7 @@ class Document:
         got: str = "",
         fix: str = "",
     ) -> Finding:
-        """A broken rule at a line of this file."""
+        """A Finding: a broken rule at a line of this file."""
         where = self.where(line)
         return Finding(rule=rule, where=where, what=what, expected=expected, got=got, fix=fix)
 

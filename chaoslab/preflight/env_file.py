@@ -16,7 +16,11 @@ _LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<value>.*)", 
 
 
 def read_env_file(path: Path) -> Mapping[str, str]:
-    """The variables. Raises SpecError; its text never quotes a line, which may hold a secret."""
+    """Maps the name of each variable in the file to its value.
+
+    Raises SpecError for a line that sets no variable. The error never quotes a line, which may hold
+    a secret.
+    """
     values: dict[str, str] = {}
     problems = []
     for number, line in enumerate(read_text(path, str(path)).splitlines(), 1):

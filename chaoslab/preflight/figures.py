@@ -37,7 +37,10 @@ class Figures:
         self.findings: list[Finding] = []
 
     def number(self, figure: Figure, key: str, *, span: bool = False) -> Number | None:
-        """The number, or None and a finding. With `span` a duration such as 1m30s is allowed."""
+        """The number of a figure. If it cannot be read, returns None and adds a finding.
+
+        With `span` a duration such as 1m30s is allowed, and the number is in seconds.
+        """
         if isinstance(figure, float | int):
             return Number(value=float(figure))
         text = self._text(figure, key)
@@ -91,7 +94,7 @@ class Figures:
 
 
 def added(numbers: Sequence[Number]) -> str:
-    """The sum as text: `8`, or `(8 + 1)`."""
+    """The numbers of a sum as text: `8`, or `(8 + 1)`."""
     return f"({' + '.join(map(str, numbers))})" if len(numbers) > 1 else str(numbers[0])
 
 

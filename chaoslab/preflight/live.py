@@ -76,7 +76,10 @@ async def _checked(target: Target | NoTarget, within_s: float, resolver: Resolve
 
 
 async def _steps(progress: PathProgress, target: Target, resolver: Resolver) -> str:
-    """Take every step in turn. Returns a note on other addresses. Raises Ended."""
+    """Take every step of the path in turn. Returns a note on addresses that failed.
+
+    Raises Ended if a step fails.
+    """
     async with progress.step("name"):
         found = await resolver(target.host, target.port)
     # `connect_any` has its own time limit, after which it asks the kernel for the state.
@@ -92,7 +95,7 @@ async def _steps(progress: PathProgress, target: Target, resolver: Resolver) -> 
 
 
 def _without_passwords(words: str, target: Target) -> str:
-    """The server's text, cut, with every secret of the target replaced."""
+    """The text with every secret of the target replaced, cut at 300 characters."""
     for secret in (target.password, target.params.get("password", "")):
         if len(secret) > 3:
             words = words.replace(secret, "…")

@@ -13,7 +13,10 @@ _LISTED = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A scalar as text, without quotes. None means null, or a value that another tool fills in."""
+    """A scalar as text, without quotes.
+
+    `text` is None for null, or for a value that another tool fills in.
+    """
 
     line: int
     text: str | None
@@ -29,7 +32,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Items:
-    """A list."""
+    """A list of nodes, in the order of the file."""
 
     line: int
     items: tuple[Node, ...]
@@ -40,7 +43,10 @@ Node = Text | Table | Items
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nothing:
-    """A path did not lead to exactly one place: the last line that it reached, why, and a fix."""
+    """The result for a path that does not lead to exactly one place.
+
+    It has the last line that the path reached, why the path ends there, and a fix.
+    """
 
     line: int
     why: str
@@ -48,7 +54,10 @@ class Nothing:
 
 
 def found(start: Node, steps: Iterable[Step]) -> Node | Nothing:
-    """Follow the steps from `start` to a place."""
+    """Follow the steps from `start`.
+
+    Returns the node at their end, or Nothing if a step has no place.
+    """
     node, before = start, ""
     for step in steps:
         after = _follow(node, step, before)

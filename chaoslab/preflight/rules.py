@@ -14,7 +14,7 @@ Result = Finding | Check
 
 
 def required(document: Document, rules: Deployment) -> Iterator[Result]:
-    """Every required variable is declared and has a value."""
+    """The rule that every required variable is declared and has a value."""
     found = [variable(document, rules.env, name) for name in rules.required]
     bad = [each for each in found if not each.has_value]
     yield from (_bad_variable("required", document, each) for each in bad)
@@ -26,7 +26,7 @@ def required(document: Document, rules: Deployment) -> Iterator[Result]:
 
 
 def bypass(document: Document, rules: Deployment, rule: Bypass) -> Iterator[Result]:
-    """The emergency bypass is off, or the profile is one that may use it."""
+    """The rule that the emergency bypass is off, or that the profile may use it."""
     switch = variable(document, rules.env, rule.variable)
     profile = variable(document, rules.env, rule.profile)
     known = profile.text.strip() if profile.state == "set" else ""
@@ -72,7 +72,7 @@ def _unclear_switch(document: Document, switch: Variable, rule: Bypass) -> Findi
 
 
 def window(document: Document, rules: Deployment, rule: Window) -> Iterator[Result]:
-    """The platform's prober waits longer than the app's own start-up deadline."""
+    """The rule that the platform's prober waits longer than the app's own start-up deadline."""
     figures = Figures(document, rules, "window")
     delay = figures.number(rule.initial_delay_s, "initial_delay_s", span=True)
     period = figures.number(rule.period_s, "period_s", span=True)
@@ -102,7 +102,7 @@ def window(document: Document, rules: Deployment, rule: Window) -> Iterator[Resu
 
 
 def pool(document: Document, rules: Deployment, rule: Pool) -> Iterator[Result]:
-    """All instances together open no more connections than the database allows."""
+    """The rule that all instances together open no more connections than the database allows."""
     figures = Figures(document, rules, "pool")
     size, instances = figures.sum(rule.size, "size"), figures.sum(rule.instances, "instances")
     limit, reserved = figures.number(rule.limit, "limit"), figures.number(rule.reserved, "reserved")
@@ -132,7 +132,9 @@ def pool(document: Document, rules: Deployment, rule: Pool) -> Iterator[Result]:
 
 
 def ports(document: Document, rules: Deployment) -> Iterator[Result]:
-    """Every listed place has the same port, such as the app's variable and the routed port."""
+    """The rule that every listed place has the same port, for example the app's and the routed
+    port.
+    """
     figures = Figures(document, rules, "ports")
     found = [(place, figures.number(place, "a port")) for place in rules.ports]
     yield from figures.findings
@@ -161,7 +163,7 @@ def ports(document: Document, rules: Deployment) -> Iterator[Result]:
 
 
 def paths(document: Document, rules: Deployment) -> Iterator[Result]:
-    """Every variable with the URL of a service has a value. `--live` checks where it leads."""
+    """The rule that every variable with the URL of a service has a value. It does not connect."""
     good = []
     for link, name in rules.paths.items():
         found = variable(document, rules.env, name)

@@ -31,7 +31,7 @@ class Values:
         self._file, self._environment = str(env_file), environment
 
     def of(self, name: str) -> tuple[str, str]:
-        """The value and where it was found; or an empty value and why there is none."""
+        """The value of a variable and where it was found; or "" and why there is no value."""
         if name in self._given:
             return self._given[name], f"{name} of {self._file}"
         found = variable(self._document, self._rules.env, name)
@@ -43,7 +43,7 @@ class Values:
         return "", f"{name} {found.state_text} at {where}, and the environment does not have it"
 
     def secret(self, name: str) -> str:
-        """The value alone; empty if there is none."""
+        """The value of a variable; empty if there is none."""
         return self.of(name)[0]
 
     def _filled(self, text: str) -> str:
@@ -60,7 +60,10 @@ class Values:
 def targets(
     link: str, kind: Kind, rules: Deployment, values: Values
 ) -> Iterator[Target | NoTarget]:
-    """Every host in the URL of a link. Messages never show the URL, which may hold secrets."""
+    """A Target for every host in the URL of a link, or a NoTarget that says why there is none.
+
+    Messages never show the URL, which may hold secrets.
+    """
     name = rules.paths.get(link)
     if name is None:
         yield NoTarget(link=link, source="", why="", declared=False)

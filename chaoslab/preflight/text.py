@@ -24,7 +24,10 @@ def inspected_text(inspected: Inspected) -> Group:
 
 
 def paths_text(paths: Sequence[CheckedPath]) -> Group:
-    """A row for each path: the time of each step and the outcome; below it what that means."""
+    """A table with a row for each path: the time of each step, and the outcome.
+
+    Below it are the meaning and the fix of each outcome other than `answered`.
+    """
     table = plain_table("Paths from this machine: milliseconds of each step")
     table.add_column("link")
     table.add_column("address", overflow="fold")

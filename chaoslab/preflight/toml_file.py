@@ -50,7 +50,7 @@ def _node(value: object, place: Place, lines: dict[Place, int], line: int) -> No
 
 
 def _lines(text: str) -> dict[Place, int]:
-    """The line of each table and key: its first one, except for the items of `[[lists]]`."""
+    """Maps each table and key to its line: its first one, except for the items of `[[lists]]`."""
     lines: dict[Place, int] = {}
     counts: dict[Place, int] = {}
     table: Place = ()
@@ -71,7 +71,7 @@ def _lines(text: str) -> dict[Place, int]:
 
 
 def _resolved(parts: list[str], counts: dict[Place, int]) -> Place:
-    """The place of a header. A list inside its path stands for its last item so far."""
+    """The place of a header. A list inside its path means the list's last item so far."""
     place: Place = ()
     for at, part in enumerate(parts):
         place = (*place, part)

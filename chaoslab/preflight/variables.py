@@ -64,7 +64,7 @@ class Variable:
 
 
 def variable(document: Document, env: str, name: str) -> Variable:
-    """The variable of that name at the place `env`."""
+    """The variable `name` at the path `env` of the document, with its state."""
     place = document.at(env)
     if isinstance(place, Nothing):
         why = f"no value at '{env}': {place.why}"
@@ -90,7 +90,10 @@ def variable(document: Document, env: str, name: str) -> Variable:
 
 
 def texts(document: Document, env: str) -> dict[str, str]:
-    """The text of every variable at the place `env` that the file shows and that is filled in."""
+    """Maps each variable at the path `env` to its text.
+
+    Variables whose value the file does not show, or whose text has a placeholder, are left out.
+    """
     place = document.at(env)
     if not isinstance(place, Table | Items):
         return {}
@@ -125,7 +128,10 @@ def _declared(place: Table | Items) -> Iterator[tuple[str, int, Node]]:
 
 
 def _value(item: Table) -> Node:
-    """The value of a table with a `name`, or the entry that says where it is; else blank."""
+    """The node of a variable's value: `value`, else another entry, such as a reference to a secret.
+
+    If the table has no other entry, a blank text.
+    """
     if "value" in item.entries:
         value = item.entries["value"]
         return (

@@ -27,7 +27,7 @@ TOO_MANY_NODES = ErrorCode(
 ALIAS_LOOP = ErrorCode(
     "yaml.alias_loop",
     "an alias refers to a node that contains it",
-    "An alias is inside the node that it stands for.",
+    "An alias refers to a node that contains this alias.",
 )
 KEY_NOT_TEXT = ErrorCode(
     "yaml.key_not_text", "a list or table as a key", "A key of a table must be a text."
@@ -45,7 +45,7 @@ MERGE_NOT_TABLE = ErrorCode(
 
 
 def yaml_documents(text: str, file: str) -> tuple[Node, ...]:
-    """The documents that are not empty. Raises SpecError."""
+    """The documents of a YAML text, without the empty ones. Raises SpecError."""
     try:
         composed = [
             node
@@ -74,7 +74,7 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def read(self, node: yaml.Node) -> Node:
-        """Convert a node and all below it. Raises SpecError if there are too many."""
+        """Convert a node and all nodes below it. Raises SpecError if there are too many."""
         size = self._size(node, set())
         if size > MOST_NODES:
             expected = f"{MOST_NODES:,} or fewer"
@@ -159,7 +159,10 @@ def _line(node: yaml.Node) -> int:
 
 
 def _syntax(error: yaml.YAMLError, text: str, file: str) -> Problem:
-    """The cause and the place by PyYAML, without the line itself, which may hold a secret."""
+    """The problem for a syntax error, with PyYAML's cause and place.
+
+    The line itself is not quoted, because it may hold a secret.
+    """
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         bad = error.character if isinstance(error.character, int) else ord(error.character)

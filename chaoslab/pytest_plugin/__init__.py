@@ -62,7 +62,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Remove the shared containers. If some cannot be removed, the session fails."""
+    """Remove the parts that the scenarios shared, and the run's folder if it is empty.
+
+    If a part cannot be removed, the session fails.
+    """
     run = session.config.stash[RUN]
     with suppress(OSError):  # it is empty if nothing ran
         run.folder.rmdir()

@@ -25,7 +25,7 @@ _UNREAD = "_log_traceback"  # an attribute of a task: it failed, and its excepti
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that did not await its `chaos.run(…)`: its result is not known."""
+    """Run the test, and fail it if it did not await its `chaos.run(…)`: its result is not known."""
     try:
         result = yield
     except BaseException:
@@ -37,7 +37,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 def _not_awaited(item: pytest.Item) -> str:
-    """What the test did not await; empty if there is nothing.
+    """Says which `chaos.run(…)` the test did not await; empty if it awaited all of them.
 
     A coroutine that was never started is closed here, so that Python prints no warning about it.
     """

@@ -52,12 +52,11 @@ class Chaos:
     ) -> Coroutine[Any, Any, Result]:
         """Run a plan and judge it. Await the call: a test that does not await it fails.
 
-        It needs a running asyncio loop and returns the Result. A verdict FAIL or UNKNOWN fails the
-        test, with the reasons. The test is skipped if the proxy or the platform does not support
-        one of the faults. An error of the lab fails the test.
-
-        With `check=False` no verdict fails the test; its own code decides by the result. The gate
-        still reads the saved verdicts, so a FAIL stays a FAIL there.
+        The call needs a running asyncio loop and returns the Result. A verdict FAIL or UNKNOWN
+        fails the test, with the reasons. The test is skipped if the proxy or the platform does not
+        support one of the faults. An error of the lab fails the test. With `check=False` no verdict
+        fails the test; the test's own code decides from the result. The gate still reads the saved
+        verdicts, so a FAIL stays a FAIL there.
         """
         called = self._run_plan(
             faults,

@@ -26,7 +26,7 @@ RUN = pytest.StashKey["Run"]()
 
 
 class Run:
-    """The run of one pytest session."""
+    """The run of one pytest session: its folder, seed, topology, runtime and proxy."""
 
     def __init__(self, config: pytest.Config) -> None:
         shared = getattr(config, "workerinput", {})  # under xdist the controller has decided both
@@ -48,7 +48,10 @@ class Run:
 
     @contextmanager
     def lab_under_way(self) -> Iterator[None]:
-        """Count a running lab. From the first one on, an xdist worker ends with its controller."""
+        """Count a running lab, while the block runs.
+
+        After the first one has begun, an xdist worker ends if its controller ends.
+        """
         self._watch_controller()
         self._labs += 1
         try:
@@ -66,7 +69,7 @@ class Run:
         ControllerWatch(controller, holds_a_lab=self._holds_a_lab, may_kill=may_kill)
 
     def _holds_a_lab(self) -> bool:
-        """Whether a lab runs in this process, or containers of a session are shared."""
+        """Whether this process runs a lab, or its session has parts that the scenarios share."""
         shares = TABLE[self.runtime].shares_parts and self._session is not None
         return self._labs > 0 or shares
 
@@ -80,7 +83,11 @@ class Run:
         return self._interrupts
 
     def _mutation(self, text: str | None) -> Mutation | None:
-        """The fault to disable. Raises UsageError unless the embedded engine runs with local."""
+        """The fault to disable, from the text of the option; None without the option.
+
+        Raises UsageError if the text has a mistake, or if the embedded engine does not run with
+        local.
+        """
         if text is None:
             return None
         from chaoslab.faults.mutation import read_mutation
@@ -96,7 +103,10 @@ class Run:
             raise pytest.UsageError(str(error)) from None
 
     def load_topology(self, config: pytest.Config) -> None:
-        """Read the topology once, before any scenario. A mistake in it is a UsageError."""
+        """Read the topology, and check the runtime and the folder of results, before any scenario.
+
+        A mistake in them is a UsageError.
+        """
         from chaoslab import services
         from chaoslab.history.files import check_room
         from chaoslab.model.builds import with_commands
@@ -116,7 +126,10 @@ class Run:
             raise pytest.UsageError(str(error)) from None
 
     def session(self) -> RuntimeSession:
-        """The parts that the scenarios of this process share. The first scenario starts them."""
+        """The runtime's session: the parts that the scenarios of this process share.
+
+        The first call opens it.
+        """
         from chaoslab.runtimes.kind import runtime_kind
 
         if self._session is None:
@@ -126,7 +139,7 @@ class Run:
         return self._session
 
     def end_interrupts(self) -> None:
-        """Give Ctrl-C back to Python, after the report is printed."""
+        """Restore the handling of Ctrl-C that was in force before the scenarios."""
         if self._interrupts is not None:
             self._interrupts.restore()
 

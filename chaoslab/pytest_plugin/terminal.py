@@ -29,7 +29,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def shows_progress(config: pytest.Config) -> bool:
-    """Whether to print progress lines: by the option; by default not with -q or under xdist."""
+    """Whether to print progress lines, as --chaos-progress says.
+
+    With `auto` they are printed, but not with -q or in a worker of xdist.
+    """
     wanted = config.getoption("--chaos-progress")
     if wanted == "auto":
         return config.get_verbosity() >= 0 and not hasattr(config, "workerinput")
@@ -47,6 +50,6 @@ def tell(config: pytest.Config, text: str) -> None:
 
 
 def shown(path: Path) -> str:
-    """A path for printing: relative if it is below the working directory."""
+    """The path as text, relative to the working directory if it is inside it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -49,7 +49,7 @@ PREFIX = {"Triggers": "when.", "Expectations": "expect."}
 
 
 def page() -> str:
-    """The whole page."""
+    """The text of docs/api.md."""
     parts = [HEAD]
     for title, (imported, names) in SECTIONS.items():
         parts.append(f"\n## {title}\n\n`{imported}`\n")
@@ -72,7 +72,10 @@ def _entry(each: object, prefix: str) -> Iterator[str]:
 
 
 def _fields(kind: type) -> Iterator[tuple[str, str, str]]:
-    """The fields of the class itself first, then the inherited ones."""
+    """Name, type and default of each field:
+
+    the class's own fields first, then the inherited ones.
+    """
     for each in sorted(fields(kind), key=lambda f: f.name not in kind.__annotations__):
         if each.name not in HIDDEN:
             yield each.name, str(each.type), _default(each)
@@ -92,7 +95,7 @@ def _parameters(call: Callable[..., object]) -> Iterator[tuple[str, str, str]]:
 
 
 def _shown(default: object) -> str:
-    """A default as a scenario writes it; a trigger by its function."""
+    """The default as Markdown code, as a scenario writes it; a trigger is shown as its function."""
     if isinstance(default, when.BeforeSpawn):
         return "`when.before_spawn`"
     if isinstance(default, when.AtMoment):

@@ -1,4 +1,4 @@
-"""Boots of runs as rows: one per boot of an app, in seconds since its start. No pandas."""
+"""Makes rows of the boots in saved runs: one row per boot of an app. It does not need pandas."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _NAMES = ("scenario", "seed", "runtime", "proxy")
 def boots(runs: Iterable[Path]) -> tuple[Row, ...]:
     """One row per boot of every app in every scenario of these runs (folders inside results/).
 
-    The names are those of `boots_frame`; what did not happen is left out of its row. Raises
+    The keys of a row are the column names of `boots_frame`; what did not happen is left out. Raises
     SpecError if a run cannot be read.
     """
     rows: list[Row] = []
@@ -54,7 +54,7 @@ def boots(runs: Iterable[Path]) -> tuple[Row, ...]:
 
 
 def figures(rows: Iterable[Row]) -> tuple[str, ...]:
-    """The names of the columns that hold seconds or figures of installed columns, in order."""
+    """The names of the columns with numbers, in order: times, phases, and installed columns."""
     phases = dict.fromkeys(name for row in rows for name in row if name.startswith("phase_"))
     return (*TIMES, *phases, *columns())
 
@@ -65,10 +65,10 @@ def names(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def save_boots(rows: Sequence[Row], runs: Iterable[Path]) -> Iterator[Path]:
-    """Write each run's rows of `boots(runs)` to its boots.csv, and give the paths.
+    """Write the rows of each run to its file boots.csv, and yield the path of each file.
 
-    Figures have six decimals, and a missing value is an empty cell. Raises SpecError if a folder
-    cannot be written to.
+    `rows` are those of `boots(runs)`. Figures have six decimals, and a missing value is an empty
+    cell. Raises SpecError if a folder cannot be written to.
     """
     runs = tuple(runs)
     header, measured = names(rows), frozenset(figures(rows))
@@ -116,7 +116,7 @@ def boot_rows(topology: Topology, info: RunInfo, history: History) -> Iterator[R
 
 
 def _installed(spawned: Spawned, history: History) -> dict[str, float]:
-    """The numbers of the installed columns; those that are None are left out."""
+    """Maps each installed column to its number for this boot; a number that is None is left out."""
     figures = {
         name: column.of(history, spawned.app, spawned.boot) for name, column in columns().items()
     }
@@ -124,7 +124,7 @@ def _installed(spawned: Spawned, history: History) -> dict[str, float]:
 
 
 class _Boot:
-    """One boot's events, and the times between them."""
+    """The events of one boot, and the times between them."""
 
     def __init__(self, spawned: Spawned, history: History) -> None:
         self._spawned = spawned
@@ -139,7 +139,10 @@ class _Boot:
         return next((event for event in self.of(kind) if where(event)), None)
 
     def times(self, has_ready_path: bool) -> dict[str, float]:
-        """Seconds since the spawn, and `recovered_s` since the heal; missing ones are left out."""
+        """The times of the boot: seconds since the spawn, but `recovered_s` since the last heal.
+
+        A time that was not reached is left out.
+        """
         serving = {HealthState.DEGRADED} if has_ready_path else _SERVING
         ready = (self.first(Ready), self.first(HealthTurned, lambda e: e.state in serving))
         since_spawn: dict[str, Event | None] = {
@@ -157,16 +160,16 @@ class _Boot:
         return times if recovered_s is None else times | {"recovered_s": recovered_s}
 
     def phases(self) -> dict[str, float]:
-        """The duration of each phase, as the app published last."""
+        """Maps `phase_NAME_s` to the seconds of each start-up phase that the app last published."""
         snapshots = tuple(self.of(StartupSnapshot))
         timings = snapshots[-1].phase_timings_s if snapshots else {}
         return {f"phase_{name}_s": took_s for name, took_s in timings.items()}
 
     def _recovered_s(self) -> float | None:
-        """Seconds from the last heal to the lasting recovery.
+        """Seconds from the last heal before the lasting recovery to this recovery.
 
-        None if health did not stay healthy, or was never lost. Unreachable samples at the end are
-        ignored: the app was stopped.
+        None if health did not stay healthy, was never lost, or if nothing was healed before.
+        Unreachable samples at the end are ignored: the app was stopped.
         """
         health = samples(self._history, self._spawned.app, self._spawned.boot)
         while health and health[-1].state is HealthState.UNREACHABLE:

@@ -29,7 +29,7 @@ class Column:
 
 
 def columns() -> Mapping[str, Column]:
-    """The installed columns, by their names.
+    """Maps names to the installed columns.
 
     Raises SpecError if an installed extension cannot be used.
     """

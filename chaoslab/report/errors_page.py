@@ -35,9 +35,9 @@ This page is made by `python -m chaoslab.report.errors_page`.
 
 
 def error_codes() -> tuple[ErrorCode, ...]:
-    """The codes of chaoslab, in the order of their names.
+    """All error codes of chaoslab, sorted by name.
 
-    It imports every module, so the optional packages must be installed.
+    The function imports the modules of chaoslab, so the optional packages must be installed.
     """
     found = {
         id(value): value

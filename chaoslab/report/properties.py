@@ -21,6 +21,9 @@ def properties_of(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
 
 
 def codes_of(problems: Iterable[Problem]) -> list[tuple[str, str]]:
-    """`error.codes` with the codes of the problems, each once, in order; nothing for no problem."""
+    """The property `error.codes` with the codes of the problems, each once, in order.
+
+    The list is empty if there is no problem.
+    """
     codes = dict.fromkeys(problem.code for problem in problems)
     return [("error.codes", ", ".join(codes))] if codes else []

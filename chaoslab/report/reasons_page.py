@@ -33,7 +33,7 @@ VARIES = "(depends on its data)"
 
 
 def page(known: Sequence[Code], head: str = HEAD) -> str:
-    """The page, with one section for each subject of the codes."""
+    """The text of the page: `head`, then one section for each subject of the codes."""
     parts = [head]
     for subject, group in groupby(known, key=subject_of):
         parts.append("\n".join(_section(subject, group)))
@@ -57,7 +57,7 @@ def _section(subject: str, group: Iterator[Code]) -> Iterator[str]:
 
 
 def _text(code: Code) -> str:
-    """The template of the text, without the formats of its data."""
+    """The template of the code's text, without the formats of its data; `VARIES` for a function."""
     if not isinstance(code.template, str):
         return VARIES
     parts = Formatter().parse(code.template)

@@ -24,15 +24,16 @@ NO_RUN = ErrorCode("run.none", "contains no run", "The folder has no saved run."
 OTHER_VERSION = ErrorCode(
     "run.other_version",
     "not written by this version of chaoslab: {cause}",
-    "The saved verdicts have another form.",
+    "The file of verdicts does not have the form that this version writes.",
 )
 _VERDICTS: TypeAdapter[tuple[Verdict, ...]] = TypeAdapter(tuple[Verdict, ...])
 
 
 def chosen_runs(names: Sequence[str], results: Path = RESULTS) -> tuple[Path, ...]:
-    """The folders of the runs, each named by a path or a name in `results`; else the newest run.
+    """The folders of the named runs; the newest run in `results` if no name is given.
 
-    Raises SpecError with every name that is not a run.
+    A name is a path, or the name of a folder in `results`. Raises SpecError with every name that is
+    not a run.
     """
     if not names:
         return (newest_run(results),)
@@ -44,7 +45,10 @@ def chosen_runs(names: Sequence[str], results: Path = RESULTS) -> tuple[Path, ..
 
 
 def newest_run(results: Path = RESULTS) -> Path:
-    """The run with the latest begin of a scenario. Raises SpecError if there is none."""
+    """The folder of the run whose last scenario began latest.
+
+    Raises SpecError if there is no run.
+    """
     runs = list(_runs(results))
     if not runs:
         fix = "run a scenario first, for example `pytest scenarios/`"
@@ -87,9 +91,9 @@ def _no_run(name: str, results: Path) -> Problem:
 
 
 def saved_verdict(folder: RunFolder) -> str:
-    """The worst of a scenario's saved verdicts; empty if none was saved.
+    """The worst outcome of a scenario's saved verdicts, as text; empty if none was saved.
 
-    Raises SpecError if the file was not written by chaoslab.
+    Raises SpecError if the file cannot be read, or was not written by this version of chaoslab.
     """
     saved = saved_verdicts(folder)
     return "" if saved is None else worst(verdict.outcome for verdict in saved).value
@@ -98,7 +102,7 @@ def saved_verdict(folder: RunFolder) -> str:
 def saved_verdicts(folder: RunFolder) -> tuple[Verdict, ...] | None:
     """A scenario's saved verdicts; None if none was saved.
 
-    Raises SpecError if the file was not written by chaoslab.
+    Raises SpecError if the file cannot be read, or was not written by this version of chaoslab.
     """
     try:
         return _VERDICTS.validate_json(folder.verdicts_path.read_bytes())

@@ -59,7 +59,8 @@ class Delta:
 class Comparison:
     """The boots of one kind (scenario, app, number of the boot) in one run.
 
-    `delta` compares them with the first run; None for that run itself, or if it has no such boots.
+    `delta` compares them with the same kind in the first run. It is None in the first run itself,
+    or if one of the two runs has no value.
     """
 
     scenario: str
@@ -126,7 +127,8 @@ def compared(
 
 
 def paired_deltas(boots: Sequence[Row], by: str = "startup_complete_s") -> Mapping[str, Delta]:
-    """For each later run: the median difference to the first run over the kinds of boot in both.
+    """Maps each later run to its median difference to the first run, over the kinds of boot in
+    both.
 
     Each kind gives one difference (median minus median), so runs with one boot of each scenario can
     be compared. The interval comes from resampling the kinds. Empty for a single run.
@@ -166,7 +168,11 @@ def _values(rows: Iterable[Row], name: str) -> list[float]:
 
 
 def _grouped(rows: Iterable[Row], by: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], list[Row]]]:
-    """The rows with the same values, group by group, each in the order of its first row."""
+    """The rows in groups: for each combination of values in the columns `by`, these values and its
+    rows.
+
+    The groups are in the order of their first rows.
+    """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(row[name] for name in by), []).append(row)

@@ -15,7 +15,7 @@ WIDTH = 128  # columns; enough for the longest scenario name of the reference on
 
 
 def summary(run: Path) -> Iterator[str]:
-    """The lines of a run's table. Also writes its boots.csv."""
+    """Yield the lines of a run's table of start-up times, then write its boots.csv."""
     rows = boots([run])
     if not rows:
         yield "no app was spawned"

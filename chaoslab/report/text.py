@@ -29,8 +29,8 @@ _NONE = "-"
 def latencies(boots: Sequence[Row]) -> Group:
     """Start-up times per scenario and run: counts, p50, p95 and the difference to the first run.
 
-    `boots` are rows of `chaoslab.report.boots.boots`. Notes below the table say where there are few
-    values or incomplete start-ups, and compare the runs over all scenarios.
+    `boots` are rows of `chaoslab.report.boots.boots`. Notes below the table mention few values and
+    incomplete start-ups, and compare the runs over all scenarios.
     """
     rows = tuple(compared(boots, (*TIMES, *columns())))
     runs = tuple(dict.fromkeys(row.run for row in rows))

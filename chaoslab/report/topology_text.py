@@ -153,7 +153,10 @@ def _setting(value: object) -> str:
 
 
 def _images(topology: Topology) -> dict[str, str]:
-    """The images of the topology, else the default ones of the kinds in use."""
+    """Maps each kind of service, and `toxiproxy` and `python`, to its image.
+
+    A service has the image that the topology names, else the default image of its kind.
+    """
     named, kinds = topology.images, dict.fromkeys(s.kind for s in topology.services.values())
     own = {kind: kind_of(kind).image for kind in kinds}
     return {

@@ -53,7 +53,7 @@ SHARED = "all of them:"
 def shared_reasons(verdicts: Sequence[Verdict]) -> tuple[Reason, ...]:
     """The reasons that all verdicts other than PASS have in common, so that they are printed once.
 
-    None if there is only one such verdict.
+    Empty if fewer than two verdicts are other than PASS.
     """
     open_ = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]
     if len(open_) < SEVERAL:

@@ -6,10 +6,10 @@ from statistics import NormalDist
 
 
 def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The interval of a rate, given `k` of `n`; both ends are between 0 and 1. For n = 0: 0 to 1.
+    """The confidence interval (low, high) of a rate, for `k` successes of `n`. For n = 0: 0 to 1.
 
-    It is valid at the ends too: 20 of 20 gives 0.84 to 1. Raises ValueError unless 0 <= k <= n.
-    Source: E. B. Wilson, JASA 22 (1927), 209-212.
+    Both ends are between 0 and 1. It is valid at the ends too: 20 of 20 gives 0.84 to 1. Raises
+    ValueError unless 0 <= k <= n. Source: E. B. Wilson, JASA 22 (1927), 209-212.
     """
     if not 0 <= k <= n:
         raise ValueError(f"{k} of {n}")

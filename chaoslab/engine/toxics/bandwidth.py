@@ -12,7 +12,10 @@ SLICE_MS = 100
 
 @dataclass(slots=True)
 class BandwidthState:
-    """When the last slice has arrived, and since when the current slice is sent (None: not yet)."""
+    """When the last slice has arrived, and when the current slice began (None:
+
+    it has not begun).
+    """
 
     free_s: float
     started_s: float | None = None
@@ -28,7 +31,7 @@ class Bandwidth(Passing):
     rate: int = 0
 
     def state(self, context: ToxicContext) -> BandwidthState:
-        """The line is free."""
+        """The state at the start: the line is free."""
         return BandwidthState(free_s=context.since_s)
 
     def decide(self, state: BandwidthState, head: Chunk | None, now_s: float) -> Decision:

@@ -94,5 +94,5 @@ class Passing:
 
     @property
     def at_removal(self) -> Decision:
-        """The connection goes on."""
+        """PASS: the connection goes on."""
         return PASS

@@ -20,13 +20,15 @@ class LatencyState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency(Passing):
-    """Delay in ms; jitter is uniform in [-jitter, jitter) ms around it, drawn once per chunk."""
+    """The delay in ms; the jitter is uniform in [-jitter, jitter) ms around it, drawn once per
+    chunk.
+    """
 
     latency: int = 0
     jitter: int = 0
 
     def state(self, context: ToxicContext) -> LatencyState:
-        """The generator is made when jitter needs it."""
+        """The state at the start. Its generator is made only if jitter needs it."""
         return LatencyState(context)
 
     def decide(self, state: LatencyState, head: Chunk | None, now_s: float) -> Decision:

@@ -17,12 +17,12 @@ class LimitDataState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitData(Passing):
-    """The number of bytes that pass. All of them are delivered before the close."""
+    """`bytes` is the number of bytes that pass. All of them are delivered before the close."""
 
     bytes: int = 0
 
     def state(self, context: ToxicContext) -> LimitDataState:
-        """No byte has passed."""
+        """The state at the start: no byte has passed."""
         return LimitDataState()
 
     def decide(self, state: LimitDataState, head: Chunk | None, now_s: float) -> Decision:

@@ -13,7 +13,7 @@ class Noop(Passing):
     """Has no effect, so other toxics can be compared with it."""
 
     def state(self, context: ToxicContext) -> None:
-        """There is none."""
+        """None: this toxic has no state."""
 
     def decide(self, state: None, head: Chunk | None, now_s: float) -> Decision:
         """Pass every chunk."""

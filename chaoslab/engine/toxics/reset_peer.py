@@ -11,18 +11,21 @@ from chaoslab.engine.toxics.base import PASS, RESET, Decision, ToxicContext, Wai
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetPeer:
-    """Milliseconds until the reset; until then bytes are held."""
+    """`timeout` is the time until the reset, in milliseconds; until then bytes are held."""
 
     timeout: int = 0
     affects_idle: ClassVar[bool] = True
 
     @property
     def at_removal(self) -> Decision:
-        """Before the reset, the held bytes are passed on: none is lost."""
+        """PASS:
+
+        after a removal before the reset, the held bytes are passed on, and none is lost.
+        """
         return PASS
 
     def state(self, context: ToxicContext) -> float:
-        """Since when the toxic applies to the connection."""
+        """The state is the time since which the toxic applies to the connection."""
         return context.since_s
 
     def decide(self, state: float, head: Chunk | None, now_s: float) -> Decision:

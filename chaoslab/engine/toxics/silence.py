@@ -25,7 +25,7 @@ class Silence:
         return RESET if self.at_heal == "reset" else PASS
 
     def state(self, context: ToxicContext) -> None:
-        """There is none."""
+        """None: this toxic has no state."""
 
     def decide(self, state: None, head: Chunk | None, now_s: float) -> Decision:
         """Hold all chunks."""

@@ -12,7 +12,10 @@ from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Passing, 
 
 @dataclass(slots=True)
 class SlicerState:
-    """The sizes of the next slices of the first chunk, and when the last slice was passed on."""
+    """The sizes of the next slices of the first chunk, and when the last slice was passed on.
+
+    Its generator is made when the first chunk is cut.
+    """
 
     context: ToxicContext
     generator: random.Random | None = None
@@ -22,14 +25,14 @@ class SlicerState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slicer(Passing):
-    """Sizes in bytes, delay between slices in microseconds; an average of 0 slices nothing."""
+    """Sizes of slices in bytes, and the delay between them in µs; average 0 slices nothing."""
 
     average_size: int = 0
     size_variation: int = 0
     delay: int = 0
 
     def state(self, context: ToxicContext) -> SlicerState:
-        """No chunk is cut yet."""
+        """The state at the start: no chunk is cut yet."""
         return SlicerState(context)
 
     def decide(self, state: SlicerState, head: Chunk | None, now_s: float) -> Decision:
@@ -48,7 +51,7 @@ class Slicer(Passing):
         return Forward(state.sizes.popleft(), arrived_s=now_s)
 
     def _cut(self, total: int, generator: random.Random) -> list[int]:
-        """Sizes that add up to `total`: it is halved until the parts are small enough.
+        """Sizes that add up to `total`, which is halved until the parts are small enough.
 
         The variation moves the place of each cut, but never to outside of the chunk.
         """

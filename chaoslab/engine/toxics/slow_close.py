@@ -10,12 +10,12 @@ from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Passing, ToxicCont
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlowClose(Passing):
-    """Delay of the end in ms, counted from when it arrived."""
+    """`delay` is the delay of the stream's end in ms, counted from the arrival of the end."""
 
     delay: int = 0
 
     def state(self, context: ToxicContext) -> None:
-        """There is none."""
+        """None: this toxic has no state."""
 
     def decide(self, state: None, head: Chunk | None, now_s: float) -> Decision:
         """Pass bytes at once, and the end mark when it is due."""

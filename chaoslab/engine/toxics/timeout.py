@@ -11,18 +11,21 @@ from chaoslab.engine.toxics.base import CLOSE, DROP, HOLD, PASS, Decision, Toxic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout:
-    """Milliseconds since the toxic applies to the connection; a chunk does not restart them."""
+    """`timeout` is the time in ms from when the toxic applies to the connection until it is closed.
+
+    A chunk does not restart this time.
+    """
 
     timeout: int = 0
     affects_idle: ClassVar[bool] = True
 
     @property
     def at_removal(self) -> Decision:
-        """Close the connection: bytes were discarded, so it may not go on."""
+        """CLOSE: bytes were discarded, so the connection may not go on."""
         return CLOSE
 
     def state(self, context: ToxicContext) -> float:
-        """Since when the toxic applies to the connection."""
+        """The state is the time since which the toxic applies to the connection."""
         return context.since_s
 
     def decide(self, state: float, head: Chunk | None, now_s: float) -> Decision:

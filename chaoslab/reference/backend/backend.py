@@ -35,7 +35,10 @@ def need(part: T | None, name: str) -> T:
 
 
 class Backend:
-    """One running backend. Phases set its parts; requests and health checks read them."""
+    """One running backend.
+
+    Phases of start-up set its parts; requests and health checks use them.
+    """
 
     def __init__(self, settings: Settings, *, parts: Parts, record: StartupRecord) -> None:
         self.settings, self.parts, self.record = settings, parts, record
@@ -64,7 +67,8 @@ class Backend:
         check_every_s: float,
         backoff: Backoff,
     ) -> None:
-        """Connect within `limit_s`, and leave `reserve_s` of the start-up to the later phases.
+        """Connect to a dependency within `limit_s`, and leave `reserve_s` of the start-up to later
+        phases.
 
         Raises DependencyUnavailable. The dependency is watched in either case: after a bypass, its
         monitor reconnects.

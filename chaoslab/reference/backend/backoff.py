@@ -11,7 +11,8 @@ from chaoslab.reference.backend.profiles import Limits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """Delays `base_s * factor**n`, at most `cap_s`, then longer by up to `jitter` times themselves.
+    """Delays of `base_s * factor**n`, at most `cap_s`; each is longer by up to `jitter` times
+    itself.
 
     The jitter is added after the cap, so that clients which have all reached the cap do not retry
     at the same time. A delay is counted from the *start* of one try to the start of the next.

@@ -24,8 +24,8 @@ class CircuitBreaker:
     """Opens after `failures` in a row; half-open after `open_s`; closes after `successes`.
 
     While half-open, `successes` calls may run at a time. A call that neither succeeds nor fails (it
-    was cancelled, or the caller made a mistake) frees its slot. One failure in half-open opens it
-    again. Not thread-safe: it belongs to one event loop.
+    was cancelled, or the caller made a mistake) frees its slot. One failure while half-open opens
+    the breaker again. Not thread-safe: it belongs to one event loop.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class CircuitBreaker:
 
     @property
     def state(self) -> State:
-        """The state now."""
+        """The state now: closed, open or half_open."""
         if self._opened_at is None:
             return "closed"
         return "open" if self.retry_after_s > 0 else "half_open"
@@ -116,7 +116,7 @@ class CircuitBreaker:
                 self._move(None)
 
     def close(self) -> None:
-        """Close it now: a reconnection has shown that the path works."""
+        """Close the breaker now: a reconnection has shown that the path works."""
         self._failures = 0
         if self._opened_at is not None:
             self._move(None)

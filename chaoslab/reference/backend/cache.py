@@ -34,7 +34,10 @@ def new_client(url: str) -> Redis:
 
 
 class Cache:
-    """Bytes by key. Each operation ends within the request limit; a failed read is a miss."""
+    """Stores bytes under keys in Redis.
+
+    Each operation ends within the request limit; a failed read counts as a miss.
+    """
 
     name = "redis"
 
@@ -72,7 +75,7 @@ class Cache:
         self.status.is_up()
 
     async def check(self) -> None:
-        """Ping; after two failures in a row the status is down. Never raises."""
+        """Ping Redis. After two failed pings in a row, set the status to down. Never raises."""
         if self._client is None:
             return
         for number in range(1, FAILED_PINGS + 1):
@@ -129,7 +132,7 @@ class Cache:
         self._metrics.cache.labels(operation, outcome).inc()
 
     def unavailable(self, cause: str) -> DependencyUnavailable:
-        """The error with the name, the address and the cause."""
+        """A DependencyUnavailable with the name and the address of Redis, and this cause."""
         return DependencyUnavailable(self.name, self._settings.redis_address, cause)
 
     async def _drop(self, client: Redis) -> None:

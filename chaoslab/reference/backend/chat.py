@@ -95,7 +95,7 @@ class Bridge:
         return self.manager.send(event)
 
     async def check_delivery(self, timeout_s: float) -> None:
-        """Deliver one event to a listener of our own.
+        """Test the delivery with one event to a listener that is made for this test.
 
         Raises RuntimeError if it does not arrive unchanged within the time-out.
         """

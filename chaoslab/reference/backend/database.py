@@ -133,7 +133,7 @@ class Database:
                 await self._renew(pool, error)
 
     async def _probe(self) -> None:
-        """Check by one more connection while all connections of the pool are busy."""
+        """Check Postgres with one more connection, while all connections of the pool are busy."""
         try:
             conn = await self._dial(self.attempt_s)
         except (psycopg.Error, OSError) as error:
@@ -253,7 +253,7 @@ class Database:
         task.add_done_callback(self._retired.discard)
 
     def unavailable(self, cause: str, retry_after_s: float | None = None) -> DependencyUnavailable:
-        """The error with the name, the address and the cause."""
+        """A DependencyUnavailable with the name and the address of Postgres, and this cause."""
         wait_s = self._breaker.retry_after_s if retry_after_s is None else retry_after_s
         return DependencyUnavailable(
             self.name, self._settings.database_address, cause, retry_after_s=wait_s

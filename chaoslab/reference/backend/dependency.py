@@ -30,10 +30,10 @@ class Dependency(Protocol):
         """Connect within the time-out. Raises DependencyUnavailable."""
 
     def unavailable(self, cause: str) -> DependencyUnavailable:
-        """The error with the name, the address and the cause."""
+        """A DependencyUnavailable with the dependency's name and address, and this cause."""
 
     async def check(self) -> None:
-        """Check whether it answers, and set the status. Never raises."""
+        """Check whether the dependency answers, and set the status. Never raises."""
 
 
 class Status:
@@ -70,7 +70,7 @@ class Status:
             self.changed.set()
 
     def as_json(self) -> dict[str, str | None]:
-        """`{"status": "up" | "down", "error": str | null}`."""
+        """The status as `{"status": "up" | "down", "error": str | null}`."""
         return {"status": "up" if self.up else "down", "error": self.error}
 
 

@@ -24,7 +24,7 @@ HealthCheck = Callable[[Backend], Answer | Awaitable[Answer]]
 
 
 def dependencies(backend: Backend) -> dict[str, dict[str, str | None]]:
-    """`{"postgres": {"status", "error"}, "redis": …}`; down if it was never connected."""
+    """The status and the last error of Postgres and of Redis; down if it was never connected."""
     database, cache = backend.database, backend.cache
     return {
         "postgres": database.status.as_json() if database else dict(NOT_CONNECTED),
@@ -33,7 +33,10 @@ def dependencies(backend: Backend) -> dict[str, dict[str, str | None]]:
 
 
 def overall(backend: Backend) -> Answer:
-    """`/health`: 503 starting or unhealthy before start-up is complete, then 200."""
+    """`/health`: 503 (starting or unhealthy) before start-up is complete, and while stopping.
+
+    Else 200: healthy, or degraded if a dependency is down.
+    """
     record = backend.record
     found = dependencies(backend)
     body: dict[str, object] = {

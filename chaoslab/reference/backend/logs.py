@@ -9,7 +9,10 @@ from collections.abc import Callable
 
 
 class _Lines(logging.Formatter):
-    """`2026-01-31T12:00:00.123Z WARNING [database] backend.postgres: message`, on one line."""
+    """Writes a record as `2026-01-31T12:00:00.123Z WARNING [database] backend.postgres: message`.
+
+    It is always one line.
+    """
 
     converter = staticmethod(time.gmtime)
 

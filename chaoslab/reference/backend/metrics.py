@@ -50,5 +50,5 @@ class Metrics:
         )
 
     def render(self) -> bytes:
-        """The Prometheus text format."""
+        """The metrics in Prometheus' text format."""
         return generate_latest(self.registry)

@@ -22,7 +22,10 @@ class Monitor:
         self._log = logging.getLogger("backend.monitor")
 
     async def run(self) -> None:
-        """Check or reconnect, endlessly. If a check raises, the dependency counts as down."""
+        """Check the dependency while it is up, reconnect it while it is down, without end.
+
+        If a check raises, the dependency counts as down.
+        """
         status = self.dependency.status
         delays: Iterator[float] | None = None
         while True:

@@ -38,7 +38,11 @@ class StartupRecord:
 
     @property
     def mode(self) -> Mode:
-        """How it started; it does not change later, even if the dependency is up again."""
+        """Whether the backend started without a dependency (`emergency_degraded`) or not
+        (`normal`).
+
+        It does not change later, even if the dependency is up again.
+        """
         return "emergency_degraded" if self.bypassed else "normal"
 
     @property

@@ -98,7 +98,9 @@ def _threads(backend: Backend) -> ThreadService:
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Add the error answers: 503 with Retry-After, or 404."""
+    """Add the handlers that answer errors: 404 for an unknown thread, 503 with Retry-After for
+    others.
+    """
 
     @app.exception_handler(DependencyUnavailable)
     async def unavailable(_request: Request, error: Exception) -> JSONResponse:

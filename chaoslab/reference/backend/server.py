@@ -38,7 +38,7 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGTERM and SIGINT."""
+        """While the block runs, SIGTERM and SIGINT stop the server."""
         loop = asyncio.get_running_loop()
         signals = (signal.SIGTERM, signal.SIGINT)
         for number in signals:
@@ -63,7 +63,10 @@ class Server(uvicorn.Server):
 
 
 def listen(settings: Settings) -> socket.socket | None:
-    """Bind the port. Returns None, with the reason in the log, if it cannot be bound."""
+    """Bind the port and return its socket.
+
+    If the port cannot be bound, returns None, with the reason in the log.
+    """
     logs.set_up(settings.log_level, lambda: "boot")
     try:
         return socket.create_server((settings.host, settings.port), backlog=2048)

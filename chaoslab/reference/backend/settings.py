@@ -97,7 +97,10 @@ class _Reader:
         self.problems: list[str] = []
 
     def get(self, name: str, default: str | None, parse: Callable[[str], T]) -> T:
-        """The parsed variable; after a mistake, which is collected, the default."""
+        """The parsed value of a variable.
+
+        A mistake is collected, and a valid value is returned instead.
+        """
         raw = self._env.get(name, default)
         try:
             if raw is None:

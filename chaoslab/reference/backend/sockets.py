@@ -19,7 +19,7 @@ TRY_AGAIN_LATER = 1013
 
 
 def router(backend: Backend) -> APIRouter:
-    """The WebSocket route of one backend, and its statistics."""
+    """The WebSocket route of one backend, and the route for its statistics."""
     routes = APIRouter()
 
     @routes.websocket("/ws")

@@ -14,9 +14,9 @@
 # verdict = "keeps_acknowledged"
 # cites = [{ code = "write.lost" }]
 # ///
-"""A degraded mode in which no write fails.
+"""Acknowledges new threads while Postgres is down, and keeps them only in memory.
 
-The list should be written when the database is up again; that part is missing.
+The list of these threads should be written when Postgres is up again; that part is missing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ KEPT = 10_000  # threads, so that memory is bounded
 
 
 class QueueingThreads(ThreadService):
-    """Keeps threads in memory while Postgres is away."""
+    """Keeps new threads in a list in memory while Postgres is down."""
 
     def __init__(self, database: Database, cache: Cache, keys: KeyManager) -> None:
         super().__init__(database, cache, keys)

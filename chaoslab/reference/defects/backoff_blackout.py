@@ -17,10 +17,10 @@
 #   { code = "health.names_lost", data = { lost = ["postgres"] } },
 # ]
 # ///
-"""A database that is not contacted for a long time after several failures.
+"""Does not contact the database for a long time after several failures.
 
-The pause is meant for an overloaded server. It also applies when the path was broken, so a path
-that works again is not tried.
+The pause is meant for an overloaded server. It also applies if the path was broken, so a path that
+works again is not tried.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class RestingDatabase(Database):
     _rests_until = 0.0
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Connect, unless the pause is not over. Raises DependencyUnavailable."""
+        """Connect, but not during the pause. Raises DependencyUnavailable."""
         left_s = self._rests_until - time.monotonic()
         if left_s > 0:
             raise self.unavailable(f"failed {FAILURES} times, next try in {left_s:.1f} s", left_s)

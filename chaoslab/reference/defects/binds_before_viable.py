@@ -18,7 +18,7 @@
 #   { code = "start.exited", data = { exit_code = 1, listened = true, answered = false } },
 # ]
 # ///
-"""Binds the port before it knows that it can start, because the platform only checks the port."""
+"""Binds the port before it is known that the start succeeds: the platform only checks the port."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@
 # verdict = "stays_live"
 # cites = [{ code = "prober.not_2xx", data = { path = "liveness" } }]
 # ///
-"""A helper function of the migration script, called from the event loop."""
+"""Calls a function that blocks, made for the migration script, in the event loop."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ class PatientDatabase(Database):
     """Makes a new pool only after a synchronous connect has succeeded."""
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Connect; a reconnection (without `timeout_s`) first waits until Postgres answers."""
+        """Connect. A reconnection (without `timeout_s`) first blocks until Postgres answers.
+
+        It makes two tries at most.
+        """
         if timeout_s is None:
             self._wait_until_there()
         await super().connect(timeout_s)

@@ -19,7 +19,7 @@
 # ///
 """A breaker that counts its own refusals as failures of the database.
 
-Its open time starts again at each failure. While users retry, it never ends.
+Its open time starts again at each failure. While users retry, the breaker stays open.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class LastFailureBreaker(CircuitBreaker):
             raise
 
     def close(self) -> None:
-        """A reconnection does not close it."""
+        """Do nothing: a reconnection does not close this breaker."""
 
 
 if __name__ == "__main__":

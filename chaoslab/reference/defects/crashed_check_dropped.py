@@ -14,10 +14,10 @@
 # verdict = "degrades"
 # cites = [{ code = "health.no_longer_named", data = { names = ["postgres"] } }]
 # ///
-"""Health from checks that run concurrently, without those that fail.
+"""Makes the health answer without the checks that fail.
 
-A broken check should not break the answers of the others. So it is filtered out, and the state is
-made of the rest.
+A broken check should not break the answers of the others. So it is left out, and the status is made
+from the other checks.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from chaoslab.reference.backend.health import Answer, HealthChecks
 
 
 def process(backend: Backend) -> dict[str, object]:
-    """The part of the answer about the process."""
+    """The part of the health answer about the process: status, version and uptime."""
     return {
         "status": "healthy" if backend.record.complete else "starting",
         "version": VERSION,

@@ -21,7 +21,7 @@
 #   { code = "app.log_line", data = { log_line = "EMERGENCY BYPASS: phase database" } },
 # ]
 # ///
-"""The bypass returns from the start-up sequence in the phase in which it acts."""
+"""Ends the start-up sequence in the phase that the bypass lets pass: later phases do not run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from chaoslab.reference.backend.sequence import Phase, bypass_or_fail, startup_f
 
 
 async def start_up(backend: Backend, phases: Sequence[Phase]) -> None:
-    """Run the phases; if the bypass acts, return."""
+    """Run the phases in order, but return after the first one that is bypassed."""
     record = backend.record
     for phase in phases:
         record.begin(phase.name)

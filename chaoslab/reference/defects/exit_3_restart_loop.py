@@ -20,7 +20,7 @@
 # code = "app.log_line"
 # data = { log_line = "start-up failed in phase database: postgres unreachable" }
 # ///
-"""The bypass is allowed in the deployment, but the process does not recognise the value."""
+"""Allows the bypass only for the value `1`, but the deployment sets it to `true`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from chaoslab.reference.backend.settings import Settings, read
 
 
 def settings(env: Mapping[str, str]) -> Settings:
-    """The settings of the environment; only the value `1` allows the bypass."""
+    """The settings from the environment; only the value `1` allows the bypass."""
     allowed = env.get("EMERGENCY_ALLOW_NO_DATABASE") == "1"
     return replace(read(env), emergency_allow_no_database=allowed)
 

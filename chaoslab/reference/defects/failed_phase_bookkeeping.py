@@ -23,7 +23,7 @@
 # code = "app.log_line"
 # data = { log_line = "start-up is not complete: database, cache did not complete" }
 # ///
-"""A phase that the bypass lets pass was already recorded as failed."""
+"""Records a phase as failed before the bypass lets it pass, and leaves it so."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ from chaoslab.reference.backend.sequence import (
 
 
 def on_unavailable(backend: Backend, phase: Phase, error: DependencyUnavailable) -> None:
-    """Record the failure, then check whether the bypass is allowed."""
+    """Record the phase as failed, then check whether the bypass is allowed.
+
+    If it is not, raises StartupFailed.
+    """
     record = backend.record
     record.fail(phase.name, str(error), error.dependency)
     if phase.bypassable != error.dependency or not bypass_allowed(backend):

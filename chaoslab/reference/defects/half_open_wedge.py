@@ -48,7 +48,10 @@ class CountingBreaker(CircuitBreaker):
 
     @contextmanager
     def slot(self, *counts: type[BaseException]) -> Iterator[None]:
-        """Run one call. Without an exception it is a success, with one of `counts` a failure."""
+        """Run one call. Without an exception it is a success, with one of `counts` a failure.
+
+        After any other exception the slot is not freed.
+        """
         trial = self._enter()
         try:
             yield
@@ -69,19 +72,19 @@ class CountingBreaker(CircuitBreaker):
         return True
 
     def failure(self) -> None:
-        """Count a failure outside of a call; it opens a closed breaker."""
+        """Count a failure outside of a call. Only a closed breaker counts it."""
         if self.state == "closed":
             super().failure()
 
     def close(self) -> None:
-        """A reconnection does not close it; the next probe decides."""
+        """Do nothing: a reconnection does not close this breaker; the next probe decides."""
 
 
 class PatientDatabase(Database):
     """Requests wait until the monitor has made a new pool, up to a balancer's interval."""
 
     async def run(self, work: Work[T]) -> T:
-        """As `Database.run`, within an additional limit."""
+        """As `Database.run`, but it ends within the interval between two checks of Postgres."""
         limit_s = self._limits.postgres_check_every_s
         try:
             async with asyncio.timeout(limit_s):

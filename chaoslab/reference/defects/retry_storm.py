@@ -40,7 +40,7 @@ TASKS = 10
 
 
 class OwnTryDatabase(Database):
-    """Every caller makes its own try; callers do not share one."""
+    """Every caller of `connect` makes its own try; callers do not share one."""
 
     async def connect(self, timeout_s: float | None = None) -> None:
         """Connect to Postgres and open a new pool. Raises DependencyUnavailable."""
@@ -56,7 +56,7 @@ class EagerMonitor(Monitor):
 
 
 def constant(limits: Limits) -> Backoff:
-    """The same short pause between all tries."""
+    """A back-off with the same short pause between all tries."""
     base_s = limits.retry_base_s
     return Backoff(base_s=base_s, cap_s=base_s, factor=1.0, jitter=0.0)
 

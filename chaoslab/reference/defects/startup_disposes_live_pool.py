@@ -46,7 +46,7 @@ class SharedPool:
         self._pool: Pool | None = None
 
     def made(self, *args: Any, **kwargs: Any) -> Pool:
-        """Make a pool; the first one is shared."""
+        """Make and return a pool; the first one that is made is shared."""
         pool: Pool = AsyncConnectionPool(*args, **kwargs)
         self._pool = self._pool or pool
         return pool
@@ -57,7 +57,10 @@ class SharedPool:
             return await work(conn)
 
     async def validate(self, backend: Backend) -> None:
-        """Check that the tables can be read, then run the phase."""
+        """Check that the tables can be read, then run FINALIZE.
+
+        The check closes the shared pool.
+        """
         if self._pool is not None:
             async with self._pool as pool, pool.connection() as conn:
                 await conn.execute("SELECT id FROM threads LIMIT 1")

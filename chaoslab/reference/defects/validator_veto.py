@@ -25,7 +25,7 @@
 # code = "app.log_line"
 # data = { log_line = "failed in phase finalize: comprehensive validation: the database" }
 # ///
-"""FINALIZE requires what the bypass has done without."""
+"""FINALIZE requires a dependency that the bypass has allowed to be missing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ from chaoslab.reference.backend.phases import finalize, phases_with
 
 
 async def run(backend: Backend) -> None:
-    """Check that everything that requests need exists, then run the phase."""
+    """Check that everything exists that requests need, then run FINALIZE.
+
+    Raises RuntimeError if not.
+    """
     problems = [
         f"{name} is not usable"
         for name, usable in {

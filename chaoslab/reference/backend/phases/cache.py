@@ -6,7 +6,7 @@ from chaoslab.reference.backend.backend import Backend
 
 
 async def run(backend: Backend) -> None:
-    """Connect within the limit. Raises DependencyUnavailable."""
+    """Make the cache, and connect to Redis within the limit. Raises DependencyUnavailable."""
     limits, parts = backend.settings.limits, backend.parts
     backend.cache = cache = parts.cache(
         backend.settings, metrics=backend.metrics, client_factory=parts.redis_client

@@ -6,7 +6,10 @@ from chaoslab.reference.backend.backend import Backend, need
 
 
 async def run(backend: Backend) -> None:
-    """Connect within the limit. Raises DependencyUnavailable."""
+    """Make the database part, and connect to Postgres within the limit.
+
+    Raises DependencyUnavailable.
+    """
     limits, parts = backend.settings.limits, backend.parts
     backend.database = database = parts.database(
         backend.settings,

@@ -7,7 +7,7 @@ from chaoslab.reference.backend.chat import TOOLS, Supervisor
 
 
 async def run(backend: Backend) -> None:
-    """Make the thread service and the agents' supervisor; neither needs a connection now."""
+    """Make the thread service and the agents' supervisor. Neither needs a connection yet."""
     backend.threads = backend.parts.threads(
         need(backend.database, "the database"),
         need(backend.cache, "the cache"),
