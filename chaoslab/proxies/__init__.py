@@ -1,1 +1,1 @@
-"""The proxies on the links: one control for the embedded engine and for a real Toxiproxy."""
+"""Controls the proxies on the links, of the embedded engine and of a real Toxiproxy alike."""

@@ -1,4 +1,4 @@
-"""What every proxy server can do, and what it reports."""
+"""The protocol of the control of every proxy server, and the data that such a server reports."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ProxyKind = Literal["embedded", "toxiproxy"]
 class ToxicEffect:
     """What one toxic (or `connect:<mode>`) did to one connection.
 
-    `bytes` are those that it affected. `goodbye` of them were the client's last message, which
-    only says that the client ends the connection.
+    `bytes` is the number of bytes that the toxic affected. `goodbye` is how many of these were the
+    client's last message, which only says that the client ends the connection.
     """
 
     name: str
@@ -28,11 +28,11 @@ class ToxicEffect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionRecord:
-    """One client connection as the proxy saw it. Times are on the machine's monotonic clock.
+    """One client connection as the proxy observed it. Times are on the machine's monotonic clock.
 
-    `asked_s`: when the client last sent anything but a goodbye. `answered_s`: when the server last
-    sent anything. `dismissed_s`: when the server sent that it ends the connection. `ending` is the
-    side that ended first, at `ending_s`.
+    `asked_s` is the time at which the client last sent anything but a goodbye, `answered_s` that at
+    which the server last sent anything, `dismissed_s` that at which the server sent that it ends
+    the connection. `ending` is the side that ended first, at `ending_s`.
     """
 
     id: int
@@ -55,39 +55,42 @@ class ConnectionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerState:
-    """When an armed trigger fired (monotonic seconds, None: not yet), and its error, if any."""
+    """The state of a trigger: `fired_s` is when it fired (monotonic seconds), None if it has not.
+
+    `error` is the error of its actions, None if there was none.
+    """
 
     fired_s: float | None
     error: str | None
 
 
 class ProxyControl(Protocol):
-    """Controls one proxy server. Every call is bounded in time and read back from the server.
+    """Controls one proxy server. Every call is bounded in time, and its effect is read back.
 
-    A call raises InjectionFailed if the server did not do, or does not show, what was asked. It
-    raises FaultUnsupported if the server cannot do it.
+    A call raises InjectionFailed if the server did not do, or does not report, what was requested.
+    It raises FaultUnsupported if the server cannot do it.
     """
 
     @property
     def name(self) -> str:
-        """`embedded` or `toxiproxy`; every report has it."""
+        """The kind of the proxy server, `embedded` or `toxiproxy`; every report has it."""
 
     @property
     def version(self) -> str:
-        """The server's version, as it reports it."""
+        """The version of the proxy server, as the server reports it."""
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """What it can do beyond Toxiproxy's own API."""
+        """What the proxy server can do beyond Toxiproxy's own API."""
 
     def check(self, action: Action) -> None:
-        """Raise FaultUnsupported, with the reason, if this server cannot do `action`."""
+        """Raise FaultUnsupported, with the reason, if this proxy server cannot do `action`."""
 
     def check_triggers(self) -> None:
-        """Raise FaultUnsupported if this server has no triggers."""
+        """Raise FaultUnsupported if this proxy server has no triggers."""
 
     async def close(self) -> None:
-        """Close the connection to the server; undoes nothing."""
+        """Close the connection to the proxy server. Faults stay in force."""
 
     async def create(self, proxy: str, upstream: str) -> int:
         """Create a proxy to `upstream` (host:port) on a free port; returns the port."""
@@ -96,34 +99,41 @@ class ProxyControl(Protocol):
         """Delete a proxy with all that is in force on it. A missing proxy is no error."""
 
     async def apply(self, action: Action) -> None:
-        """Put an action in force, and read it back."""
+        """Put an action in force on its proxy, and read it back from the server."""
 
     async def undo(self, action: Action) -> None:
-        """Undo an action, and check that it is gone. One that is not in force is no error."""
+        """Undo an action, and check that it is not in force any more. No error if it was not in
+        force.
+        """
 
     async def arm(self, trigger: str, proxy: str, n: int, actions: tuple[Action, ...]) -> None:
-        """Have the server apply `actions` when `proxy` accepts its n-th connection from now."""
+        """Make the server apply `actions` when `proxy` accepts its n-th connection, counted
+        from now.
+        """
 
     async def trigger(self, trigger: str, proxy: str) -> TriggerState:
-        """The state of an armed trigger."""
+        """Whether an armed trigger has fired, and the error of its actions."""
 
     async def disarm(self, trigger: str, proxy: str) -> None:
-        """Delete a trigger; what it has applied stays in force."""
+        """Delete a trigger; the actions that it has applied stay in force."""
 
     async def syn_drops(self, proxy: str) -> int | None:
-        """SYNs that the kernel has dropped at the proxy's socket while its connects are dropped.
+        """The number of SYNs that the kernel dropped at the proxy's socket.
 
-        The lab's own canaries are included. None if that is not known.
+        It counts while the proxy's connects are dropped; the lab's own canaries are included. None
+        if the number is not known.
         """
 
     async def packets(self, proxy: str) -> Counters | None:
-        """The kernel's counters at the proxy's port; None if no packet rules count there."""
+        """The kernel's packet counters at the proxy's port; None if no packet rules count there."""
 
     async def ended_bytes(self, proxy: str) -> int | None:
-        """Bytes received, in both directions, on the proxy's connections that have ended.
+        """The bytes received, in both directions, on the proxy's connections that have ended.
 
-        None if that is not known, or if the lab's own canaries are among them.
+        None if they are not known, or if the lab's own canaries are among them.
         """
 
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
-        """The proxy's connections so far, open ones included; empty if it keeps no record."""
+        """The records of the proxy's connections so far, also open ones; empty if the server
+        keeps none.
+        """

@@ -1,4 +1,4 @@
-"""Controls the embedded engine: Toxiproxy's API, and the engine's own API beyond it."""
+"""Controls the embedded engine, by Toxiproxy's API and by the engine's additional API."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ NO_TRIGGER = ErrorCode(
 CONNECTS_DIFFER = ErrorCode(
     "proxy.connects_differ",
     "proxy {proxy}: its connects are not in the requested state",
-    "The engine did not change how a proxy treats connects, or does not show it.",
+    "The engine did not change how a proxy treats connects, or does not report the change.",
 )
 NO_SYN_DROP = ErrorCode(
-    "proxy.no_syn_drop", "cannot drop connects here: {cause}", "The platform cannot drop SYNs."
+    "proxy.no_syn_drop",
+    "cannot drop connects here: {cause}",
+    "This platform cannot drop SYN packets.",
 )
 NO_DISABLE_BY_TRIGGER = ErrorCode(
     "proxy.no_disable_by_trigger",
     "a trigger cannot disable a proxy",
-    "An action that a trigger of the engine cannot carry out.",
+    "An action of a trigger would disable a proxy, which the engine's triggers cannot do.",
 )
 _CAPABILITIES: dict[str, Capability] = {
     "connect.refused": "connect",
@@ -41,7 +43,7 @@ _CAPABILITIES: dict[str, Capability] = {
 
 
 def command(port: int, *, seed: int, last_messages: str) -> tuple[str, ...]:
-    """The command line of an engine with its API on `port`; the engine ends when its stdin ends.
+    """The command line of an engine with its API on `port`. The engine ends if its stdin is closed.
 
     Its proxies listen on ::1 too, so that an app that connects there does not avoid a fault.
     """
@@ -105,7 +107,7 @@ class EmbeddedControl(ToxiproxyControl):
             raise FaultUnsupported(Problem(reason=NO_SYN_DROP(cause=why)))
 
     def check_triggers(self) -> None:
-        """Nothing to refuse: the engine has triggers."""
+        """Do nothing: the engine supports triggers."""
 
     async def _apply_connect(self, action: ConnectPhase) -> None:
         await self._call(lambda: self._set_connect(action))
@@ -133,7 +135,10 @@ class EmbeddedControl(ToxiproxyControl):
         self._announce(action, over=True)  # the next toxic with that name may have an effect
 
     def _announce(self, action: AddToxic, *, over: bool = False) -> None:
-        """For a disabled fault: have the engine show a toxic of that name, without effect."""
+        """Make the engine list a toxic of a disabled fault, without effect; `over` ends that.
+
+        For any other toxic, do nothing.
+        """
         if action.inert:
             names = self._inert.setdefault(action.proxy, set())
             (names.discard if over else names.add)(action.name)

@@ -1,7 +1,8 @@
-"""A real Toxiproxy with packet rules in its network namespace, which can drop connects.
+"""Controls a real Toxiproxy and packet rules in its network namespace, which can drop connects.
 
-Toxiproxy alone cannot sever a path, since it accepts before it dials. A DROP rule at a proxy's port
-can. No packet is acknowledged then, so keepalives and TCP_USER_TIMEOUT act as in a real outage.
+Toxiproxy alone cannot drop a path's packets, since it accepts before it connects to the server. A
+DROP rule at a proxy's port can. No packet is acknowledged then, so keepalives and TCP_USER_TIMEOUT
+act as in a real outage.
 """
 
 from __future__ import annotations
@@ -23,26 +24,26 @@ ONLY_DROPS = ErrorCode(
 
 
 class PacketFilter(Protocol):
-    """The packet rules of the proxy server's network namespace, port by port."""
+    """Sets the packet rules in the proxy server's network namespace, for each port."""
 
     async def guard(self, port: int) -> None:
-        """Count at the port from now on."""
+        """Count packets at the port from now on."""
 
     async def drop(self, port: int) -> None:
-        """Drop everything at the port, in both directions."""
+        """Drop all packets at the port from now on, in both directions."""
 
     async def let_pass(self, port: int) -> None:
-        """Stop dropping at the port."""
+        """Stop dropping packets at the port."""
 
     async def counters(self, port: int) -> Counters:
-        """The counters at the port, without the lab's own canaries."""
+        """The counters of packets at the port, without the lab's own canaries."""
 
     async def unguard(self, port: int) -> None:
-        """Remove the port's rules."""
+        """Remove the rules that count and drop packets at the port."""
 
 
 class FilteredToxiproxyControl(ToxiproxyControl):
-    """Controls a Toxiproxy; `dropped` connects are made by packet rules."""
+    """Controls a Toxiproxy; packet rules drop connects, which a Toxiproxy alone cannot do."""
 
     capabilities: frozenset[Capability] = frozenset({"connect.dropped", "packets"})
 
@@ -71,8 +72,10 @@ class FilteredToxiproxyControl(ToxiproxyControl):
             await self._packets.unguard(port)
 
     async def close(self) -> None:
-        """Delete the lab's proxies. If the server has ended, they are gone: that is no error here,
-        since another part of the lab reports it.
+        """Delete the lab's proxies, and close the connection to the server.
+
+        If the server has ended, its proxies do not exist any more. That is no error here: another
+        part of the lab reports it.
         """
         try:
             await super().close()

@@ -16,15 +16,17 @@ HOST = "127.0.0.1"
 READY_WITHIN_S = 10.0
 TOXIPROXY_PROGRAM = "toxiproxy-server"
 NOT_ON_PATH = ErrorCode(
-    "program.not_on_path", "{program} is not on PATH", "A program that the lab needs is missing."
+    "program.not_on_path",
+    "{program} is not on PATH",
+    "A program that the lab needs is not on PATH.",
 )
 
 
 class SpawnedServer(Protocol):
-    """A server's process."""
+    """The process of a proxy server that was spawned."""
 
     def check(self) -> None:
-        """Raise ServiceFailed, with its last log lines, if it has ended."""
+        """Raise ServiceFailed, with the server's last log lines, if the server has ended."""
 
 
 async def start(
@@ -35,11 +37,12 @@ async def start(
     last_messages: str,
     spawn: Callable[[tuple[str, ...]], SpawnedServer],
 ) -> ToxiproxyControl:
-    """Start a server with its API on `port` of loopback, and wait until the API answers.
+    """Start a proxy server with its API on `port` of loopback, and wait until the API answers.
 
-    `last_messages` has the messages by which clients and servers of each protocol say goodbye,
-    for the embedded engine. Raises RuntimeUnavailable if `toxiproxy-server` is not on PATH, and
-    ServiceFailed if the server ends at once.
+    Returns the control of the server. `last_messages` has the messages by which clients and servers
+    of each protocol say goodbye, for the embedded engine. Raises RuntimeUnavailable if
+    `toxiproxy-server` is not on PATH, ServiceFailed if the server ends before it answers,
+    InjectionFailed if it does not answer in time.
     """
     if kind == "embedded":
         command = embedded.command(port, seed=seed, last_messages=last_messages)
@@ -53,7 +56,9 @@ async def start(
 
 
 def toxiproxy_program() -> str:
-    """The path of Toxiproxy's server. Raises RuntimeUnavailable if PATH has none."""
+    """The path of the program `toxiproxy-server`. Raises RuntimeUnavailable if it is not on
+    PATH.
+    """
     program = shutil.which(TOXIPROXY_PROGRAM)
     if program is None:
         reason = NOT_ON_PATH(program=TOXIPROXY_PROGRAM)

@@ -1,8 +1,8 @@
-"""Controls a Toxiproxy by the toxiproxy-python client, with time-outs and strict checks.
+"""Controls a Toxiproxy through the toxiproxy-python client, with time-outs and strict checks.
 
-The client (0.1.1, by its source) has no time-outs, takes a 500 of `add_toxic` for success, and has
-one server address per process. Here every request has a time-out, every status of 400 and above
-raises, and a fault counts as injected only when the server shows it.
+The client (version 0.1.1, by its source) has no time-outs, treats status 500 of `add_toxic` as
+success, and has one server address per process. Here every request has a time-out, every status of
+400 and above raises, and a fault counts as injected only if the server reports it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, D
 from chaoslab.proxies.base import ConnectionRecord, TriggerState
 
 NO_ANSWER = ErrorCode(
-    "proxy.no_answer", "{server}: {cause}", "The proxy server gave no answer to a request."
+    "proxy.no_answer", "{server}: {cause}", "The proxy server gave no usable answer to a request."
 )
 REFUSED = ErrorCode(
     "proxy.refused", "{server} refused: {answer}", "The proxy server answered with an error."
@@ -34,10 +34,12 @@ REFUSED = ErrorCode(
 NOT_ITS_API = ErrorCode(
     "proxy.not_its_api",
     "{server} sent an answer that is not Toxiproxy's: {cause}",
-    "Another server than a Toxiproxy answers at the address of the proxy server.",
+    "The server at the proxy server's address does not answer as a Toxiproxy does.",
 )
 NO_PROXY = ErrorCode(
-    "proxy.missing", "{server} has no proxy {proxy}", "The proxy server has lost a proxy."
+    "proxy.missing",
+    "{server} has no proxy {proxy}",
+    "A proxy that the lab uses does not exist on the proxy server.",
 )
 PROXY_EXISTS = ErrorCode(
     "proxy.exists",
@@ -53,12 +55,12 @@ PROXY_REMAINS = ErrorCode(
 PROXY_DIFFERS = ErrorCode(
     "proxy.differs",
     "proxy {proxy} is not in the requested state",
-    "The proxy server did not enable or disable a proxy.",
+    "The proxy server did not enable or disable a proxy as requested.",
 )
 TOXIC_DIFFERS = ErrorCode(
     "toxic.differs",
     "toxic {toxic} on {proxy} cannot be read back: not injected",
-    "The proxy server does not show the toxic that was added.",
+    "The proxy server does not report a toxic as it was added.",
 )
 TOXIC_REMAINS = ErrorCode(
     "toxic.remains",
@@ -68,22 +70,22 @@ TOXIC_REMAINS = ErrorCode(
 NO_SILENCE = ErrorCode(
     "proxy.no_silence",
     "{server} has no toxic that holds bytes (silence)",
-    "The proxy cannot hold bytes without ending the connection.",
+    "The proxy server cannot hold back bytes without ending the connection.",
 )
 NO_CONNECT_MODES = ErrorCode(
     "proxy.no_connect_modes",
     "{server} has no connect modes: no {mode} connects",
-    "The proxy cannot refuse or drop connects.",
+    "The proxy server cannot refuse or drop connects.",
 )
 NO_INERT = ErrorCode(
     "proxy.no_inert",
     "{server} cannot disable a toxic",
-    "The proxy cannot take part in a self-test.",
+    "The proxy server cannot disable a toxic, so it cannot be used in a self-test.",
 )
 NO_TRIGGERS = ErrorCode(
     "proxy.no_triggers",
     "{server} cannot act at a link's connection by itself",
-    "The proxy cannot put a fault in force at a link's n-th connection.",
+    "The proxy server has no triggers: it cannot put a fault in force at a link's n-th connection.",
 )
 T = TypeVar("T")
 REQUEST_TIMEOUT_S = 3.0
@@ -95,7 +97,9 @@ _client_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="toxiproxy
 
 
 class StrictHttp:
-    """Replaces the client's `requests` module: one session, time-outs, and strict statuses."""
+    """Replaces the client's `requests` module: one session, a time-out, and an error for bad
+    statuses.
+    """
 
     def __init__(self) -> None:
         self._session = requests.Session()
@@ -126,7 +130,7 @@ class StrictHttp:
 
 
 class ToxiproxyControl:
-    """Controls any server with Toxiproxy's API, such as Toxiproxy 2.x."""
+    """Controls any proxy server that has Toxiproxy's API, such as Toxiproxy 2.x."""
 
     name = "toxiproxy"
     capabilities: frozenset[Capability] = frozenset()
@@ -150,7 +154,7 @@ class ToxiproxyControl:
         return f"the proxy server at {self.base_url}"
 
     async def connect(self, within_s: float, *, check: Callable[[], None] = lambda: None) -> None:
-        """Wait until the server answers. Raises InjectionFailed after `within_s` seconds.
+        """Wait until the proxy server answers. Raises InjectionFailed after `within_s` seconds.
 
         `check` raises an error if the server can no longer answer.
         """
@@ -166,7 +170,9 @@ class ToxiproxyControl:
                 await asyncio.sleep(0.01)
 
     async def close(self) -> None:
-        """Close the session; on a shared server, delete the proxies that were made here."""
+        """Close the connection to the server. On a shared server, first delete the proxies made
+        here.
+        """
         try:
             for proxy in tuple(self._made) if self._prefix else ():
                 await self.delete(proxy)
@@ -239,10 +245,10 @@ class ToxiproxyControl:
         return None
 
     async def metered_bytes(self, proxy: str) -> int:
-        """Bytes received in both directions, by the server's metrics, canaries included.
+        """The bytes received on a proxy, in both directions, from the server's metrics.
 
-        0 without metrics. Toxiproxy counts a connection when it ends, and only with
-        `-proxy-metrics`.
+        Canaries are included. 0 if there are no metrics. Toxiproxy counts a connection when it
+        ends, and only if it was started with `-proxy-metrics`.
         """
         return await self._call(lambda: self._metered(self._named(proxy)))
 
@@ -317,7 +323,9 @@ class ToxiproxyControl:
         )  # fmt: skip
 
     def _named(self, proxy: str) -> str:
-        """The proxy's name on the server, which other labs may share."""
+        """The proxy's name on the server: with this lab's prefix, since other labs may share
+        the server.
+        """
         return self._prefix + proxy
 
     def _delete(self, name: str) -> None:
@@ -334,7 +342,10 @@ class ToxiproxyControl:
         return proxy
 
     async def _call(self, work: Callable[[], T]) -> T:
-        """Run blocking client code in the client's thread. Raises InjectionFailed if it fails."""
+        """Run blocking client code in the client's thread; returns its result.
+
+        Raises InjectionFailed if the code fails.
+        """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(_client_thread, self._guarded, work)
 

@@ -1,4 +1,4 @@
-"""WHICH servers apps depend on: one module for each kind, and the table of kinds."""
+"""The kinds of servers that apps depend on: one module for each kind, and the table of kinds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TABLE: Mapping[str, Kind] = {
 
 @cache
 def kinds() -> Mapping[str, Kind]:
-    """All kinds by their names: those of the table, and those of installed extensions.
+    """Maps the name of every kind to the kind, for the table's kinds and installed extensions.
 
     Raises SpecError if an installed extension cannot be used.
     """
@@ -41,7 +41,9 @@ def _a_kind(name: str, thing: object) -> Kind:
 
 
 def kind_of(name: str) -> Kind:
-    """The kind of that name. Raises SpecError, with the known names, if there is none."""
+    """The kind of service with that name. Raises SpecError, with the known names, if there is
+    none.
+    """
     if name not in (known := kinds()):
         raise SpecError(
             Problem(
@@ -55,7 +57,9 @@ def kind_of(name: str) -> Kind:
 
 
 def last_messages() -> str:
-    """The last messages of every kind's clients and servers, for the engine's `--last-messages`."""
+    """The last messages of every kind's clients and servers, as JSON for the engine's
+    `--last-messages`.
+    """
     known = kinds().values()
     goodbyes = sorted(each.hex() for kind in known for each in kind.goodbyes)
     dismissals = [each.hex() for kind in known for each in kind.dismissals]
@@ -63,5 +67,5 @@ def last_messages() -> str:
 
 
 def question_of(service: Service) -> Question:
-    """What a canary asks that service."""
+    """The bytes that a canary sends to that service, and the answer that it expects."""
     return kind_of(service.kind).question(service)

@@ -1,4 +1,4 @@
-"""Ask a server on loopback whether it is ready, in a few bytes of its own protocol, within 2 s."""
+"""Checks whether a server on loopback is ready, by a few bytes of its own protocol, within 2 s."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _LIMIT_S = 2.0
 
 
 async def ready(port: int, talk: Callable[[Streams], Awaitable[bool]]) -> bool:
-    """Whether `talk` returns True on a connection to that port.
+    """Connect to that port and return what `talk` returns on the connection.
 
-    False, never an error, if the port refuses, or answers late or something else.
+    Returns False, and never raises, if the connect is refused, or the answer is late or of another
+    protocol.
     """
     writer: asyncio.StreamWriter | None = None
     try:

@@ -1,7 +1,7 @@
-"""The shape of a kind of server: what the lab must know of it, and which abilities it may lack.
+"""What the lab must know of a kind of server, and the abilities that a kind may lack.
 
-A kind is one module (or one folder) of this package, and one line of the table in `__init__`. An
-ability that is None is one that the kind lacks: `ability` raises an error that names it.
+A kind is one module (or one folder) of this package, and one line of the table in `__init__`. A
+kind lacks an ability that is None: `ability` then raises an error that names it.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ T = TypeVar("T")
 LACKS_ABILITY = ErrorCode(
     "service.lacks_ability",
     "a service of kind '{kind}' cannot {ability}",
-    "The lab does not support this for services of that kind.",
+    "The lab cannot do this with services of that kind.",
 )
 SERVER_ERROR = ErrorCode(
     "service.server_error",
     "{cause}",
-    "A server answered the lab's own session with an error, or did not answer.",
+    "A service's server answered the lab's own session with an error, or did not answer.",
 )
 NO_LOG_IN = ErrorCode(
     "service.no_log_in",
@@ -45,12 +45,12 @@ NO_LOG_IN = ErrorCode(
 
 
 class TalkFailed(ChaoslabError):
-    """The lab's own session at a server failed: the server did not answer, or with an error."""
+    """The lab's own session at a server failed: the server gave no answer, or an error."""
 
 
 @contextmanager
 def talking(*errors: type[Exception]) -> Iterator[None]:
-    """Raise TalkFailed for the `errors` of a driver, and for those of the network."""
+    """Turn `errors` of a driver, and errors of the network, in the `with` block into TalkFailed."""
     expected: tuple[type[Exception], ...] = (*errors, OSError, TimeoutError)
     try:
         yield
@@ -60,41 +60,43 @@ def talking(*errors: type[Exception]) -> Iterator[None]:
 
 
 def cause_of(error: BaseException) -> str:
-    """The text of an error, on one line."""
+    """The text of an error, as one line."""
     return " ".join(str(error).split())
 
 
 class LocalServer(Protocol):
-    """A server of one version, as processes of this machine."""
+    """How to run one server as processes of this machine: its program, data, command and URL."""
 
     @property
     def version(self) -> str:
-        """Product, version, and where its program was found, for people."""
+        """The server's product, its version, and where its program was found, for people."""
 
     @property
     def identity(self) -> Identity:
-        """The user who runs it."""
+        """The user that the server's processes run as."""
 
     @property
     def stop_by(self) -> Stop:
-        """The signals of an orderly stop, in their order, each with the seconds to wait for it."""
+        """The signals of an orderly stop, in order, each with the seconds to wait for the
+        server's end.
+        """
 
     async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
-        """Create its data in the new folder `home`. Raises ServiceFailed."""
+        """Create the server's data in the new folder `home`. Raises ServiceFailed if that fails."""
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
-        """The command that starts it on that data, at that port of 127.0.0.1."""
+        """The command that starts the server on the data in `home`, at that port of 127.0.0.1."""
 
     async def answers(self, port: int) -> bool:
         """Whether it answers its own protocol at that port of 127.0.0.1; never an error."""
 
     def url(self, endpoint: Endpoint) -> str:
-        """Its connection URL through that address."""
+        """The connection URL of the server through that address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerAccess:
-    """How a server in a container is reached from this machine.
+    """The means by which the lab reaches a server in a container from this machine.
 
     `port` is a port of 127.0.0.1 that leads to the server. `run` runs a command inside the
     container and returns its output; it blocks, and raises ServiceFailed if the command fails.
@@ -105,69 +107,83 @@ class ContainerAccess:
 
 
 class ContainerServer(Protocol):
-    """A server in a container. Each lab has a place of its own in it, such as a database."""
+    """How to use one server in a container. Each lab has its own place in it, such as a
+    database.
+    """
 
     @property
     def port(self) -> int:
-        """The port on which it listens inside its container."""
+        """The port on which the server listens inside its container."""
 
     @property
     def command(self) -> tuple[str, ...] | None:
-        """The container's command; None for the image's own."""
+        """The command of the container; None for the image's own."""
 
     @property
     def env(self) -> Mapping[str, str]:
-        """The container's environment variables."""
+        """The environment variables of the container."""
 
     async def answers(self, port: int) -> bool:
         """Whether it answers its own protocol at that port of 127.0.0.1; never an error."""
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Prepare it once, when it first answers; returns product and version. Blocks.
+        """Prepare the server after its first answer; returns its product and version. Blocks.
 
-        Raises ServiceFailed.
+        Called once for a container. Raises ServiceFailed if it fails.
         """
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """Create an empty place for the lab. Blocks. Raises ServiceFailed."""
+        """Create an empty place in the server for the lab. Blocks. Raises ServiceFailed if it
+        fails.
+        """
 
     def clear(self, access: ContainerAccess, lab: str) -> None:
-        """Remove the lab's place, even if clients are connected. Blocks. Raises ServiceFailed."""
+        """Remove the lab's place, even if clients are connected. Blocks. Raises ServiceFailed
+        if it fails.
+        """
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """The connection URL of the lab's place, through that address."""
+        """The connection URL of the lab's place in the server, through that address."""
 
 
 class ClientCount(Protocol):
     """A session of the lab that counts a server's clients."""
 
     async def count(self) -> int:
-        """The number of connected clients, without the lab's own sessions.
+        """The number of clients connected to the server, without the lab's own sessions.
 
         Raises TalkFailed; the session cannot be used again then.
         """
 
     def hang_up(self) -> None:
-        """End the connection; a running `count` then raises TalkFailed."""
+        """End the connection at once; a running `count` then fails."""
 
     async def close(self) -> None:
         """Close the session. `count` must have ended: call `hang_up`, and wait for it."""
 
 
 class Rows(Protocol):
-    """A session of the lab, past every proxy, that looks rows up."""
+    """A session of the lab at a server, not through a proxy, that looks up rows that an app
+    wrote.
+    """
 
     async def found(self, contract: WriteContract, ops: Sequence[str]) -> Mapping[str, int]:
-        """How many rows have each of these ids; an absent id has none. Raises TalkFailed."""
+        """Maps each of these ids that has rows to the number of its rows; other ids are absent.
+
+        Raises TalkFailed if the server gives no answer, or an error.
+        """
 
     async def close(self) -> None: ...
 
 
 class ServerView(Protocol):
-    """The sessions at a server that come through one proxy, as the server lists them."""
+    """A session of the lab that lists a server's sessions that come through one proxy."""
 
     async def sessions(self) -> tuple[int, ...]:
-        """The server's numbers of these sessions, without the lab's own. Raises TalkFailed."""
+        """The server's own numbers of the sessions that come through the proxy, without the lab's.
+
+        Raises TalkFailed if the server gives no answer, or an error.
+        """
 
     async def close(self) -> None: ...
 
@@ -176,9 +192,9 @@ class ServerView(Protocol):
 class PathDialogue:
     """How `chaoslab preflight --live` checks a declared path to a server of the kind.
 
-    `targets(link, url, source, secret)` gives the hosts that a URL names; `secret` returns the
-    value of another variable. It raises ValueError for a URL of another kind. `walk` goes from an
-    open connection to an answered query.
+    `targets(link, url, source, secret)` yields the hosts that a URL names; `secret` returns the
+    value of another variable. It raises ValueError for a URL of another kind. `walk` checks all
+    steps from an open connection to an answered query.
     """
 
     targets: Callable[[str, str, str, Callable[[str], str]], Iterator[Target | NoTarget]]
@@ -234,12 +250,14 @@ class Kind:
 
     @property
     def keeps_rows(self) -> bool:
-        """Whether the lab can look up what an app wrote."""
+        """Whether the lab can look up rows that an app wrote to a server of this kind."""
         return self.rows is not None
 
 
 def ability(found: T | None, kind: Kind, what: str, fix: str) -> T:
-    """The ability of a kind. Raises RuntimeUnavailable if the kind lacks it."""
+    """`found`, which is an ability of a kind. Raises RuntimeUnavailable if it is None: the kind
+    lacks it.
+    """
     if found is None:
         reason = LACKS_ABILITY(kind=kind.name, ability=what)
         raise RuntimeUnavailable(Problem(reason=reason, fix=fix))

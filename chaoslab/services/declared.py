@@ -1,8 +1,7 @@
-"""A server that the topology declares itself, by a command, or by an image and its port: what the
-kinds `tcp` and `http` share.
+"""What the kinds `tcp` and `http` share: a server that the topology itself declares.
 
-As a process such a server starts again for each scenario. In a container it keeps its state until
-the session ends.
+The topology declares a command, or an image and its port. As a process such a server starts again
+for each scenario. In a container it keeps its state until the session ends.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ COMMAND = "a list of strings, the program and its arguments, with {port} for its
 
 
 class DeclaredKeys(Shape):
-    """How a declared server is started."""
+    """The keys of `[services.<name>]` that say how a declared server is started."""
 
     command: Annotated[list[NoNul], Field(min_length=1)] | None = Field(
         default=None, description=COMMAND
@@ -75,7 +74,7 @@ class DeclaredKeys(Shape):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandServer:
-    """A server as a process, by its command."""
+    """A declared server that runs as a process, by its command."""
 
     words: Sequence[str]
     scheme: str
@@ -85,10 +84,10 @@ class CommandServer:
     stop_by: Stop = ((signal.SIGTERM, 5.0),)
 
     async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
-        """Does nothing: the server creates its files itself."""
+        """Do nothing: the server creates its files itself."""
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
-        """The command, with its placeholders filled."""
+        """The declared command, with its placeholders filled in."""
         del home
         return tuple(fill(word, _values(port)) for word in self.words)
 
@@ -103,7 +102,9 @@ class CommandServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageServer:
-    """A server in a container, by its image. All labs of a session share its state."""
+    """A declared server that runs in a container, by its image. All labs of a session share its
+    state.
+    """
 
     port: int
     command: tuple[str, ...] | None
@@ -117,15 +118,15 @@ class ImageServer:
         return await self.ready(port)
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Its product; its version is not known."""
+        """The server's product for people; its version is not known."""
         del access
         return self.product
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """Does nothing: the lab does not know its state."""
+        """Do nothing: the lab does not know how to empty the server's state."""
 
     def clear(self, access: ContainerAccess, lab: str) -> None:
-        """Does nothing: the lab does not know its state."""
+        """Do nothing: the lab does not know how to empty the server's state."""
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
         """Without credentials or a path."""
@@ -136,7 +137,9 @@ class ImageServer:
 def command_server(
     service: Service, keys: DeclaredKeys, *, scheme: str, ready: Answers
 ) -> CommandServer:
-    """Raises RuntimeUnavailable if the service has no command."""
+    """The server of a service that declares a command. Raises RuntimeUnavailable if it declares
+    none.
+    """
     if keys.command is None:
         fix = f"add command to [services.{service.name}], or use --chaos-runtime=docker"
         raise RuntimeUnavailable(
@@ -151,7 +154,9 @@ def command_server(
 def image_server(
     service: Service, keys: DeclaredKeys, *, scheme: str, ready: Answers
 ) -> ImageServer:
-    """Raises RuntimeUnavailable if the service has no image."""
+    """The server of a service that declares an image. Raises RuntimeUnavailable if it declares
+    none.
+    """
     if keys.image is None or keys.port is None:
         fix = f"add image and port to [services.{service.name}], or use --chaos-runtime=local"
         raise RuntimeUnavailable(
@@ -168,7 +173,7 @@ def image_server(
 
 
 def environment_of(keys: DeclaredKeys, port: int) -> dict[str, str]:
-    """The declared variables, with their placeholders filled."""
+    """The declared environment variables, with their placeholders filled in."""
     return {name: fill(text, _values(port)) for name, text in keys.env.items()}
 
 

@@ -1,8 +1,8 @@
-"""An upstream HTTP service: by a command, an image, a URL, or answers that the topology declares.
+"""The kind `http`: an HTTP service from a command, an image, a URL, or declared answers.
 
-It is ready when it answers `ready_path` with a status below 500; a canary asks the same. Declared
-answers are given by a small server of the lab (`chaoslab.agent.responder`), to every method; it
-answers any other path with 404.
+It is ready when it answers `ready_path` with a status below 500; a canary sends the same request. A
+small server of the lab (`chaoslab.agent.responder`) gives the declared answers, to every method,
+and answers any other path with 404.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ HttpUrl = Annotated[str, rule(is_http_url)]
 
 
 class AnswerShape(Shape):
-    """`[services.<name>.answers."<path>"]`."""
+    """One answer: the keys of `[services.<name>.answers."<path>"]`."""
 
     status: int = Field(default=200, ge=200, le=599, description="a whole number, 200 to 599")
     body: str = Field(default="", description="a string")
@@ -50,7 +50,7 @@ class AnswerShape(Shape):
 
 
 class HttpKeys(DeclaredKeys):
-    """`[services.<name>]` of kind `http`."""
+    """The keys of `[services.<name>]` for a service of kind `http`."""
 
     url: HttpUrl | None = Field(
         default=None, description="a string, http://host:port of a service that runs already"
@@ -98,7 +98,7 @@ def _ready(service: Service) -> Answers:
 
 
 def _answers_text(keys: HttpKeys) -> str:
-    """The declared answers, in the format of the responder."""
+    """The declared answers as JSON, in the format that the lab's responder reads."""
     return json.dumps({path: answer.model_dump() for path, answer in keys.answers.items()})
 
 

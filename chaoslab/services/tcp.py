@@ -1,4 +1,4 @@
-"""Any server that listens on a TCP port: by a command or an image.
+"""The kind `tcp`: any server that listens on a TCP port, from a command or an image.
 
 Without a declared answer it is ready when it accepts a connection, and that is all that a canary
 observes. With one it is ready when it gives that answer, and a canary also observes silence and
@@ -32,7 +32,7 @@ _STAYS_OPEN_S = 0.1
 
 
 class TcpKeys(DeclaredKeys):
-    """`[services.<name>]` of kind `tcp`."""
+    """The keys of `[services.<name>]` for a service of kind `tcp`."""
 
     question: str = Field(default="", description="a string, what a client may ask")
     answer: str = Field(default="", description="a string, with what the answer begins")

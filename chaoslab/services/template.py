@@ -1,4 +1,4 @@
-"""A template of a server's data: made once per machine, and unpacked for each lab.
+"""Makes a template of a server's data once per machine; each lab unpacks it.
 
 To unpack one tar file takes half the time of copying a thousand files.
 """
@@ -42,7 +42,7 @@ NOT_UNPACKED = ErrorCode(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateBuild:
-    """Where a server's own commands create its first data, and the user who runs them.
+    """The place in which a server's own commands create its first data, and the user who runs them.
 
     `named_by` is the environment variable with which another program can be chosen.
     """
@@ -55,13 +55,14 @@ class TemplateBuild:
 
     @property
     def data(self) -> Path:
-        """The folder that becomes the template."""
+        """The folder of the data, which becomes the template."""
         return self.home / "data"
 
     def run(self, command: Sequence[str], feed: str = "") -> None:
         """Run a command to its end, with `feed` as its standard input.
 
-        Raises ServiceFailed, with the last lines of its output, if it fails.
+        Raises ServiceFailed, with the last lines of its output, if it fails, reports an error or
+        takes too long.
         """
         who = self.identity
         try:
@@ -89,10 +90,11 @@ def template(
     binary: ServerBinary, make: Callable[[TemplateBuild], None], *, kind: str, named_by: str,
     depends_on: Sequence[str], identity: Identity, scratch: Path, env: Mapping[str, str],
 ) -> Path:  # fmt: skip
-    """A tar file of the data that `make` creates, made by the first lab on this machine.
+    """The path of a tar file of the data that `make` creates.
 
-    It is made again if the program, its user or one of `depends_on` changes; this blocks. `scratch`
-    is a folder of the lab in which it is made. Raises ServiceFailed.
+    The first lab on this machine makes the file. It is made again if the program, its user or one
+    of `depends_on` changes; this blocks. `scratch` is a folder of the lab in which it is made.
+    Raises ServiceFailed if it cannot be made.
     """
     home = scratch / f"{kind}-template"
     build = TemplateBuild(kind=kind, named_by=named_by, identity=identity, env=env, home=home)
@@ -113,7 +115,7 @@ def template(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopiedServer:
-    """What servers share that run as processes on a copy of a template."""
+    """What all servers share that run as processes on a copy of a template of their data."""
 
     binary: ServerBinary
     template: Path
@@ -122,11 +124,14 @@ class CopiedServer:
 
     @property
     def version(self) -> str:
-        """As in `MariaDB 10.11.6 (system)`."""
+        """The server's product, version and origin, as in `MariaDB 10.11.6 (system)`."""
         return self.binary.version
 
     async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
-        """Unpack the template into `home`; modes and, for root, owners are kept."""
+        """Unpack the template into `home`; modes and, for root, owners are kept.
+
+        Raises ServiceFailed if it cannot be unpacked.
+        """
         log = home / "unpack.log"
         command = ("tar", "-xpf", str(self.template), "-C", str(home))
         if await run_to_end(spawn(command, env=env, log=log)) != 0:

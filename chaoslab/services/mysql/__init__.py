@@ -1,4 +1,4 @@
-"""MySQL and MariaDB."""
+"""The kind `mysql`: MySQL and MariaDB."""
 
 from __future__ import annotations
 

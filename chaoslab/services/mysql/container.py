@@ -1,5 +1,6 @@
-"""MariaDB or MySQL in a container, as both official images start it: the lab's own, or one of a
-Compose stack. Each lab has a database of its own in it.
+"""MariaDB or MySQL in a container: the lab's own, or one of a Compose stack.
+
+Both official images can start it. Each lab has its own database in it.
 
 Sources: the references of both images, for the variables MARIADB_* and MYSQL_*.
 """
@@ -39,20 +40,20 @@ _OWN_OPTIONS = (
 
 
 def own_server(service: Service) -> MysqlServer:
-    """A server in a container of the lab's own."""
+    """The server for the lab's own container, with fixed accounts and options."""
     del service
     return MysqlServer(env=_OWN_ENV, command=_OWN_OPTIONS)
 
 
 def stack_server(service: Service, env: Mapping[str, str]) -> MysqlServer:
-    """A server of a Compose stack, by its container's variables."""
+    """The server of a Compose stack; its container's environment variables name its accounts."""
     del service
     return MysqlServer(env=env)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MysqlServer:
-    """A server with the accounts that its container's variables name.
+    """MariaDB or MySQL in a container, with the accounts that its container's variables name.
 
     Root creates the labs' databases. Apps log in as the other user; as root if there is none.
     """
@@ -62,17 +63,17 @@ class MysqlServer:
     port: int = PORT
 
     async def answers(self, port: int) -> bool:
-        """Whether it greets, and answers a log-in."""
+        """Whether the server sends its greeting, and answers a log-in."""
         return await ready(port, log_in_answered)
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Check that root can log in, and read product and version."""
+        """Check that root can log in; returns the server's product and version."""
         with self._as_root(access) as cursor:
             cursor.execute("SELECT VERSION()")
             return product(str(cursor.fetchall()[0][0]))
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """Create the lab's database; one of the same name is dropped first."""
+        """Create the lab's database; a database of the same name is dropped first."""
         self.clear(access, lab)
         with self._as_root(access) as cursor:
             cursor.execute(f"CREATE DATABASE `{lab}`")
@@ -97,7 +98,7 @@ class MysqlServer:
                         raise
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """As the user that apps have, in the lab's database."""
+        """The URL of the lab's database for the user of the apps."""
         user, password = self._variable("USER"), self._variable("PASSWORD")
         if not user:
             user, password = "root", self._variable("ROOT_PASSWORD")
@@ -105,12 +106,14 @@ class MysqlServer:
         return f"mysql://{quote(user, safe='')}{secret}@{endpoint}/{lab}"
 
     def _variable(self, name: str) -> str:
-        """A variable under the name of either image; empty where it is not set."""
+        """The value of a variable with the prefix of either image; empty if it is not set."""
         return self.env.get(f"MARIADB_{name}") or self.env.get(f"MYSQL_{name}", "")
 
     @contextmanager
     def _as_root(self, access: ContainerAccess) -> Iterator[pymysql.cursors.Cursor]:
-        """Raises ServiceFailed if it does not answer, or answers with an error."""
+        """A cursor of root at the server. Raises ServiceFailed if the server gives no answer,
+        or an error.
+        """
         try:
             connection = pymysql.connect(
                 host=HOST,

@@ -1,4 +1,4 @@
-"""MariaDB or MySQL as processes of this machine: its program, its data, and how it is started.
+"""MariaDB or MySQL as processes of this machine: finds the program, makes its data, starts it.
 
 Sources: the reference of both products for `mariadbd` and `mysqld`, `mariadb-install-db` and
 `mysqld --initialize-insecure`.
@@ -75,7 +75,7 @@ PROGRAM = Program(
 
 
 class MysqlServer(CopiedServer):
-    """MariaDB or MySQL on a copy of the machine's template."""
+    """MariaDB or MySQL as processes, on a copy of the machine's template of its data."""
 
     __slots__ = ()
 
@@ -84,18 +84,18 @@ class MysqlServer(CopiedServer):
         return (*_options(self.binary, home / "data"), f"--tmpdir={home}", f"--port={port}")
 
     async def answers(self, port: int) -> bool:
-        """Whether it greets, and answers a log-in."""
+        """Whether the server sends its greeting, and answers a log-in."""
         return await ready(port, log_in_answered)
 
     def url(self, endpoint: Endpoint) -> str:
-        """As the user `chaoslab`, who has all rights in the database `chaoslab` only."""
+        """The URL for the user `chaoslab`, who has all rights in the database `chaoslab` only."""
         return f"mysql://chaoslab:chaoslab@{endpoint}/chaoslab"
 
 
 def mysql_server(*, scratch: Path, env: Mapping[str, str]) -> MysqlServer:
-    """The server of this machine; the first call creates its template, and blocks.
+    """The MariaDB or MySQL of this machine. The first call makes its template, and blocks.
 
-    Raises RuntimeUnavailable or ServiceFailed.
+    Raises RuntimeUnavailable if no program is usable, ServiceFailed if the template cannot be made.
     """
     binary, identity = PROGRAM.find(), server_identity()
     made = template(
@@ -124,7 +124,9 @@ def _options(binary: ServerBinary, data: Path) -> tuple[str, ...]:
 
 
 def _installer(program: Path) -> Path:
-    """`mariadb-install-db` of the same installation. Raises RuntimeUnavailable."""
+    """The path of `mariadb-install-db` of the same installation. Raises RuntimeUnavailable if
+    it is missing.
+    """
     name, root = "mariadb-install-db", program.parent.parent
     for folder in (program.parent, root / "bin", root / "scripts"):
         if os.access(folder / name, os.X_OK):

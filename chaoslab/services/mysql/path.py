@@ -1,4 +1,4 @@
-"""A path to MySQL or MariaDB after its connect: a greeting, a log-in, and `SELECT 1`.
+"""Checks a path to MySQL or MariaDB after its connect: a greeting, a log-in, and `SELECT 1`.
 
 Source: MySQL's "Connection Phase" (HandshakeV10, ERR_Packet) and its list of error codes.
 """
@@ -43,7 +43,10 @@ _BY_CODE: Mapping[int, Outcome] = {
 def targets(
     link: str, url: str, source: str, secret: Callable[[str], str]
 ) -> Iterator[Target]:  # fmt: skip
-    """The host of a MySQL URL, which may name a driver (`mysql+pymysql://`). Raises ValueError."""
+    """The host that a MySQL URL names. Raises ValueError for a URL of another kind.
+
+    The URL may name a driver (`mysql+pymysql://`).
+    """
     read = target_of(link, _DRIVER.sub("", url), source, kind="mysql", ports=_PORTS)
     yield replace(
         read,
@@ -56,7 +59,9 @@ def targets(
 async def walk(
     progress: PathProgress, target: Target, sock: socket.socket, address: Address
 ) -> None:
-    """From the greeting to an answered query. Raises Ended."""
+    """Check the steps from the greeting to an answered query. Raises Ended at the step that
+    fails.
+    """
     del address
     try:
         async with progress.step("answer"):
@@ -86,7 +91,10 @@ async def walk(
 
 
 async def _greeted(sock: socket.socket) -> None:
-    """Return once there is a greeting to read, or an error in its place. Raises Ended."""
+    """Wait for a greeting, or for an error in its place, and leave it unread.
+
+    Raises Ended if the server closes the connection or sends another protocol.
+    """
     loop, readable = asyncio.get_running_loop(), asyncio.Event()
     sock.setblocking(False)
     loop.add_reader(sock, readable.set)

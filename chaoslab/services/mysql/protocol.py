@@ -1,4 +1,4 @@
-"""The few messages of MySQL's protocol that the lab itself sends or looks for.
+"""The few messages of MySQL's protocol that the lab itself sends or recognizes.
 
 Sources: MySQL's "Connection Phase" and "Command Phase" and its list of error codes; MariaDB's
 "Client/Server Protocol".
@@ -22,7 +22,9 @@ SHUTDOWN = b"\xff\x1d\x04#08S01"
 
 
 def _log_in() -> bytes:
-    """HandshakeResponse41 of a user that no server has, as the packet after the greeting."""
+    """The packet by which a user that no server has logs in (HandshakeResponse41), after the
+    greeting.
+    """
     body = struct.pack("<IIB23x", _CAPABILITIES, _MAX_PACKET, _UTF8MB4)
     body += OWN_NAME.encode() + b"\x00\x00mysql_native_password\x00"
     return struct.pack("<I", len(body))[:3] + b"\x01" + body
@@ -37,7 +39,9 @@ LOG_IN = _log_in()
 
 
 async def log_in_answered(streams: Streams) -> bool:
-    """Whether a server greets, and answers that log-in: as a rule by refusing it."""
+    """Whether a server sends its greeting, and answers the log-in `LOG_IN`, usually by refusing
+    it.
+    """
     reader, writer = streams
     if (await _packet(streams))[:1] != bytes([_HANDSHAKE_10]):
         return False  # as in "too many connections"

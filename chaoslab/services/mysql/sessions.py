@@ -1,8 +1,8 @@
-"""Sessions of the lab's own at MySQL or MariaDB, past every proxy: they count clients and look
-rows up.
+"""The lab's own sessions at MySQL or MariaDB, not through a proxy.
 
-They have no default database, so they are not counted as clients. PyMySQL blocks: it runs in a
-thread, on a socket of the lab's own; shutting that socket down ends a running query.
+They count clients and look up rows. They have no default database, so they are not counted as
+clients. PyMySQL blocks: it runs in a thread, on a socket that the lab made; to shut that socket
+down ends a running query.
 
 Sources: MariaDB, "Information Schema PROCESSLIST Table"; PyMySQL's reference.
 """
@@ -41,7 +41,7 @@ NO_COLUMN = ErrorCode(
 
 
 class Session:
-    """One connection without a default database; each statement is committed at once."""
+    """One connection of the lab without a default database; each statement is committed at once."""
 
     def __init__(self, connection: pymysql.Connection[Any], sock: socket.socket, url: str) -> None:
         self._connection, self._sock = connection, sock
@@ -49,7 +49,7 @@ class Session:
 
     @classmethod
     async def open(cls, url: str) -> Session:
-        """Log in to the server of `url`. Raises TalkFailed."""
+        """Log in to the server of `url`; returns the session. Raises TalkFailed if that fails."""
         parts = urlsplit(url)
         there = (parts.hostname or "", parts.port or PORT)
         connection = pymysql.connect(
@@ -67,11 +67,15 @@ class Session:
         return session
 
     async def ask(self, query: str, *values: object) -> list[Row]:
-        """All rows of the answer; waits without a limit. Raises TalkFailed."""
+        """All rows of the answer to a query. Waits without a limit. Raises TalkFailed if the
+        query fails.
+        """
         return await self._run(lambda: _rows(self._connection, query, values))
 
     async def ask_in_time(self, query: str, *values: object) -> list[Row]:
-        """All rows of the answer. Raises TalkFailed, also if there is none within 5 s."""
+        """All rows of the answer to a query. Raises TalkFailed if it fails or takes longer than
+        5 s.
+        """
         return await self._in_time(lambda: _rows(self._connection, query, values))
 
     async def _in_time(self, work: Callable[[], T]) -> T:
@@ -80,7 +84,9 @@ class Session:
                 return await self._run(work)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        """In a thread. A cancelled call ends the connection, and so the thread."""
+        """Run `work` in a thread; returns its result. A cancelled call ends the connection, and
+        so the thread.
+        """
         try:
             with talking(pymysql.Error):
                 return await asyncio.to_thread(work)
@@ -89,18 +95,18 @@ class Session:
             raise
 
     def hang_up(self) -> None:
-        """End the connection; a running query fails then."""
+        """End the connection at once; a running query then fails."""
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
     async def close(self) -> None:
-        """Close the connection, in the order of the protocol where it is still open."""
+        """Close the connection; if it is still open, as the protocol requires."""
         with suppress(pymysql.Error, OSError):
             self._connection.close()
 
 
 class MysqlCount:
-    """Implements `ClientCount` with the process list."""
+    """Implements `ClientCount` with the process list of MySQL or MariaDB."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -108,7 +114,7 @@ class MysqlCount:
 
     @classmethod
     async def open(cls, url: str) -> MysqlCount:
-        """Raises TalkFailed."""
+        """Log in to the server of `url`; returns the session. Raises TalkFailed if that fails."""
         return cls(await Session.open(url))
 
     async def count(self) -> int:
@@ -116,7 +122,7 @@ class MysqlCount:
 
 
 class MysqlRows:
-    """Implements `Rows`."""
+    """Implements `Rows` for MySQL and MariaDB."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -124,7 +130,7 @@ class MysqlRows:
 
     @classmethod
     async def open(cls, url: str) -> MysqlRows:
-        """Raises TalkFailed."""
+        """Log in to the server of `url`; returns the session. Raises TalkFailed if that fails."""
         return cls(await Session.open(url))
 
     async def found(self, contract: WriteContract, ops: Sequence[str]) -> Mapping[str, int]:
@@ -145,7 +151,10 @@ class MysqlRows:
 
 
 async def about(url: str) -> str:
-    """Log in, and return product and version. Raises RuntimeUnavailable."""
+    """Log in to the server of `url`; returns its product and version.
+
+    Raises RuntimeUnavailable, with the fix, if that fails.
+    """
     try:
         session = await Session.open(url)
         try:
@@ -160,7 +169,9 @@ async def about(url: str) -> str:
 
 
 def product(version: str) -> str:
-    """`MariaDB 10.11.6` or `MySQL 8.0.36` from the server's own VERSION()."""
+    """The product and version for people, `MariaDB 10.11.6` or `MySQL 8.0.36`, from the
+    server's VERSION().
+    """
     name = "MariaDB" if "mariadb" in version.lower() else "MySQL"
     return f"{name} {version.partition('-')[0]}"
 

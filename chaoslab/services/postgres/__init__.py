@@ -1,4 +1,4 @@
-"""PostgreSQL."""
+"""The kind `postgres`: PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ else:
 
 
 def _with_own_name(url: str) -> str:
-    """The URL with the lab's `application_name`, unless it has one of its own."""
+    """The URL with the lab's `application_name`, unchanged if it names one already."""
     query = urlsplit(url).query
     if "application_name" not in parse_qs(query):
         query = "&".join(filter(None, (query, f"application_name={OWN_NAME}")))

@@ -32,20 +32,23 @@ _Connection = psycopg.Connection[tuple[object, ...]]
 
 
 def own_server(service: Service) -> PostgresServer:
-    """A server in a container of the lab's own."""
+    """The server for the lab's own container, with fixed accounts and options."""
     del service
     return PostgresServer()
 
 
 def stack_server(service: Service, env: Mapping[str, str]) -> StackPostgres:
-    """A server of a Compose stack, by its container's variables."""
+    """The server of a Compose stack; its container's environment variables name its user."""
     del service
     return StackPostgres(env)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresServer:
-    """PostgreSQL as the official image starts it; each lab has a database of its own."""
+    """PostgreSQL in the lab's own container, as the official image starts it.
+
+    Each lab has its own database.
+    """
 
     port: int = PORT
     command: tuple[str, ...] = (
@@ -62,17 +65,17 @@ class PostgresServer:
     )
 
     async def answers(self, port: int) -> bool:
-        """Whether it accepts a session and answers `SELECT 1`."""
+        """Whether the server accepts a session and answers `SELECT 1`."""
         return await local.answers(port)
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Create the role that owns the database of each lab; read the version."""
+        """Create the role that owns the database of each lab; returns the product and version."""
         with _admin(access.port) as connection:
             connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{ROLE}'")
             return _version(connection)
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """Create the lab's database; one of the same name is dropped first."""
+        """Create the lab's database; a database of the same name is dropped first."""
         with _admin(access.port) as connection:
             _drop(connection, lab)
             make = sql.SQL("CREATE DATABASE {} OWNER {}")
@@ -84,14 +87,17 @@ class PostgresServer:
             _drop(connection, lab)
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """As the role `chaoslab`, which owns the database and is no superuser."""
+        """The URL of the lab's database for the role `chaoslab`, which owns it and is no
+        superuser.
+        """
         return f"postgresql://{ROLE}:{ROLE}@{endpoint}/{lab}?sslmode=disable"
 
 
 class StackPostgres:
-    """PostgreSQL with the credentials of its container (POSTGRES_USER, POSTGRES_PASSWORD).
+    """PostgreSQL of a Compose stack, with its container's credentials.
 
-    Each lab has a database of its own, which that user owns.
+    They are in POSTGRES_USER and POSTGRES_PASSWORD. Each lab has its own database, which that user
+    owns.
     """
 
     port = PORT
@@ -105,7 +111,10 @@ class StackPostgres:
         self._home = quote(env.get("POSTGRES_DB") or user, safe="")
 
     async def answers(self, port: int) -> bool:
-        """Whether it accepts a session, or refuses the credentials: then `prepare` raises."""
+        """Whether the server accepts a session, or refuses the credentials.
+
+        If it refuses them, `prepare` then raises the error.
+        """
         url = self.url(Endpoint(host=HOST, port=port), self._home)
         try:
             async with asyncio.timeout(_ANSWER_S):
@@ -118,12 +127,12 @@ class StackPostgres:
         return True
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Log in, and read the version."""
+        """Log in as the stack's own user; returns the product and version."""
         with self._admin(access.port) as connection:
             return _version(connection)
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """Create the lab's database; one of the same name is dropped first."""
+        """Create the lab's database; a database of the same name is dropped first."""
         with self._admin(access.port) as connection:
             _drop(connection, lab)
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(lab)))
@@ -134,7 +143,7 @@ class StackPostgres:
             _drop(connection, lab)
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """As the stack's own user, in the lab's database."""
+        """The URL of the lab's database for the stack's own user."""
         return f"postgresql://{self._who}@{endpoint}/{lab}?sslmode=disable"
 
     def _admin(self, port: int) -> _Connection:
@@ -153,7 +162,10 @@ class StackPostgres:
 
 @contextmanager
 def _admin(port: int) -> Iterator[_Connection]:
-    """Raises ServiceFailed if it does not answer, or answers with an error."""
+    """A connection of the superuser to the server.
+
+    Raises ServiceFailed if the server gives no answer, or an error.
+    """
     url = f"postgresql://postgres@{HOST}:{port}/postgres?sslmode=disable"
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=int(_TALK_S)) as connection:

@@ -1,4 +1,4 @@
-"""PostgreSQL as processes of this machine: its program, and how it is started."""
+"""PostgreSQL as processes of this machine: finds the program and starts it."""
 
 from __future__ import annotations
 
@@ -59,30 +59,35 @@ PROGRAM = Program(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresServer(CopiedServer):
-    """PostgreSQL on a copy of the machine's template."""
+    """PostgreSQL as processes, on a copy of the machine's template of its data."""
 
     # First the fast stop, since the smart one waits for clients; then the immediate one.
     stop_by: Stop = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 3.0))
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
-        """With the options of this lab; all others are in the template's postgresql.conf."""
+        """The command that starts the server with its folder and port.
+
+        All other options are in the template's postgresql.conf.
+        """
         listen = ("-h", "127.0.0.1", "-p", str(port), "-k", "")
         return (str(self.binary.path), "-D", str(home / "data"), *listen)
 
     async def answers(self, port: int) -> bool:
-        """Whether it accepts a session and answers `SELECT 1`."""
+        """Whether the server accepts a session and answers `SELECT 1`."""
         return await answers(port)
 
     def url(self, endpoint: Endpoint) -> str:
-        """As the role `chaoslab`, which owns the database and is no superuser."""
+        """The URL for the role `chaoslab`, which owns the database `chaoslab` and is no
+        superuser.
+        """
         # The server has no TLS; to ask for it would cost each connect a round trip.
         return f"postgresql://chaoslab:chaoslab@{endpoint}/chaoslab?sslmode=disable"
 
 
 def postgres_server(*, scratch: Path, env: Mapping[str, str]) -> PostgresServer:
-    """The server of this machine; the first call creates its template, and blocks.
+    """The PostgreSQL of this machine. The first call creates the template of its data, and blocks.
 
-    Raises RuntimeUnavailable or ServiceFailed.
+    Raises RuntimeUnavailable if no program is usable, ServiceFailed if the template cannot be made.
     """
     found, identity = PROGRAM.find(), server_identity()
     program = template.within_reach(found, identity, cache_folder(identity))
@@ -92,7 +97,7 @@ def postgres_server(*, scratch: Path, env: Mapping[str, str]) -> PostgresServer:
 
 
 async def answers(port: int) -> bool:
-    """Whether PostgreSQL accepts a session there and answers `SELECT 1`."""
+    """Whether PostgreSQL at that port of 127.0.0.1 accepts a session and answers `SELECT 1`."""
     return await ready(port, _select_one)
 
 

@@ -1,6 +1,7 @@
-"""A path to Postgres after its connect: a first byte, a log-in, and `SELECT 1`.
+"""Checks a path to PostgreSQL after its connect: a first byte, a log-in, and `SELECT 1`.
 
 libpq gives no SQLSTATE for a log-in that fails; then the server's words decide.
+
 Sources: PostgreSQL's "Frontend/Backend Protocol" (SSLRequest) and its list of SQLSTATEs.
 """
 
@@ -58,7 +59,10 @@ _BY_WORDS: tuple[tuple[str, Outcome], ...] = (
 
 
 class _Connection(psycopg.AsyncConnection[tuple[object, ...]]):
-    """Closed when a wait is cancelled: psycopg would send a cancel request to the silent server."""
+    """A psycopg connection that is closed at once if a wait is cancelled.
+
+    psycopg itself would send a cancel request to the silent server.
+    """
 
     async def wait(
         self,
@@ -66,7 +70,7 @@ class _Connection(psycopg.AsyncConnection[tuple[object, ...]]):
         interval: float = 0.1,
         timeout: float | None = None,  # noqa: ASYNC109, ARG002 - psycopg's own signature
     ) -> T:
-        """Run one exchange with the server."""
+        """Run one exchange with the server; returns its result."""
         try:
             return await waiting.wait_async(gen, self.pgconn.socket, interval=interval)
         except asyncio.CancelledError:
@@ -77,7 +81,9 @@ class _Connection(psycopg.AsyncConnection[tuple[object, ...]]):
 def targets(
     link: str, url: str, source: str, secret: Callable[[str], str]
 ) -> Iterator[Target | NoTarget]:
-    """Every host that libpq would try. Raises ValueError for a URL that libpq cannot read."""
+    """Every host that libpq would try for the URL. Raises ValueError if libpq cannot read the
+    URL.
+    """
     try:
         # libpq does not know the driver's name that a URL of SQLAlchemy may have.
         read = conninfo_to_dict(_DRIVER.sub(r"\1://", url))
@@ -107,7 +113,9 @@ def targets(
 async def walk(
     progress: PathProgress, target: Target, sock: socket.socket, address: Address
 ) -> None:
-    """From the first byte to an answered query. Raises Ended."""
+    """Check the steps from the first byte to an answered query. Raises Ended at the step that
+    fails.
+    """
     async with progress.step("answer"):
         has_tls = await _first_byte(sock) == b"S"
     mode = target.params.get("sslmode", "prefer")
@@ -125,7 +133,10 @@ async def walk(
 
 
 async def _first_byte(sock: socket.socket) -> bytes:
-    """The server's answer to SSLRequest, which needs no log-in. Raises Ended."""
+    """The first byte of the server's answer to SSLRequest, which needs no log-in.
+
+    Raises Ended if there is none, or if it is not of the protocol.
+    """
     loop = asyncio.get_running_loop()
     try:
         await loop.sock_sendall(sock, SSL_REQUEST)
@@ -165,7 +176,9 @@ def _ended(error: psycopg.Error, has_tls: bool) -> Ended:
 
 
 def classified(words: str, sqlstate: str | None, *, has_tls: bool) -> Outcome:
-    """How a log-in or a query failed, by the SQLSTATE if there is one, else by the words."""
+    """The outcome of a failed log-in or query: by the SQLSTATE if there is one, else by the
+    words.
+    """
     text = words.lower()
     if "no pg_hba.conf entry" in text or "pg_hba.conf rejects" in text:
         # Such a line may refuse the missing TLS, this user, or this address.

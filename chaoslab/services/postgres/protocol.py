@@ -1,4 +1,4 @@
-"""The few messages of PostgreSQL's protocol that the lab sends or looks for without a driver.
+"""The few messages of PostgreSQL's protocol that the lab sends or recognizes without a driver.
 
 Sources: PostgreSQL, "SSL Session Encryption", "Message Formats", "Error and Notice Message Fields".
 """

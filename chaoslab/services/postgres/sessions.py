@@ -1,5 +1,6 @@
-"""Sessions of the lab's own at PostgreSQL, past every proxy: they count clients, look rows up, and
-list the sessions that come through a proxy.
+"""The lab's own sessions at PostgreSQL, not through a proxy.
+
+They count clients, look up rows, and list the sessions that come through a proxy.
 
 Source: PostgreSQL, "The Cumulative Statistics System" (pg_stat_activity).
 """
@@ -42,7 +43,10 @@ async def _logged_in(url: str) -> psycopg.AsyncConnection:
 
 
 async def about(url: str) -> str:
-    """Log in, and return product and version. Raises RuntimeUnavailable."""
+    """Log in to the server of `url`; returns its product and major version.
+
+    Raises RuntimeUnavailable, with the fix, if that fails.
+    """
     try:
         connection = await psycopg.AsyncConnection.connect(url, connect_timeout=int(_LOG_IN_S))
     except psycopg.Error as error:
@@ -62,7 +66,7 @@ class PostgresCount:
 
     @classmethod
     async def open(cls, url: str) -> PostgresCount:
-        """Raises TalkFailed."""
+        """Log in to the server of `url`; returns the session. Raises TalkFailed if that fails."""
         with talking(psycopg.Error):
             return cls(await _logged_in(url))
 
@@ -85,14 +89,14 @@ class PostgresCount:
 
 
 class PostgresRows:
-    """Implements `Rows`."""
+    """Implements `Rows` for PostgreSQL."""
 
     def __init__(self, connection: psycopg.AsyncConnection) -> None:
         self._connection = connection
 
     @classmethod
     async def open(cls, url: str) -> PostgresRows:
-        """Raises TalkFailed."""
+        """Log in to the server of `url`; returns the session. Raises TalkFailed if that fails."""
         with talking(psycopg.Error):
             async with asyncio.timeout(_LOG_IN_S):
                 return cls(await _logged_in(url))
@@ -132,7 +136,11 @@ class PostgresView:
 
     @classmethod
     async def open(cls, url: str, proxied: str) -> PostgresView | None:
-        """None if the server does not show the address of a session. Raises TalkFailed."""
+        """The view of the sessions that come through the proxy at the URL `proxied`.
+
+        None if the server does not report the address of a session. Raises TalkFailed if a log-in
+        fails.
+        """
         with talking(psycopg.Error):
             async with await _in_time(proxied) as through:
                 row = await (await through.execute("SELECT host(inet_client_addr())")).fetchone()

@@ -1,4 +1,4 @@
-"""The template of PostgreSQL's data, and a program that the server's user can run."""
+"""Makes the template of PostgreSQL's data, and finds a program that the server's user can run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ OUT_OF_REACH = ErrorCode(
 def within_reach(binary: ServerBinary, identity: Identity, cache: Path) -> Path:
     """The path of a `postgres` that this user can run: the installed one, or a copy in the cache.
 
-    Raises RuntimeUnavailable if this user cannot reach the cache either.
+    Raises RuntimeUnavailable if this user cannot reach the cache either, or if the program is not
+    in a folder `bin`, so that it cannot be copied.
     """
     if reachable(binary.path, identity) and reachable(binary.path.parent, identity):
         return binary.path
@@ -73,9 +74,10 @@ def within_reach(binary: ServerBinary, identity: Identity, cache: Path) -> Path:
 def template(
     binary: ServerBinary, identity: Identity, *, scratch: Path, env: Mapping[str, str]
 ) -> Path:
-    """The template of a new cluster with role and database `chaoslab`. Blocks on the first use.
+    """The path of the template: a new cluster with role and database `chaoslab`.
 
-    `scratch` is a folder of the lab in which initdb may work. Raises ServiceFailed.
+    It blocks on the first use. `scratch` is a folder of the lab in which initdb may work. Raises
+    ServiceFailed if the template cannot be made.
     """
     major = int(binary.number.partition(".")[0])
     feed = _ROLE + (_DATABASE if major >= 15 else _DATABASE_BEFORE_15)

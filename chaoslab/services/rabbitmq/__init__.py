@@ -1,8 +1,8 @@
-"""RabbitMQ, by AMQP 0-9-1.
+"""The kind `rabbitmq`: RabbitMQ, by AMQP 0-9-1.
 
-Its clients are not counted: only its management plug-in lists them, late, and it makes each start
-slower. Messages are not looked up: a message that was consumed is absent like one that was lost,
-and reading a message changes it (redelivered, and nearer to its delivery limit).
+Its clients are not counted: only its management plug-in lists them, late, and the plug-in makes
+each start slower. Messages are not looked up: a message that was consumed is absent like one that
+was lost, and reading a message changes it (redelivered, and nearer to its delivery limit).
 """
 
 from __future__ import annotations

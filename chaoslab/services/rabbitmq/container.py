@@ -27,22 +27,22 @@ _LOG_IN = f'rabbitmqctl authenticate_user "${{{_USER}:-guest}}" "${{{_PASSWORD}:
 
 
 def own_server(service: Service) -> RabbitServer:
-    """A server in a container of the lab's own."""
+    """The server for the lab's own container, with a fixed user."""
     del service
     return RabbitServer(env=_OWN_ENV)
 
 
 def stack_server(service: Service, env: Mapping[str, str]) -> RabbitServer:
-    """A server of a Compose stack, by its container's variables."""
+    """The server of a Compose stack; its container's environment variables name its user."""
     del service
     return RabbitServer(env=env)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RabbitServer:
-    """RabbitMQ with the user that its container's variables name; guest if they name none.
+    """RabbitMQ in a container, with the user that its container's variables name, else guest.
 
-    Each lab has a virtual host of its own, in which that user has all rights.
+    Each lab has its own virtual host, in which that user has all rights.
     """
 
     env: Mapping[str, str]
@@ -50,16 +50,16 @@ class RabbitServer:
     port: int = PORT
 
     async def answers(self, port: int) -> bool:
-        """Whether it answers the protocol header with Connection.Start."""
+        """Whether the server answers the protocol header with Connection.Start."""
         return await ready(port, started)
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Check the user and the password, and read the version."""
+        """Check the user and the password; returns the product and version."""
         access.run(("sh", "-c", _LOG_IN))
         return f"RabbitMQ {access.run(('rabbitmqctl', '-q', 'version')).strip()}"
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """Create the lab's virtual host."""
+        """Create the lab's virtual host, and give the user all rights in it."""
         access.run(("rabbitmqctl", "add_vhost", lab))
         access.run(("rabbitmqctl", "set_permissions", "-p", lab, self._user, *_EVERYTHING))
 
@@ -68,7 +68,7 @@ class RabbitServer:
         access.run(("rabbitmqctl", "delete_vhost", lab))
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """As that user, in the lab's virtual host."""
+        """The URL of the lab's virtual host for the container's user."""
         password = self.env.get(_PASSWORD) or "guest"
         who = f"{quote(self._user, safe='')}:{quote(password, safe='')}"
         return f"amqp://{who}@{endpoint}/{lab}"

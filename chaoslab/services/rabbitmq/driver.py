@@ -1,4 +1,4 @@
-"""pamqp, an optional dependency: raises RuntimeUnavailable where it is missing."""
+"""Imports pamqp, an optional dependency. Raises RuntimeUnavailable if it is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RabbitMQ as processes of this machine: its program, its data, and how it is started.
+"""RabbitMQ as processes of this machine: finds the program, makes its data, starts it.
 
 Sources: RabbitMQ, "Configuration" (environment variables, advanced.config); Erlang's reference of
 `erl` and `epmd`.
@@ -54,7 +54,10 @@ def _of_the_system() -> Iterator[Candidate]:
 
 
 def _version_text(program: Path) -> str:
-    """Read from the name of its code's folder: a call with any option would start the server."""
+    """Product and version, from the name of the folder with the program's code.
+
+    A call of the program with any option would start the server.
+    """
     for code in program.resolve().parent.parent.glob("plugins/rabbit-*"):
         return f"RabbitMQ {code.name.removeprefix('rabbit-')}"
     return "no folder plugins/rabbit-VERSION beside its own folder"
@@ -71,27 +74,30 @@ PROGRAM = Program(
 
 
 class RabbitServer(CopiedServer):
-    """RabbitMQ without plug-ins, on a copy of the machine's template."""
+    """RabbitMQ as processes without plug-ins, on a copy of the machine's template of its data."""
 
     __slots__ = ()
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
-        """With every setting in the environment: no configuration file of the machine is read."""
+        """The command that starts the server.
+
+        Every setting is in its environment: it reads no configuration file of the machine.
+        """
         return _command(self.binary.path, home, port)
 
     async def answers(self, port: int) -> bool:
-        """Whether it answers the protocol header with Connection.Start."""
+        """Whether the server answers the protocol header with Connection.Start."""
         return await ready(port, started)
 
     def url(self, endpoint: Endpoint) -> str:
-        """As the user `chaoslab`, in the virtual host `chaoslab`."""
+        """The URL of the virtual host `chaoslab` for the user `chaoslab`."""
         return f"amqp://chaoslab:chaoslab@{endpoint}/chaoslab"
 
 
 def rabbit_server(*, scratch: Path, env: Mapping[str, str]) -> RabbitServer:
-    """The server of this machine; the first call creates its template, and blocks.
+    """The RabbitMQ of this machine. The first call creates the template of its data, and blocks.
 
-    Raises RuntimeUnavailable or ServiceFailed.
+    Raises RuntimeUnavailable if no program is usable, ServiceFailed if the template cannot be made.
     """
     binary, identity = PROGRAM.find(), server_identity()
     made = template(
@@ -102,7 +108,9 @@ def rabbit_server(*, scratch: Path, env: Mapping[str, str]) -> RabbitServer:
 
 
 def _make_data(program: Path, build: TemplateBuild) -> None:
-    """Start the server once; it creates user, virtual host and tables, and then stops."""
+    """Create the data of the template: start the server once; it creates user, virtual host and
+    tables, and then stops.
+    """
     home, identity = build.home, build.identity
     make_home(build.data, identity)
     config = build.data / _CONFIG_NAME

@@ -1,7 +1,8 @@
-"""A path to RabbitMQ after its connect: Connection.Start, a log-in, and the virtual host.
+"""Checks a path to RabbitMQ after its connect: Connection.Start, a log-in, and the virtual host.
 
 Only the frames are pamqp's: drivers do not distinguish a silent server, a closed connection and
 another protocol.
+
 Sources: the AMQP 0-9-1 specification (class connection); RabbitMQ's "URI Specification".
 """
 
@@ -44,7 +45,7 @@ F = TypeVar("F", bound=base.Frame)
 def targets(
     link: str, url: str, source: str, secret: Callable[[str], str]
 ) -> Iterator[Target]:  # fmt: skip
-    """The host of an AMQP URL. Raises ValueError for another URL."""
+    """The host that an AMQP URL names. Raises ValueError for a URL of another kind."""
     del secret
     read = target_of(link, url, source, kind="rabbitmq", ports=_PORTS)
     yield replace(
@@ -59,7 +60,9 @@ def targets(
 async def walk(
     progress: PathProgress, target: Target, sock: socket.socket, address: Address
 ) -> None:
-    """From Connection.Start to an opened virtual host. Raises Ended."""
+    """Check the steps from Connection.Start to an opened virtual host. Raises Ended at the step
+    that fails.
+    """
     del address
     with closed_at_end(sock) as open_streams:
         async with progress.step("answer"):
@@ -72,7 +75,10 @@ async def walk(
 
 
 async def about(url: str) -> str:
-    """Log in, and return product and version. Raises RuntimeUnavailable."""
+    """Log in to the server of `url`; returns its product and version.
+
+    Raises RuntimeUnavailable, with the fix, if that fails.
+    """
     (target,) = targets("", url, "", lambda _: "")
     try:
         async with asyncio.timeout(_WITHIN_S):
@@ -129,7 +135,7 @@ def _send(streams: Streams, method: base.Frame) -> None:
 
 
 async def _answer(streams: Streams, expected: type[F]) -> F:
-    """The server's next method. Raises Ended where it is not the expected one."""
+    """The next method that the server sends. Raises Ended if it is not the expected one."""
     reader, _ = streams
     head = await reader.readexactly(_HEAD.size)
     kind, _channel, size = _HEAD.unpack(head)

@@ -1,4 +1,4 @@
-"""The few messages of AMQP 0-9-1 that the lab looks for without a driver.
+"""The few messages of AMQP 0-9-1 that the lab sends or recognizes without a driver.
 
 Sources: the AMQP 0-9-1 specification (general frame format, class connection).
 """
@@ -34,7 +34,7 @@ DISMISSALS = (struct.pack("!HHH", _CONNECTION, _CLOSE, _FORCED),)
 
 
 async def started(streams: Streams) -> bool:
-    """Whether the server answers the protocol header by Connection.Start."""
+    """Whether the server answers the protocol header with Connection.Start."""
     reader, writer = streams
     writer.write(HEADER)
     kind, _, _, group, method = struct.unpack("!BHIHH", await reader.readexactly(11))

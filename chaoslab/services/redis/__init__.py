@@ -1,4 +1,4 @@
-"""Redis, or Valkey in its place.
+"""The kind `redis`: Redis, or Valkey in its place.
 
 Source: Redis' RESP specification.
 """
@@ -19,7 +19,9 @@ else:
 
 
 async def _about(url: str) -> str:
-    """The product; without a log-in, since nothing later needs one."""
+    """The product's name, always `Redis`; the server is not queried, since nothing later needs
+    a log-in.
+    """
     del url
     return "Redis"
 

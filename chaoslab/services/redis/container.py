@@ -24,7 +24,7 @@ _DATABASES = range(15, 0, -1)
 DATABASE_NOT_EMPTY = ErrorCode(
     "service.database_not_empty",
     "database {number}, which was empty and which the lab uses, contains keys of another client",
-    "Another client writes into the Redis database that the lab has chosen.",
+    "Another client has written into the numbered Redis database that the lab had chosen.",
 )
 NO_EMPTY_DATABASE = ErrorCode(
     "service.no_empty_database",
@@ -34,20 +34,23 @@ NO_EMPTY_DATABASE = ErrorCode(
 
 
 def own_server(service: Service) -> RedisServer:
-    """A server in a container of the lab's own."""
+    """The server for the lab's own container."""
     del service
     return RedisServer()
 
 
 def stack_server(service: Service, env: Mapping[str, str]) -> StackRedis:
-    """A server of a Compose stack."""
+    """The server of a Compose stack; its container's environment variables are not used."""
     del service, env
     return StackRedis()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisServer:
-    """Redis with an append-only file, so that its data outlive a kill; each lab finds it empty."""
+    """Redis in the lab's own container. It is emptied for each lab.
+
+    It has an append-only file, so that its data outlive a kill.
+    """
 
     port: int = PORT
     command: tuple[str, ...] = (
@@ -57,31 +60,31 @@ class RedisServer:
     env: Mapping[str, str] = field(default_factory=dict)
 
     async def answers(self, port: int) -> bool:
-        """Whether it answers PING with PONG."""
+        """Whether the server answers PING with PONG."""
         return await local.answers(port)
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Read product and version."""
+        """Log in to the server; returns its product and version."""
         with _session(access.port) as session:
             return _product(session)
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """Delete all keys."""
+        """Delete all keys of the server."""
         del lab
         with _session(access.port) as session:
             session.flushall()
 
     def clear(self, access: ContainerAccess, lab: str) -> None:
-        """Does nothing: `fresh` of the next lab deletes the keys."""
+        """Do nothing: `fresh` of the next lab deletes the keys."""
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """Database 0."""
+        """The URL of database 0, which every lab uses."""
         del lab
         return f"redis://{endpoint}/0"
 
 
 class StackRedis:
-    """Redis of which a lab uses one numbered database that was empty, and changes no other.
+    """Redis of a Compose stack: a lab uses one numbered database that was empty, and no other.
 
     What Redis has only once for all of its databases (channels, settings) is shared.
     """
@@ -94,16 +97,19 @@ class StackRedis:
         self.number = 0
 
     async def answers(self, port: int) -> bool:
-        """Whether it answers PING with PONG."""
+        """Whether the server answers PING with PONG."""
         return await local.answers(port)
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Read product and version."""
+        """Log in to the server; returns its product and version."""
         with _session(access.port, stack=True) as session:
             return _product(session)
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """Choose a database for the first lab; check for each later lab that it is empty."""
+        """Choose an empty database for the first lab; for each later lab, check that it is empty.
+
+        Raises ServiceFailed if there is none, or if it is not empty.
+        """
         del lab
         if not self.number:
             self._choose(access.port)
@@ -117,19 +123,19 @@ class StackRedis:
             )
 
     def clear(self, access: ContainerAccess, lab: str) -> None:
-        """Delete all keys of the lab's database."""
+        """Delete all keys in the lab's numbered database."""
         del lab
         if self.number:
             with _session(access.port, self.number, stack=True) as session:
                 session.flushdb()
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """The lab's numbered database."""
+        """The URL of the lab's numbered database."""
         del lab
         return f"redis://{endpoint}/{self.number}"
 
     def _choose(self, port: int) -> None:
-        """Choose an empty database. Raises ServiceFailed if there is none."""
+        """Choose an empty numbered database for the labs. Raises ServiceFailed if there is none."""
         with _session(port, stack=True) as session:
             session.ping()
         self.number = next((n for n in _DATABASES if _is_empty(port, n)), 0)
@@ -161,7 +167,10 @@ def _product(session: redis.Redis) -> str:
 
 @contextmanager
 def _session(port: int, number: int = 0, *, stack: bool = False) -> Iterator[redis.Redis]:
-    """Raises ServiceFailed if the server answers with an error, or does not answer."""
+    """A client of the server's numbered database.
+
+    Raises ServiceFailed if the server gives no answer, or an error.
+    """
     session = redis.Redis(
         host=HOST, port=port, db=number, socket_timeout=_TALK_S, socket_connect_timeout=_TALK_S,
         protocol=2, decode_responses=True, retry=Retry(NoBackoff(), 0),

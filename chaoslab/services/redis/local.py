@@ -1,4 +1,4 @@
-"""Redis or Valkey as a process of this machine."""
+"""Redis or Valkey as a process of this machine: finds the program and starts it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ PROGRAM = Program(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisServer:
-    """Redis or Valkey with an append-only file, so that a restart finds the same data."""
+    """Redis or Valkey as a process. It has an append-only file, so that a restart finds the
+    same data.
+    """
 
     version: str
     program: Path
@@ -52,10 +54,13 @@ class RedisServer:
     stop_by: Stop = ((signal.SIGTERM, 5.0),)
 
     async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
-        """Does nothing: the server creates its files itself."""
+        """Do nothing: the server creates its files itself."""
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
-        """Each write is in the file before its answer; the file is never rewritten by a fork."""
+        """The command that starts the server with an append-only file.
+
+        Each write is in the file before its answer; the file is never rewritten by a fork.
+        """
         options = {
             "port": str(port), "bind": "127.0.0.1", "dir": str(home), "save": "",
             "appendonly": "yes", "appendfsync": "no", "auto-aof-rewrite-percentage": "0",
@@ -64,16 +69,16 @@ class RedisServer:
         return (str(self.program), *words)
 
     async def answers(self, port: int) -> bool:
-        """Whether it answers PING with PONG."""
+        """Whether the server answers PING with PONG."""
         return await answers(port)
 
     def url(self, endpoint: Endpoint) -> str:
-        """Database 0."""
+        """The URL of database 0."""
         return f"redis://{endpoint}/0"
 
 
 def redis_server() -> RedisServer:
-    """The server of this machine. Raises RuntimeUnavailable."""
+    """The Redis or Valkey of this machine. Raises RuntimeUnavailable if no program is usable."""
     binary = PROGRAM.find()
     return RedisServer(version=binary.version, program=binary.path)
 

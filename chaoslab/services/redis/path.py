@@ -1,6 +1,7 @@
-"""A path to Redis after its connect: a first line, AUTH, and PING in the URL's database.
+"""Checks a path to Redis after its connect: a first line, AUTH, and PING in the URL's database.
 
-Without a driver: none distinguishes a silent server, a closed connection and another protocol.
+It uses no driver: none distinguishes a silent server, a closed connection and another protocol.
+
 Source: Redis' RESP specification and the error words of its server (NOAUTH, WRONGPASS, LOADING).
 """
 
@@ -45,7 +46,7 @@ _BY_WORDS: tuple[tuple[str, Outcome], ...] = (
 def targets(
     link: str, url: str, source: str, secret: Callable[[str], str]
 ) -> Iterator[Target]:  # fmt: skip
-    """The host of a Redis URL. Raises ValueError for another URL."""
+    """The host that a Redis URL names. Raises ValueError for a URL of another kind."""
     read = target_of(link, url, source, kind="redis", ports={"redis": 6379, "rediss": 6379})
     query = read.params
     yield replace(
@@ -60,7 +61,9 @@ def targets(
 async def walk(
     progress: PathProgress, target: Target, sock: socket.socket, address: Address
 ) -> None:
-    """From the first line to an answered PING. Raises Ended."""
+    """Check the steps from the first line to an answered PING. Raises Ended at the step that
+    fails.
+    """
     del address
     with closed_at_end(sock) as open_streams:
         async with progress.step("answer"):
@@ -84,7 +87,10 @@ def _tls(target: Target) -> ssl.SSLContext | None:
 
 
 async def _asked(streams: Streams, *words: str) -> str:
-    """The first line of the answer, without its line end; an error begins with '-'."""
+    """Send a command; returns the first line of the answer, without its line end.
+
+    An error begins with '-'.
+    """
     reader, writer = streams
     raw = [word.encode() for word in words]
     parts = b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in raw)
@@ -96,7 +102,10 @@ async def _asked(streams: Streams, *words: str) -> str:
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
-    """One line; one byte if it cannot be the first byte of a line. Raises Ended for TLS."""
+    """One line from the server; only its first byte if no line can begin with it.
+
+    Raises Ended if the server answers with TLS, or the line has no end.
+    """
     first = await reader.readexactly(1)
     if first == _TLS_ALERT[:1]:
         with suppress(asyncio.IncompleteReadError):

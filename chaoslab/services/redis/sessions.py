@@ -1,4 +1,4 @@
-"""Sessions of the lab's own at Redis or Valkey, past every proxy: they count and list clients.
+"""The lab's own sessions at Redis or Valkey, not through a proxy: they count and list clients.
 
 Sources: Redis' CLIENT LIST, CLIENT INFO, CLIENT SETNAME.
 """
@@ -26,7 +26,7 @@ _Client = Mapping[str, Any]
 
 
 async def _logged_in(url: str) -> Redis:
-    """A client with one connection under the lab's name; it selects no database."""
+    """A client with one connection under the lab's name. It selects no database."""
     parts = urlsplit(url)
     password = unquote(parts.password or "") or environment().get("REDISCLI_AUTH") or None
     client = Redis.from_url(
@@ -50,7 +50,7 @@ class RedisCount:
 
     @classmethod
     async def open(cls, url: str) -> RedisCount:
-        """Raises TalkFailed."""
+        """Log in to the server of `url`; returns the session. Raises TalkFailed if that fails."""
         with talking(*_FAILURES):
             return cls(await _logged_in(url))
 
@@ -72,14 +72,19 @@ class RedisCount:
 
 
 class RedisView:
-    """Implements `ServerView` with CLIENT LIST; TalkFailed if the server refuses it."""
+    """Implements `ServerView` with CLIENT LIST. Its calls raise TalkFailed if the server
+    refuses that.
+    """
 
     def __init__(self, client: Redis, origin: str) -> None:
         self._client, self._origin = client, origin
 
     @classmethod
     async def open(cls, url: str, proxied: str) -> RedisView:
-        """Raises TalkFailed."""
+        """The view of the sessions that come through the proxy at the URL `proxied`.
+
+        Raises TalkFailed if a log-in fails.
+        """
         with talking(*_FAILURES):
             async with await _logged_in(proxied) as through:
                 me: _Client = await through.client_info()
