@@ -1,1 +1,1 @@
-"""What the records of a run show: times, samples, traffic, and whether a fault reached the app."""
+"""What the records of a run show: times, samples, traffic, and whether a fault affected the app."""

@@ -1,4 +1,4 @@
-"""What functions of evidence need to know about a claim."""
+"""Protocols: what the functions of this package need to know about a claim."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class OfBoot(OfApp, Protocol):
 
 
 class Bounded(OfBoot, Protocol):
-    """A claim with a bound: it must come true within `within_s` seconds."""
+    """A claim with a bound: what it claims must occur within `within_s` seconds."""
 
     @property
     def within_s(self) -> float | None: ...

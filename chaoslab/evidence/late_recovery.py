@@ -113,9 +113,7 @@ class _Seen:
 
 
 def _lost_again(e: Bounded, history: History, healed_s: float) -> Iterator[Reason]:
-    """The reason that health was healthy after the heal, and later was not. Nothing if it was not
-    so.
-    """
+    """Yields a reason if health was healthy after the heal, and later was not."""
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= healed_s]
     good = next((s for s in seen if s.state is HealthState.HEALTHY), None)
     if good is None:

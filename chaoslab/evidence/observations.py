@@ -55,8 +55,8 @@ CONNECTS_WHILE_DOWN = Code(
 
 
 def connects_waiting(link: LinkView) -> Observed:
-    """Connects of the app that waited in SYN_SENT, and SYNs of the app that the kernel dropped at
-    the proxy's socket.
+    """Yields reasons with the number of the app's connects that waited in SYN_SENT, and of its SYNs
+    that the kernel dropped at the proxy's socket.
     """
     if ports := {p for e in link.looks for p in e.syn_sent}:
         yield CONNECTS_WAITING(connects=len(ports))
@@ -65,8 +65,8 @@ def connects_waiting(link: LinkView) -> Observed:
 
 
 def packets_dropped(link: LinkView) -> Observed:
-    """SYNs, and packets of open connections, that the packet rule in the proxy's network namespace
-    dropped. The rule's own counters never count canaries.
+    """Yields reasons with the numbers of SYNs, and of packets of open connections, that the packet
+    rule in the proxy's network namespace dropped. The rule's own counters never count canaries.
     """
     if link.packets and link.packets.syns_dropped:
         yield SYNS_DROPPED_BY_RULE(syns=link.packets.syns_dropped)
@@ -76,15 +76,18 @@ def packets_dropped(link: LinkView) -> Observed:
 
 
 def connects_refused(link: LinkView) -> Observed:
-    """How many connects of the app were refused: the smaller number of the SYNs and the resets that
-    the kernel counted. The port was closed, or the connection had ended.
+    """Yields a reason with the number of the app's connects that were refused: the smaller number
+    of the SYNs and the resets that the kernel counted. The port was closed, or the connection had
+    ended.
     """
     if link.packets and (connects := min(link.packets.syns, link.packets.resets)):
         yield CONNECTS_REFUSED(connects=connects)
 
 
 def connects_while_down(link: LinkView) -> Observed:
-    """SYNs of the app that the kernel counted while no server was behind the link."""
+    """Yields a reason with the number of the app's SYNs that the kernel counted while no server was
+    behind the link.
+    """
     if link.packets and link.packets.syns:
         yield CONNECTS_WHILE_DOWN(syns=link.packets.syns)
 
@@ -124,8 +127,8 @@ METERED = Code(
 
 
 def bytes_affected(link: LinkView, *types: str, code: Code = BYTES_HELD) -> Observed:
-    """On how many bytes and connections of the app toxics of these types acted. `code` is the
-    reason that says how they acted.
+    """Yields a reason with the numbers of bytes and connections of the app on which toxics of these
+    types acted. `code` is the code of the reason.
     """
     counts = [bytes_held(connection, types, link.ports_gone) for connection in link.connections]
     affected = [count for count in counts if count]
@@ -134,16 +137,16 @@ def bytes_affected(link: LinkView, *types: str, code: Code = BYTES_HELD) -> Obse
 
 
 def connections_ended(link: LinkView, *ends: str, code: Code = CONNECTIONS_RESET) -> Observed:
-    """How many connections of the app have one of `ends` as their recorded end: the fault itself
-    ended them. `code` is the reason that says so.
+    """Yields a reason with the number of the app's connections whose recorded end is one of `ends`:
+    the fault itself ended them. `code` is the code of the reason.
     """
     if count := sum(c.end in ends and c.closed_s is not None for c in link.connections):
         yield code(connections=count)
 
 
 def connections_ended_by_service(link: LinkView) -> Observed:
-    """How many connections of the app the service ended between the request of the fault and its
-    heal, by the proxy's records.
+    """Yields a reason with the number of the app's connections that the service ended between the
+    request of the fault and its heal, by the proxy's records.
     """
     during = Span(start_s=link.begun_s, end_s=link.healed_s)
     if count := sum(ended_by_service(c, during) for c in link.connections):
@@ -151,23 +154,25 @@ def connections_ended_by_service(link: LinkView) -> Observed:
 
 
 def connects_found_nobody(link: LinkView) -> Observed:
-    """How many connects of the app the proxy accepted, and could not reach the service for them."""
+    """Yields a reason with the number of the app's connects that the proxy accepted, and for which
+    it could not reach the service.
+    """
     ends = ("upstream_refused", "upstream_unreachable")
     if count := sum(c.end in ends for c in link.connections):
         yield FOUND_NOBODY(connects=count)
 
 
 def requests_unanswered(link: LinkView) -> Observed:
-    """On how many connections the app sent requests while the fault was in force, and had no answer
-    when the lab read the record.
+    """Yields a reason with the number of connections on which the app sent requests while the fault
+    was in force, and had no answer when the lab read the record.
     """
     if count := sum(asked_in_vain(c, link.span) for c in link.connections):
         yield NO_ANSWER(connections=count)
 
 
 def connections_metered(link: LinkView) -> Observed:
-    """How many bytes the connections carried that ended during the fault, by the proxy's own
-    metrics, which do not count canaries.
+    """Yields a reason with the number of bytes of connections that ended during the fault, by the
+    proxy's own metrics, which do not count canaries.
     """
     if link.ended_bytes > 0:
         yield METERED(bytes=link.ended_bytes)

@@ -26,7 +26,7 @@ PHASES_DONE = Code(
 PHASES_FAILED = Code(
     "start.phases_failed",
     _phases_failed,
-    "The app published phases as failed, or, without phases, its whole start-up.",
+    "The app published that phases failed, or, if it named none, that its whole start-up failed.",
     data=("phases",),
 )
 NO_PHASES = Code(

@@ -29,8 +29,8 @@ class Probe:
     """One request as a prober counts it. A prober waits no longer than its limit, until `over_s`.
     The lab itself waited `took_s` seconds, until `ended_s`.
 
-    `heard`: an answer came within the limit. `good`: it was 2xx. `answer_s` is when the answer
-    came, in time or late; None without one.
+    `heard`: an answer arrived within the limit. `good`: that answer was 2xx. `answer_s` is when the
+    answer arrived, in time or late; None without one.
     """
 
     path: str

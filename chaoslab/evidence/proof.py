@@ -50,7 +50,8 @@ NONE_SENT = Code(
 NONE_ACKNOWLEDGED = Code(
     "proof.none_acknowledged",
     lambda data: f"no write was acknowledged ({response_text(data)})",
-    "Writes were sent after the heal, and none was acknowledged. The data are of the last one.",
+    "Writes were sent after the heal, and none was acknowledged. Status, answer and error are of "
+    "the last one.",
     data=("tries", "status_code", "answer", "error"),
 )
 LATE = Code(
@@ -74,7 +75,8 @@ TRIES_BEFORE = Code(
 TOOK_LONG = Code(
     "proof.took_long",
     "it was sent {after_s:.3f} s after the heal and took {took_s:.3f} s",
-    "The first write after the heal was acknowledged, but only after the bound.",
+    "The first write after the heal was acknowledged, but only after the bound. `took_s` is how "
+    "long that write took.",
 )
 NONE_AT_BOUND = Code(
     "proof.none_at_bound",

@@ -32,7 +32,9 @@ ASKED = Code(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """When the lab's requests to one boot were sent, and when each was over, both in order."""
+    """The times at which the lab's requests to one boot were sent, and at which each was over, both
+    in order.
+    """
 
     sent_s: tuple[float, ...]
     over_s: tuple[float, ...]

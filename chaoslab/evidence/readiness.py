@@ -93,7 +93,7 @@ AGREED = Code(
 NO_WRITES_IN_A_ROW = Code(
     "readiness.no_writes_in_a_row",
     "there are no {required} writes in a row that show whether it serves",
-    "Too few writes to show what users got.",
+    "There are too few writes in a row to show what users got.",
 )
 NEVER_NOT_READY = Code(
     "readiness.never_not_ready",
@@ -127,12 +127,12 @@ class Row:
 
     @property
     def unanswered(self) -> int:
-        """How many of its writes got no answer."""
+        """How many writes of the row got no answer."""
         return sum(w.outcome == "indeterminate" and w.status_code is None for w in self.writes)
 
     @property
     def lasted_s(self) -> float:
-        """Seconds from when its first write was sent until its last one was over."""
+        """Seconds from when the row's first write was sent until its last one was over."""
         return over_s(self.writes[-1]) - self.writes[0].at_s
 
     def data(self) -> dict[str, Scalar]:

@@ -140,7 +140,8 @@ NOT_ASKED_UNTIL_BOUND = Code(
 NOT_ASKED_AT_BOUND = Code(
     "health.not_asked_at_bound",
     _not_asked_at_bound,
-    "The bound was between two requests to health, so it is not known whether it was kept.",
+    "The bound was between two requests to health, so it is not known whether the app kept the "
+    "bound.",
     data=("last_s", "asked_s", "bound_s"),
 )
 

@@ -59,13 +59,14 @@ OPENED_THROUGH = Code(
 SESSIONS_ENDED = Code(
     "fault.sessions_ended",
     "{ended} of {sessions} sessions through the proxy ended at the server",
-    "Some of the server's sessions that existed when the fault was requested ended during it.",
+    "Some of the sessions that the service's server had when the fault was requested ended "
+    "during it.",
 )
 
 
 def all_connections_ended(link: LinkView) -> Observed:
-    """That all connections of the app ended; or that it had none during the fault, and one after
-    it.
+    """Yields a reason if all connections of the app ended, or if it had none during the fault, and
+    one after it.
     """
     before = link.ports_established_at(link.begun_s)
     if not before:
@@ -78,8 +79,8 @@ def all_connections_ended(link: LinkView) -> Observed:
 
 
 def no_connection_by_records(link: LinkView) -> Observed:
-    """That, by the engine's records, the app had no connection while connects were refused, and
-    opened one after the fault.
+    """Yields a reason if, by the engine's records, the app had no connection while connects were
+    refused, and opened one after the fault.
 
     The fault would have reset an open connection. A connection for one use that the app closed
     before the fault was in force does not count.
@@ -98,14 +99,16 @@ def _none_while_in_force(link: LinkView, over: set[int]) -> Observed:
 
 
 def some_connections_ended(link: LinkView) -> Observed:
-    """How many connections of the app ended in the fault. Nothing if the proxy keeps records."""
+    """Yields a reason with the number of the app's connections that ended during the fault. Yields
+    nothing if the proxy keeps records.
+    """
     if not link.has_records and (gone := link.ports_gone):
         yield SOME_ENDED(connections=len(gone))
 
 
 def all_lost_at_once(link: LinkView) -> Observed:
-    """How often the app had connections at one read during the fault, and none at the next. Nothing
-    if the proxy keeps records.
+    """Yields a reason with how often the app had connections at one read during the fault, and none
+    at the next. Yields nothing if the proxy keeps records.
     """
     lost = sum(bool(a.established) and not b.established for a, b in pairwise(link.looks))
     if lost and not link.has_records:
@@ -113,8 +116,8 @@ def all_lost_at_once(link: LinkView) -> Observed:
 
 
 def opened_or_given_up(link: LinkView) -> Observed:
-    """How many connections the app opened, and how many ended, during the fault. An open one may be
-    idle.
+    """Yields reasons with the numbers of the app's connections that were opened, and that ended,
+    during the fault. An open connection may be idle.
     """
     if opened := link.ports_opened:
         yield OPENED_WHILE_IN_FORCE(connections=len(opened))
@@ -123,8 +126,9 @@ def opened_or_given_up(link: LinkView) -> Observed:
 
 
 def opened_while_down(link: LinkView) -> Observed:
-    """How many connections the app opened while the service was down. A read just after the fault
-    began may show the time before it, and is left out.
+    """Yields a reason with the number of connections that the app opened while the service was
+    down. A read of its sockets just after the fault began may show the time before it, and is left
+    out.
     """
     late = [e for e in link.looks if e.at_s > link.span.start_s + SOCKETS_LATE_S]
     tried = {p for e in late for p in e.established}
@@ -134,15 +138,17 @@ def opened_while_down(link: LinkView) -> Observed:
 
 
 def opened_through(link: LinkView) -> Observed:
-    """How many connections the app opened during the fault. Nothing if the proxy keeps records."""
+    """Yields a reason with the number of connections that the app opened during the fault. Yields
+    nothing if the proxy keeps records.
+    """
     if not link.has_records and (opened := link.ports_opened):
         yield OPENED_THROUGH(connections=len(opened))
 
 
 def sessions_ended(link: LinkView, *, all_of_them: bool = False) -> Observed:
-    """How many of the sessions that the service's server had when the fault was requested ended
-    during it. With `all_of_them` nothing unless all ended. Later sessions may be canaries and do
-    not count.
+    """Yields a reason with how many of the sessions that the service's server had when the fault
+    was requested ended during it. With `all_of_them` it yields nothing unless all ended. Later
+    sessions may be canaries and do not count.
     """
     before = [set(e.sessions) for e in link.sessions if e.at_s <= link.begun_s]
     had = before[-1] if before else set()

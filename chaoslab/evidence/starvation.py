@@ -145,7 +145,7 @@ def _excused(
 
 
 def _is_late(event: AnyEvent, app: App, limit_s: float, stretches: Iterable[Span]) -> bool:
-    """Whether the event is an answer to this app's client that was late in a starved time."""
+    """Whether the event is an answer of the app that was late, or missing, in a starved time."""
     if not isinstance(event, HealthSample | ProberSample | Write | OwnSample):
         return False
     if event.app not in (app.name, ""):  # the callable of a scenario's probe may ask any app

@@ -30,7 +30,7 @@ SERVING = frozenset({HealthState.HEALTHY, HealthState.DEGRADED})  # the states o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A time from `start_s` to `end_s`, in seconds since the lab's start."""
+    """A span of time from `start_s` to `end_s`, in seconds since the lab's start."""
 
     start_s: float
     end_s: float
@@ -52,7 +52,9 @@ def run_ended(history: History) -> RunEnded | None:
 
 
 def asked_s(history: History, fault: str) -> float:
-    """When the fault was requested or, if the engine was armed with it, began."""
+    """When the fault was requested or, if the proxy engine was armed with it, when it began. 0 if
+    that is not recorded.
+    """
     times = [e.since_s for e in history.of(FaultInForce) if e.fault == fault]
     times += [e.at_s for e in history.of(FaultRequested) if e.fault == fault and not e.armed]
     return min(times, default=0.0)
@@ -76,14 +78,16 @@ def last_healed_s(history: History) -> float | None:
 
 
 def started_by(history: History, app: str, boot: int) -> float | None:
-    """When start-up was complete: by its event, or by an earlier good answer of health."""
+    """When start-up was complete: by its event, or by an earlier good answer of health. None if it
+    was not observed.
+    """
     complete = history.first_of_boot(StartupComplete, app, boot)
     times = [answered_s(s) for s in samples(history, app, boot) if s.state in SERVING]
     return min([*times, complete.at_s] if complete else times, default=None)
 
 
 def answered_s(sample: HealthSample) -> float:
-    """When the answer came: the state may have begun only then."""
+    """When the answer to this request arrived. The state that it shows may have begun only then."""
     return sample.at_s + sample.took_s
 
 
@@ -238,6 +242,8 @@ def lived_alone(history: History, app: str, span: Span) -> bool:
 
 
 def watched_until_s(history: History, app: str, boot: int) -> float:
-    """Until when the app was watched: the history's end, or when the lab stopped the app."""
+    """The time until which the app was watched: the history's end, or when the lab
+    stopped the app.
+    """
     ended = exited(history, app, boot)
     return min(end_s(history), ended.at_s) if ended and ended.asked else end_s(history)

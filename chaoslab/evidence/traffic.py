@@ -89,7 +89,7 @@ def is_near(write: Write, near: Iterable[Span]) -> bool:
 
 
 def one_after_another(writes: Iterable[Write]) -> list[Write]:
-    """The writes that a client would have sent that waits for each answer before the next write.
+    """The writes that a client would have sent if it waited for each answer before the next write.
 
     A short pause of the app delays every open write. Among these writes it counts once.
     """

@@ -72,7 +72,7 @@ OTHER_PORT = Code(
 NEVER_LISTENED = Code(
     "start.never_listened",
     "alive, but never listened on port {port}",
-    "The process ran, and nothing was observed to listen on its port.",
+    "The process ran, and the lab observed nothing that listened on the app's port.",
 )
 NO_ANSWER = Code(
     "start.no_answer",
@@ -108,8 +108,8 @@ def how_it_ended(
 
 
 def exited_early(e: OfBoot, history: History, begun: Spawned, ended: Exited) -> list[Reason]:
-    """The exit of a process that ended by itself, and whether it had listened and answered; if it
-    did not listen on its port, also the other ports on which it listened.
+    """Reasons with the exit of a process that ended by itself, and whether it had listened and
+    answered; if it did not listen on its port, also the other ports on which it listened.
     """
     listened_s, status = _listened_after_s(e, history, begun), _first_status(e, history)
     reason = EXITED(

@@ -79,7 +79,7 @@ def started_by_s(app: str, history: History, startup_s: float) -> float:
 
 def looked_up(write: Write, history: History) -> ReadBack | None:
     """The last read of the database that looked for this write and began after the write was over.
-    None without one.
+    None if there is none.
     """
     return history.last(
         ReadBack,

@@ -30,9 +30,10 @@ def make_folder(path: Path) -> None:
 
 
 def open_file(path: Path, *, append: bool = False) -> int:
-    """A descriptor for writing a file. A missing file is made; without `append` it is emptied.
+    """A descriptor for writing a file. A missing file is made. Without `append` an existing file is
+    emptied.
 
-    Raises ResultsUnwritable if it cannot be opened, or if the file or a folder above it is a
+    Raises ResultsUnwritable if the file cannot be opened, or if it or a folder above it is a
     symbolic link.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW

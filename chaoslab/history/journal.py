@@ -152,7 +152,8 @@ class Journal:
         """Wait for a moment and its `after_s`, and return its event. None if it did not occur in
         time.
 
-        `since_s` is when the fault began whose stop the moment is; see `moments.find`.
+        If the moment is the stop of a fault, `since_s` is when that fault began; see
+        `moments.find`.
         """
         assert moment.within_s is not None, "the plan was not resolved"
         event = await self.wait_for(lambda events: find(moment, events, since_s), moment.within_s)

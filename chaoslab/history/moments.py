@@ -65,9 +65,9 @@ def find(
 ) -> AnyEvent | None:
     """The nth event that is the moment. None if it has not occurred.
 
-    `since_s` is when the fault began whose stop the moment is. A change of health that was over
-    before that time does not count, because an app may be degraded until it has checked its
-    dependencies for the first time. Then the next such change is the moment.
+    If the moment is the stop of a fault, `since_s` is when that fault began. A change of health
+    that was over before that time does not count, because an app may be degraded until it has
+    checked its dependencies for the first time. Then the next such change is the moment.
     """
     number = 0
     for at, event in enumerate(events):

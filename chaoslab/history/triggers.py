@@ -37,8 +37,8 @@ RUN_ENDED = Code(
 class Awaited:
     """One moment that the plan waits for. If the moment did not occur, `why` is the reason.
 
-    `since_s` is when the fault began whose stop the moment is; see `moments.find`. `of_boot` is the
-    number, from 0, of the plan's boot that starts at the moment.
+    If the moment is the stop of a fault, `since_s` is when that fault began; see `moments.find`.
+    `of_boot` is the number, from 0, of the plan's boot that starts at the moment.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Awaited:
 
     async def came(self) -> bool:
         """Wait for the moment and the seconds after it. True once they are over. False as soon as
-        it can no longer occur, or if it did not occur in its time.
+        the moment can no longer occur, or if it did not occur in its time.
         """
         event = await self._journal.wait_for(self._look, self._within_s)
         if event is None:

@@ -30,8 +30,9 @@ class Window:
     """The time in seconds that the platform's prober gives a start-up, and the time that the app
     needs (`startup_s`).
 
-    A prober sends its first request after `initial_delay_s`, and then one each `period_s`. It gives
-    up at request number `failures`: `initial_delay_s + period_s * (failures - 1)` after the start.
+    A prober sends its first request after `initial_delay_s`, and then one every `period_s`. It
+    gives up at request number `failures`: `initial_delay_s + period_s * (failures - 1)` after the
+    start.
     """
 
     initial_delay_s: Figure

@@ -44,7 +44,7 @@ Step = Key | Index | Where
 
 
 def parsed(path: str) -> tuple[Step, ...]:
-    """The steps of a path. Raises ValueError with the problem and its character."""
+    """The steps of a path. Raises ValueError with the problem and the position of its character."""
     steps: list[Step] = []
     at = 0
     while at < len(path):

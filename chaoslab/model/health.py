@@ -73,8 +73,9 @@ class HealthContract:
     def state_of(self, status_code: int, word: str | None) -> HealthState:
         """The state that an answer means. Status codes such as 503 mean unhealthy with any body.
 
-        429 is a warning of Consul. `pass` and `warn` of IETF health+json may come with a 3xx. An
-        unknown word means unhealthy, because an unreadable answer must not count as healthy.
+        Status code 429 means degraded, as in Consul. `pass` and `warn` of IETF health+json may come
+        with a 3xx. An unknown word means unhealthy, because an unreadable answer must not count as
+        healthy.
         """
         if status_code == 429:
             return HealthState.DEGRADED

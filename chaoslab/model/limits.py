@@ -20,9 +20,9 @@ TURN_S = 10.0  # the time to inject and heal a fault: a service may be stopped a
 def longest_s(plan: Plan, topology: Topology) -> float:
     """The limit of a run of this resolved plan, in seconds, at least 30.
 
-    It is the sum of all times that the plan may wait, as if one began when the other is over. A
-    limit that is too long costs time only if a run hangs. A limit that is too short makes verdicts
-    UNKNOWN.
+    It is the sum of all times that the plan may wait, as if each began when the one before was
+    over. A limit that is too long costs time only if a run hangs. A limit that is too short makes
+    verdicts UNKNOWN.
     """
     waits_s = (*_moments(plan), *_boots(plan, topology), *_expectations(plan, topology))
     steps_s = sum(step.timeout_s for step in plan.steps)

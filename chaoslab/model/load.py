@@ -10,7 +10,8 @@ from chaoslab.model.when import AtMoment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Writes by the app's write contract, `rate_per_s` per second, from `start` to `stop`.
+    """Writes as the app's write contract describes them, `rate_per_s` per second, from `start` to
+    `stop`.
 
     With `stop=None` the load continues until the run ends. A write is sent at its time, even if
     earlier ones have no answer yet (open loop). Each waits `timeout_s` seconds for its answer.
@@ -25,17 +26,17 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How the lab asks health: one request each `cadence_s` seconds, which waits `timeout_s`
+    """How the lab asks health: one request every `cadence_s` seconds, which waits `timeout_s`
     seconds for its answer.
 
-    On one path never more than one request is open. The lab sends one each `fast_s` (or `cadence_s`
-    if that is less) while the plan waits for the start-up, for health to show a fault or its
-    heal, or for a trigger, and for 1 s after the state of health changed. An app's own
+    On one path never more than one request is open. The lab sends one every `fast_s` seconds (or
+    `cadence_s` if that is less) while the plan waits for the start-up, for health to show a fault
+    or its heal, or for a trigger, and for 1 s after the state of health changed. An app's own
     `health.period_s` is the shortest time between two.
 
     From `quiet_from` to `quiet_until` the lab sends no request, so that the first traffic after a
     heal can be a user's: requests for health would renew stale connections in pools. Liveness and
-    readiness are asked each `prober_cadence_s`, if an expectation is about them.
+    readiness are asked every `prober_cadence_s` seconds, if an expectation is about them.
     """
 
     cadence_s: float = 0.25
@@ -46,7 +47,7 @@ class Sampling:
     quiet_until: AtMoment | None = None
 
     def of(self, app: App) -> Sampling:
-        """The sampling for this app, which is not asked more often than each `health.period_s`
+        """The sampling for this app, which is asked at most once every `health.period_s`
         seconds.
         """
         period_s = app.health.period_s or 0.0

@@ -38,10 +38,9 @@ class Boot:
 class Plan:
     """Everything that a run does, and what it is judged by.
 
-    After `limit_s` seconds the run ends in any case. If it is None, it becomes the sum of all times
-    that the plan may wait; this is done by `resolve`. If the lab itself is once more than
-    `max_lag_s` seconds late, its times are unreliable, and every verdict that needs them is
-    UNKNOWN.
+    After `limit_s` seconds the run ends in any case. If `limit_s` is None, `resolve` sets it to the
+    sum of all times that the plan may wait. If the lab itself is ever late by more than `max_lag_s`
+    seconds, its times are unreliable, and every verdict that needs them is UNKNOWN.
     """
 
     name: str = ""

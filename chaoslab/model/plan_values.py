@@ -27,8 +27,8 @@ TWO_SUPERVISORS = ErrorCode(
 NOT_AT_A_CONNECTION = ErrorCode(
     "plan.not_at_a_connection",
     "a {kind} fault cannot start at a connection",
-    "Only faults that the proxy engine injects by itself can affect the connection that triggers"
-    " them.",
+    "A fault has a connection as its start, and the proxy engine cannot inject that kind of "
+    "fault by itself.",
 )
 START_AT_A_MOMENT = (
     "start it at a moment, for example when.started(), or use Severed, Slow, ... instead"

@@ -1,4 +1,4 @@
-"""Which texts are secret: by names of variables and options, and the passwords of URLs."""
+"""Finds the secrets in texts: by the names of variables and options, and the passwords of URLs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def looks_secret(name: str, listed: Collection[str] = ()) -> bool:
 
 
 def secrets_of_env(env: Mapping[str, str], listed: Collection[str] = ()) -> Iterator[str]:
-    """The secrets in an environment: values with a secret name, and parts of other values."""
+    """The secrets in an environment: the values of variables with a secret name, and the secrets
+    within any value.
+    """
     for name, value in env.items():
         if looks_secret(name, listed):
             yield value

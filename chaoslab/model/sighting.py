@@ -30,8 +30,8 @@ class Question:
 class Sighting:
     """What a canary observed, after how many seconds, and from which local port.
 
-    `server_first` is that of the question: if it is true, an answer shows only one direction of the
-    path.
+    `server_first` is that of the canary's `Question`: if it is true, an answer shows only one
+    direction of the path.
     """
 
     outcome: Outcome

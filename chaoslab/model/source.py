@@ -12,7 +12,9 @@ MOST_CHARACTERS = 4000
 
 
 def source_of(call: Callable[..., object]) -> str:
-    """The source of the callable, cut to 4000 characters. Its name if it has no source."""
+    """The source text of the callable, cut to 4000 characters. Its name if it has no
+    source text.
+    """
     try:
         text = textwrap.dedent(inspect.getsource(call))
     except (OSError, TypeError):

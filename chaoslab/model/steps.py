@@ -98,7 +98,7 @@ class HttpQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """A sample that the scenario takes itself each `every_s` seconds during the run.
+    """A sample that the scenario takes itself every `every_s` seconds during the run.
 
     `http` is a request. `call` is a function or a coroutine function with no parameter, or with
     one, a `Scene`. The sample is not ok if the function raises or returns False; what it returns is

@@ -1,4 +1,6 @@
-"""Verdicts: PASS, UNKNOWN or FAIL, each with its reasons. The worst of several can be computed."""
+"""Verdicts: PASS, UNKNOWN or FAIL, each with its reasons. `worst` gives the worst of several
+outcomes.
+"""
 
 from __future__ import annotations
 

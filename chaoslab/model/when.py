@@ -194,7 +194,9 @@ def acknowledged(
 
 @_knows_hold_s
 def in_force(fault: str, after_s: float = 0.0, *, within_s: float | None = None) -> AtMoment:
-    """`after_s` seconds after a canary observed `fault` in force."""
+    """`after_s` seconds after `fault` was confirmed in force: observed by a canary, or
+    read back.
+    """
     return AtMoment(moment="in_force", of=fault, after_s=after_s, within_s=within_s)
 
 

@@ -28,7 +28,8 @@ NOT_OBSERVED = Code(
 MORE = Code(
     "path.more_bypassed",
     "past the proxy of {link}: {count} more",
-    "Further connections to the server of a link that did not pass its proxy.",
+    "The number of further connections that went to the link's server without passing the link's "
+    "proxy.",
 )
 
 
@@ -45,7 +46,7 @@ def _bypassed(data: Mapping[str, Any]) -> str:
 BYPASSED = Code(
     "path.bypassed",
     _bypassed,
-    "A connection to the server of a link that did not pass the link's proxy.",
+    "A connection that went to the link's server without passing the link's proxy.",
     data=("link", "pid", "process", "of_app", "local_port", "remote", "at_s", "seen_in"),
 )
 MEANS = {"app sockets": "its own sockets", "server connections": "the server's connections"}

@@ -55,11 +55,11 @@ LEFT_RUNNING = Code(
 def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ...]:
     """One verdict for each expectation of the plan, weighed against its evidence.
 
-    A verdict is UNKNOWN if a fault that it rests on was not observed to affect the app, if a
-    probe crashed, the lab itself was late, a part of it failed, or the history has no end. A FAIL
-    becomes UNKNOWN if a slow machine may have caused it. A PASS becomes UNKNOWN if the app
-    connected past the proxy of one of its links, or if a trigger of the plan did not occur. A
-    FAIL by a count does not depend on time, so a late lab does not change it.
+    A verdict is UNKNOWN if a fault that it rests on was not observed to affect the app, if a probe
+    crashed, the lab itself was late, a part of it failed, or the history has no end. A FAIL becomes
+    UNKNOWN if a slow machine may have caused it. A PASS becomes UNKNOWN if the app connected past
+    the proxy of one of its links, if a trigger of the plan did not occur, or if a step of the plan
+    failed. A FAIL by a count does not depend on time, so a late lab does not change it.
     """
     run = Run(topology=topology, plan=plan, history=history)
     return tuple(_verdict(e, run) for e in plan.expect)

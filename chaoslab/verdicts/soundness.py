@@ -55,7 +55,9 @@ def disabled(history: History) -> tuple[Reason, ...]:
 
 
 def unsound(history: History) -> Reason | None:
-    """Why no verdict of this history can be trusted. None if nothing was wrong with the lab."""
+    """Why no verdict of this history can be trusted: a probe crashed, a part of the lab failed, or
+    the history has no end. None if none of these occurred.
+    """
     if crashed := history.first(ProbeCrashed):
         return PROBE_CRASHED(probe=crashed.probe, error=crashed.error)
     if trouble := history.first(LabTrouble):

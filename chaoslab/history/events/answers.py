@@ -59,7 +59,9 @@ class QuestionsAsked(BootEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthTurned(BootEvent):
-    """The state of health differs from that of the sample before."""
+    """The state of health differs from that of the sample before, or the sample is the
+    first one.
+    """
 
     state: HealthState
     kind: Literal["health_turned"] = "health_turned"

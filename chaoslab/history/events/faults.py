@@ -24,8 +24,8 @@ class FaultRequested(FaultEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultInForce(FaultEvent):
-    """A canary observed the fault. `since_s` is the latest time at which it can have begun. `seen`
-    is what the canary observed.
+    """The lab checked that the fault is in force: with a canary, or by reading the fault back from
+    the proxy. `since_s` is the latest time at which it can have begun. `seen` says what showed it.
     """
 
     since_s: float

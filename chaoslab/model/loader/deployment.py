@@ -138,8 +138,8 @@ RULES = ("required", "bypass", "window", "pool", "ports", "paths")
 
 
 def deployment_mistakes(document: Table) -> Iterator[Mistake]:
-    """The mistakes in the raw table `[deployment]` whose parts do not fit together. The shapes
-    report wrong types.
+    """A mistake for each part of the raw table `[deployment]` that does not fit the other parts.
+    The shapes report wrong types.
     """
     if not isinstance(document.get("deployment"), dict):
         return

@@ -143,8 +143,8 @@ def gate(shape: GateShape) -> Gate:
 
 
 def gate_mistakes(document: Table) -> Iterator[Mistake]:
-    """The mistakes in the raw table `[gate]` whose parts do not fit together. The shapes report
-    wrong types.
+    """A mistake for each part of the raw table `[gate]` that does not fit the other parts. The
+    shapes report wrong types.
     """
     if not isinstance(document.get("gate"), dict):
         return

@@ -70,7 +70,7 @@ def _at(document: MutableMapping[str, Any], place: tuple[str, ...]) -> Any:
 
 
 def _with(document: Mapping[str, Any], place: tuple[str, ...], table: object) -> object:
-    """The document with this table at the place."""
+    """A copy of the document that has `table` at `place`."""
     if not place:
         return table
     first, *rest = place

@@ -72,7 +72,7 @@ def at(file: str, place: Place) -> str:
 
 
 def written(place: Place) -> str:
-    """A place as in `connectors.vpc.links[1]`. A key that TOML would quote is quoted."""
+    """A place as text, as in `connectors.vpc.links[1]`. A key that TOML would quote is quoted."""
     text = ""
     for part in place:
         if isinstance(part, int):
