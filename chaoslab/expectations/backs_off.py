@@ -64,7 +64,7 @@ AS_MANY_AS_ASKED = Code(
 NOT_COUNTED = Code(
     "retry.not_counted",
     "connects on {link} that end at once cannot be counted here",
-    "Nothing on this runtime shows an upper bound of the connects, so there may be too many.",
+    "Nothing on this runtime shows an upper bound of the connects; there may be more than allowed.",
 )
 
 
@@ -86,7 +86,7 @@ CONNECTS = Code(
 STOPPED_BEFORE = Code(
     "herd.stopped_before",
     "boot {boot} was stopped before the heal, so it made no connects after it",
-    "The plan replaced that boot while the fault was in force.",
+    "The plan replaced the boot that the claim is about while the fault was in force.",
 )
 HERD_NOT_COUNTED = Code(
     "herd.not_counted",

@@ -43,7 +43,7 @@ class Run:
         return ended is None or not ended.settled
 
     def app(self, name: str) -> App:
-        """An app of the topology."""
+        """The app of the topology with that name."""
         return self.topology.apps[name]
 
     def of(self, name: str) -> Run:
@@ -100,7 +100,9 @@ class Expectation(Expected):
         yield from ()
 
     def excuse(self, run: Run) -> Reason | None:
-        """Why the machine may be the cause of a failure, by a rule of this claim; None if not."""
+        """Why the machine may be the cause of a failure, by a rule that only this kind of claim
+        has; None if the machine is not the cause, or if there is no such rule.
+        """
         del run
         return None
 
@@ -110,7 +112,9 @@ class Expectation(Expected):
         return type(self).excuse is not Expectation.excuse
 
     def given_more(self, more_s: float) -> Self:
-        """The same claim with `more_s` seconds more for its bound; unchanged if it has none."""
+        """The same claim with `more_s` seconds more for its bound; unchanged for a kind whose bound
+        is not extended.
+        """
         del more_s
         return self
 

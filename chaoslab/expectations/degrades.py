@@ -276,7 +276,9 @@ def _degraded_in_time(
 
 
 def _too_early(e: Degrades, seen: list[HealthSample], watch: Span) -> Reason | None:
-    """Why a missing answer may still have come in time; None if health was asked to the bound."""
+    """Why a missing answer may still have come in time; None if the fault lasted to the bound and
+    health was asked up to it.
+    """
     within_s = e.within_s or 0.0
     due_s = watch.start_s + within_s
     if watch.end_s < due_s:

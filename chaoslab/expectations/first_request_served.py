@@ -38,8 +38,8 @@ FIRST = Code(
 ASKED_BEFORE = Code(
     "lab.asked_before_write",
     "the lab asked {path} at {at_s:.3f} s, before the first write after the heal",
-    "The answer to a question of the lab came after the heal. The app may have replaced its stale "
-    "connections for that question, and not for the first write.",
+    "A question of the lab was sent before the first write and answered after the heal. The app "
+    "may have replaced its stale connections for that question, and not for that write.",
 )
 PROBE_BEFORE = Code(
     "lab.probe_before_write",

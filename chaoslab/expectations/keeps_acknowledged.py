@@ -62,7 +62,7 @@ LOST_ACCEPTED = Code(
     "write.lost_accepted",
     "{count} of the lost writes were answered {status_code} (accepted); fix: declare kept_within_s "
     "in [apps.<app>.writes] if the app stores a write after its answer",
-    "Lost writes that were answered 202: the app may store them after its answer, but the topology "
+    "Lost writes were answered 202: the app may store them after its answer, but the topology "
     "declares no kept_within_s.",
 )
 

@@ -1,4 +1,4 @@
-"""The kinds of expectation by their names: those of chaoslab, and those of installed extensions."""
+"""The table of the kinds of expectation: those of chaoslab, and those of installed extensions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chaoslab.extensions import EXPECTATIONS, kind_classes
 
 @cache
 def expectations() -> Mapping[str, type[Expectation]]:
-    """Every kind by its name, as plans, verdicts and the gate's `p1` use it.
+    """Maps the name of each kind, as plans, verdicts and the gate's `p1` use it, to its class.
 
     Raises SpecError if an installed extension cannot be used.
     """

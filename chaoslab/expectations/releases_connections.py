@@ -47,7 +47,7 @@ NO_BASELINE = Code(
 NO_LEVEL = Code(
     "connections.no_level",
     "{service}: no count of its connections lasted {at_least_s:g} s before the fault",
-    "Before the fault the server's count changed too quickly, or was not read.",
+    "Before the fault the server's count changed too quickly, or was unknown.",
 )
 BRIEFLY_COUNTED = Code(
     "connections.briefly_counted",

@@ -31,7 +31,9 @@ TWO_PLACES = ErrorCode(
     "A service has both an option `--service` and an option `--external`.",
 )
 NO_NAME = ErrorCode(
-    "export.no_name", "not of the form NAME=...", "An option does not name an app or a service."
+    "export.no_name",
+    "not of the form NAME=...",
+    "An option lacks the name of an app or a service, or what follows the name.",
 )
 GIVEN_TWICE = ErrorCode(
     "export.given_twice",
@@ -42,7 +44,9 @@ NOT_A_LABEL = ErrorCode(
     "export.not_a_label", "'{label}' is not a label", "The text is not a label of Kubernetes."
 )
 TWO_VALUES = ErrorCode(
-    "export.two_values", "two values for the label '{key}'", "A label is given two values."
+    "export.two_values",
+    "two values for the label '{key}'",
+    "One option gives a label two different values.",
 )
 NOT_A_HOST = ErrorCode(
     "export.not_a_host",

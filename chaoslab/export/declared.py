@@ -16,7 +16,9 @@ NOT_A_SETTING = ErrorCode(
     "An option sets a field that the fault does not have.",
 )
 SETTING_MISSING = ErrorCode(
-    "export.setting_missing", "{option} is not given", "A field without a default is not set."
+    "export.setting_missing",
+    "{option} is not given",
+    "A required setting of the fault, which has no default, is not given.",
 )
 ONE_STREAM = ErrorCode(
     "export.one_stream",

@@ -1,4 +1,4 @@
-"""Chaos Mesh's `NetworkChaos`, and the `Schedule` that repeats one, as values that are valid.
+"""Checked objects of Chaos Mesh: `NetworkChaos`, and the `Schedule` that repeats one.
 
 These are the rules of Chaos Mesh 2.8 (resource definitions, admission webhook and daemon) that the
 lab's faults need:
@@ -173,7 +173,7 @@ class NetworkChaos:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Makes a new `chaos` every `period_s` seconds, until the schedule is deleted."""
+    """Starts `chaos` anew every `period_s` seconds, until the schedule is deleted."""
 
     chaos: NetworkChaos
     period_s: int

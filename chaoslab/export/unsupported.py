@@ -16,7 +16,9 @@ UNSUPPORTED = ErrorCode(
     "export.unsupported", "{cause}", "NetworkChaos of Chaos Mesh does not support the fault."
 )
 NO_DURATION = ErrorCode(
-    "export.no_duration", "no duration is given", "The fault would never heal by itself."
+    "export.no_duration",
+    "no duration is given",
+    "Without a duration the fault would never heal by itself.",
 )
 BAD_DURATION = ErrorCode(
     "export.bad_duration", "{duration_s:g} is not a duration", "The duration must be positive."

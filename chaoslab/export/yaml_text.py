@@ -23,7 +23,7 @@ def settings(kind: type[Declared]) -> tuple[str, ...]:
 
 
 def described(fault: Declared) -> str:
-    """The fault in the syntax of a scenario."""
+    """The fault as text, in the syntax of a scenario: its class with its target and settings."""
     written = [f"{name}={getattr(fault, name)!r}" for name in settings(type(fault))]
     return f"{type(fault).__name__}({', '.join([repr(fault.target), *written])})"
 

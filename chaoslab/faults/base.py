@@ -57,7 +57,7 @@ class Fault(Declared, ABC):
 
     @abstractmethod
     def observed(self, link: LinkView) -> Iterator[Reason]:
-        """Each observation that shows that the fault affected the app on this link."""
+        """Each observation that shows that the fault affected the app on `link`."""
 
     def not_observed(self, *, packets_counted: bool) -> Reason:
         """Why no effect on the app was observed. `packets_counted` is whether the kernel counted

@@ -31,7 +31,7 @@ NOT_INSTALLED = Code(
 class Evidence:
     """The observations that show that a fault affected the app, for each link.
 
-    A link without reasons has no evidence. `missing` is why there is none on any link.
+    A link without reasons has no evidence. If no link has evidence, `missing` is the reason.
     """
 
     fault: str

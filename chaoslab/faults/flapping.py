@@ -29,7 +29,7 @@ _NOTES = (
 class Flapping(LinkFault):
     """The path is severed for the fraction `duty` of each `period_s`, and works in between.
 
-    Each phase is up to 20 % longer or shorter, by the run's seed.
+    Each phase is up to 20 % longer or shorter, by a random factor from the run's seed.
     """
 
     period_s: float

@@ -16,7 +16,7 @@ from chaoslab.reason import Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Killed(ServiceFault):
-    """The service is killed with SIGKILL, as in a crash. The heal starts it on the same port."""
+    """The service is killed with SIGKILL, as in a crash. The heal starts it again on its port."""
 
     kind: Literal["killed"] = "killed"
 

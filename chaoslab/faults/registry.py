@@ -1,4 +1,4 @@
-"""The kinds of fault by their names: those of chaoslab, and those of installed extensions."""
+"""The table of the kinds of fault: those of chaoslab, and those of installed extensions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chaoslab.faults.base import Fault
 
 @cache
 def faults() -> Mapping[str, type[Fault]]:
-    """Every kind by its name, as plans use it. The order is that of printed lists.
+    """Maps the name of each kind, as plans use it, to its class. Printed lists have the same order.
 
     Raises SpecError if an installed extension cannot be used.
     """

@@ -17,7 +17,8 @@ from chaoslab.reason import Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restarted(ServiceFault):
-    """The service is stopped and started again at once. Connections of a pool to it are lost.
+    """The service is stopped and started again at once. Connections of a pool to the service are
+    lost.
 
     Without a `stop` the fault ends once the service is up again.
     """

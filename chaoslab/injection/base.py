@@ -21,7 +21,7 @@ class Injection(Protocol):
     def links(self) -> tuple[Link, ...]: ...
 
     async def begin(self) -> float:
-        """Apply the fault. Returns the journal time from which it counts as in force."""
+        """Apply the fault. Returns the journal time from which the fault counts as in force."""
 
     async def check(self) -> str:
         """Check that the fault is in force, and return what shows it, in a few words.

@@ -91,7 +91,9 @@ async def _heal(fault: Injection, context: Context, why: str) -> None:
 
 
 async def _record_before(fault: Injection, context: Context) -> None:
-    """Record the proxy's metrics from before the fault; later ones are compared with them."""
+    """Record the proxy's metrics before the fault; those of later are compared with these. An error
+    is ignored.
+    """
     with suppress(ChaoslabError):
         await record_metered(fault, context)
 

@@ -38,7 +38,9 @@ class Nemesis:
         self._armed: list[asyncio.Future[None]] = [loop.create_future() for _ in self._faults]
 
     async def run(self) -> None:
-        """Run every fault to its end. A fault that fails is recorded, and the others continue."""
+        """Inject and heal every fault of the plan; return once all are over. A fault that fails is
+        recorded, and the others continue.
+        """
         async with asyncio.TaskGroup() as group:
             for fault, armed in zip(self._faults, self._armed, strict=True):
                 group.create_task(self._one(fault, armed), name=f"fault {fault.declared.label}")

@@ -22,7 +22,7 @@ from chaoslab.runtimes.base import AppStart
 
 
 class Boots:
-    """The boots of one run. `watches` has the newest boot of each app, by the app's name."""
+    """The boots of one run. `watches` maps each app's name to the watch of its newest boot."""
 
     def __init__(self, plan: Plan, context: Context, folder: RunFolder) -> None:
         self.watches: dict[str, Watch] = {}

@@ -37,7 +37,7 @@ CANCEL_AGAIN_S = 1.0  # a cancelled task ends sooner, unless the cancellation wa
 
 
 async def run_plan(plan: Plan, context: Context, folder: RunFolder) -> None:
-    """Run a resolved plan until every expectation can be judged, or its limit has passed.
+    """Run a resolved plan until every expectation can be judged, or the plan's limit has passed.
 
     At the end, also after an error, every fault is healed, every app is stopped, and the history
     has RunEnded. Raises FaultUnsupported before an app is spawned if a fault, or a count that an
@@ -143,8 +143,8 @@ class _Run:
             raise self._parts.failure
 
     async def _until_settled(self, tasks: list[asyncio.Task[None]]) -> tuple[str, bool]:
-        """Wait for the end of the run. Returns its cause, and whether every expectation can be
-        judged.
+        """Wait for the end of the run. Returns why the run ends, and whether every expectation can
+        be judged.
         """
         begun_s, limit_s = self._journal.now(), self._plan.limit_s
         assert limit_s is not None, "the plan was not resolved"
@@ -201,7 +201,8 @@ class _Run:
         await guarded("proof", proof, journal)
 
     async def _check_links_and_writes(self) -> None:
-        """After the run: record every link's counters, check that it answers, look up the writes.
+        """After the run: record every link's counters, check that each link answers, look up the
+        writes.
 
         If a link does not answer although every fault is healed, the lab or a server has failed:
         the verdicts become UNKNOWN.

@@ -25,7 +25,7 @@ class ScenarioCode:
     def url(self, app: str = "") -> str:
         """The base URL of an app's newest boot; of the first app by default.
 
-        Raises LookupError before its first boot.
+        Raises LookupError before the app's first boot.
         """
         name = app or next(iter(self._topology.apps))
         if (watched := self._newest(name)) is None:
@@ -47,7 +47,7 @@ class ScenarioCode:
         ]
 
     def steps(self) -> list[Coroutine[object, object, None]]:
-        """One coroutine for each step; it waits for the step's trigger."""
+        """One coroutine for each step; it waits for the step's trigger and then runs the step."""
         return [self._step(number) for number in range(len(self._plan.steps))]
 
     async def _step(self, number: int) -> None:

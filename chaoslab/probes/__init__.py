@@ -1,1 +1,1 @@
-"""The probes: they observe the apps, the services and the lab, and write down what they see."""
+"""The probes: they observe the apps, the services and the lab, and record what they observe."""

@@ -25,8 +25,8 @@ from chaoslab.runtimes.base import RunningApp
 class Watched:
     """One boot of an app that the probes watch.
 
-    An `attached` app ran before the lab, and the lab does not stop it. Every health or readiness
-    request goes through `questions`.
+    An `attached` app was running before the lab, and the lab does not stop it. Every health or
+    readiness request goes through `questions`.
     """
 
     app: App
@@ -50,8 +50,8 @@ MOST_ENTRIES = 256  # of one list or object of an app, in the history
 async def get(watched: Watched, path: str, *, timeout_s: float) -> Reply:
     """Send one GET and read the whole answer, within `timeout_s` seconds in total.
 
-    Raises one of NO_ANSWER if there is no complete answer. Raises NotAsked if the lab could not
-    send the request; the history then has the reason.
+    Raises one of the errors in NO_ANSWER if there is no complete answer. Raises NotAsked if the lab
+    could not send the request; the history then has the reason.
     """
     try:
         async with asyncio.timeout(timeout_s):
@@ -82,7 +82,7 @@ def as_text(value: object) -> str:
 async def either(
     one: Coroutine[object, object, object], other: Coroutine[object, object, object]
 ) -> object:
-    """Run both until the first one ends, and return its result. The other one is cancelled."""
+    """Run two coroutines until one of them ends, and return its result. The other is cancelled."""
     tasks = [asyncio.create_task(one), asyncio.create_task(other)]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Samples at a cadence, except in the quiet time of a plan."""
+"""Calls a function at a cadence to take samples, except in the quiet time of a plan."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ class Sampler:
             quiet.cancel()
 
     async def _pause(self, sent_s: float, earliest_s: float, over: asyncio.Event) -> None:
-        """Sleep until the next sample is due, which may become earlier while it sleeps."""
+        """Sleep until the next sample is due. It becomes due earlier if `awaits()` becomes true
+        meanwhile.
+        """
         loop, fast_s = asyncio.get_running_loop(), min(self._sampling.fast_s, self._cadence_s)
         while not over.is_set():
             each_s = fast_s if self._awaits() else self._cadence_s
