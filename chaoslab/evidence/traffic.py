@@ -25,7 +25,8 @@ IN_A_ROW = 3  # fewer slow answers in a row may be a short pause of the machine
 NEVER_READY = Code(
     "app.never_ready",
     "the app was never observed ready",
-    "The readiness path gave no 2xx answer in the life of that boot.",
+    "In the life of that boot the readiness path gave no 2xx answer (or, for an app without that "
+    "path, its start-up was never complete).",
 )
 
 
@@ -52,7 +53,9 @@ def load_writes(history: History, app: str, boot: int) -> list[Write]:
 
 
 def ready_s(history: History, app: str, boot: int) -> float | None:
-    """When readiness first answered 2xx. None if it never did."""
+    """When readiness first answered 2xx; for an app without a readiness path, when its start-up was
+    complete. None if the boot was never ready.
+    """
     ready = history.first_of_boot(Ready, app, boot)
     return ready.at_s if ready else None
 

@@ -32,9 +32,10 @@ class ProofWanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What was observed so far of one boot. Times are in seconds since the lab's start, and minus
-    infinity for what was not observed. `starting`: the app's time to start is not over.
-    `in_force_s` maps each fault in force to the time when it began.
+    """What was observed so far of one boot. Times are in seconds since the lab's start. A time that
+    was not observed is minus infinity, or None for `complete_s`. `starting`: the app's time to
+    start is not over. `in_force_s` maps each fault that was requested, or is in force, to the time
+    when that was recorded.
     """
 
     now_s: float

@@ -139,7 +139,9 @@ def started(
 def ready(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the readiness path first answered 2xx in a boot, for the nth time."""
+    """`after_s` seconds after the readiness path first answered 2xx in a boot, for the nth time.
+    For an app without a readiness path, as `started`.
+    """
     return AtMoment(moment="ready", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 

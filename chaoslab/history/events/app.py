@@ -78,7 +78,9 @@ class StartupComplete(BootEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready(BootEvent):
-    """The readiness path first answered 2xx."""
+    """The readiness path first answered 2xx. For an app without a readiness path: its start-up was
+    complete.
+    """
 
     kind: Literal["ready"] = "ready"
 

@@ -43,7 +43,9 @@ class FaultHealing(FaultEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultHealed(FaultEvent):
-    """The proxy no longer lists the fault, and the service answers through the link."""
+    """The lab has healed the fault: every change that the fault made to proxies or to the service
+    is undone.
+    """
 
     kind: Literal["fault_healed"] = "fault_healed"
 

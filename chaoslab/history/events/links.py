@@ -29,10 +29,11 @@ class AppSockets(BootEvent):
 class PathBypassed(BootEvent):
     """A connection to a link's server that neither the link's proxy nor the lab opened.
 
-    `boot` is 0 if the process belongs to no boot of an app, or is not known. `pid` is 0 if
-    the machine does not show which process holds the connection. `seen` names where the lab found
-    the connection: among the sockets of the app's processes, or among all connections to the
-    server, whichever process holds them. A connection is recorded once for each of the two.
+    `boot` is 0 if the process belongs to no boot of an app, or is not known. `pid` is 0 if the
+    machine does not show which process holds the connection. `seen` names where the lab found the
+    connection: among the sockets of the app's processes, or among all connections to the server,
+    whichever process holds them. A connection is recorded once for each of the two. Only the first
+    connections of each link and boot are recorded.
     """
 
     link: str
