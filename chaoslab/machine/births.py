@@ -1,4 +1,4 @@
-"""Finds the processes that one boot of an app started: each boot has a birthmark, which they
+"""Finds the processes of one boot of an app. Each boot has a birthmark, which its processes
 inherit.
 """
 
@@ -34,8 +34,9 @@ class LeftProcess:
 def set_birthmark(family: Iterable[int], birthmark: int) -> None:
     """Give processes a birthmark; every process that they start from now on inherits it.
 
-    If the platform has no such limit, or forbids it, they get none. A process is then not found if
-    it leaves its parent, its session and its environment.
+    A birthmark is a value of the limit RLIMIT_RTTIME. If the platform has no such limit, or forbids
+    to set it, the processes get none. A process is then not found if it leaves its parent, its
+    session and its environment.
     """
     _limit(family, birthmark)
 

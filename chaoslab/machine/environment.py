@@ -16,8 +16,8 @@ def environment() -> dict[str, str]:
 def without_marks() -> dict[str, str]:
     """The environment variables without the marks of labs.
 
-    A lab ends all processes with its mark; so it is for a process that a lab around this one must
-    not end.
+    It is for a process that must not end with a lab around this one: a lab ends all processes with
+    its mark.
     """
     return {
         name: value for name, value in environment().items() if not name.startswith(MARK_PREFIX)

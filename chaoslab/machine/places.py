@@ -23,8 +23,9 @@ _MEMORY = Path("/dev/shm")
 
 
 def server_identity() -> Identity:
-    """The user that servers run as: nobody (65534) if this is root, since PostgreSQL refuses
-    root; else the same user.
+    """The user that servers run as: the user of this process, but nobody (65534) in place of root.
+
+    PostgreSQL refuses to run as root.
     """
     return Identity(uid=NOBODY, gid=NOBODY) if os.geteuid() == 0 else Identity()
 

@@ -210,9 +210,10 @@ def clean(mark: str, folder: str, sessions: dict[int, int]) -> bool:
 
 
 def clean_up(words: Sequence[str], lines: Sequence[str], *, again: bool) -> str:
-    """End a lab's processes and delete its folder; returns what is left. `deadman.py` calls it.
+    """End a lab's processes and delete its folder. `deadman.py` calls it.
 
-    `words` are the lab's mark and folder; each line has a session's leader and its start.
+    Returns what is left, or the empty string. `words` are the lab's mark and folder; each line has
+    a session's leader and its start.
     """
     del again
     mark, folder = words

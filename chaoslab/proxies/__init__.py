@@ -1,1 +1,1 @@
-"""Controls the proxies on the links, of the embedded engine and of a real Toxiproxy alike."""
+"""Controls the proxies on the links: one interface for the embedded engine and a real Toxiproxy."""

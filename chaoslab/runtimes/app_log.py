@@ -52,8 +52,8 @@ class AppLog:
             self._keep(masked)
 
     def tail(self, lines: int = 15) -> tuple[str, ...]:
-        """The last lines of the output so far, at most 64 KiB, secrets masked; an unfinished line
-        too.
+        """The last lines of the output so far, at most 64 KiB, with an unfinished line; secrets
+        are masked.
         """
         with self._lock:
             shown = bytes(self._recent[-_SHOWN_BYTES:]) + self._mask.data(self._pending)

@@ -85,7 +85,7 @@ class RunningService(Protocol):
         """Send a canary from the lab to the server, not through a proxy, within `within_s`."""
 
     async def stop(self) -> None:
-        """Shut the server down in order; returns when its port is closed."""
+        """Shut the server down in an orderly way; returns when its port is closed."""
 
     async def kill(self) -> None:
         """Kill the server with SIGKILL, as in a crash; returns when its port is closed."""
@@ -151,7 +151,7 @@ class RunningApp(Protocol):
     def left_running(self) -> tuple[LeftProcess, ...]:
         """Processes that `terminate` found alive after the app's own process had ended.
 
-        After SIGKILL, only those outside its process tree and its session. Empty before
+        If SIGKILL ended the app, only those outside its process tree and its session. Empty before
         `terminate`.
         """
 
@@ -160,7 +160,7 @@ class Lookout(Protocol):
     """Finds connections to servers that do not go through the proxy, of any process."""
 
     def look(self, servers: Iterable[Endpoint]) -> tuple[ServerClient, ...]:
-        """The open connections to `servers` past the proxy that no earlier call returned.
+        """The open connections to `servers` that avoid the proxy and that no earlier call returned.
 
         Raises OSError if the machine does not show them.
         """
@@ -217,8 +217,8 @@ class Runtime(Protocol):
 
     @property
     def past_proxy(self) -> PastProxy:
-        """Whether a connection of the app to a server that avoids the proxy is prevented, detected
-        or not observed.
+        """Whether an app's connection that avoids the proxy is prevented, detected or not
+        observed.
         """
 
     @property
@@ -233,10 +233,10 @@ class Runtime(Protocol):
         """
 
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ProxyControl:
-        """Start the lab's proxy server and wait until its API answers; it ends with the lab.
+        """Start the lab's proxy server and wait until its API answers; returns its control.
 
-        Raises RuntimeUnavailable, with the fix, if this runtime cannot start a proxy server of that
-        kind.
+        The server ends with the lab. Raises RuntimeUnavailable, with the fix, if this runtime
+        cannot start a proxy server of that kind.
         """
 
     def proxied(self, port: int) -> Endpoint:
@@ -245,7 +245,7 @@ class Runtime(Protocol):
     async def ask(
         self, app: App, address: Endpoint, service: Service, *, within_s: float
     ) -> Sighting | None:
-        """Send a canary: one exchange with `service` at `address`, from the network of `app`.
+        """Send a canary to `service` at `address`, from the network of `app`; returns its outcome.
 
         None if the lab cannot connect from there.
         """

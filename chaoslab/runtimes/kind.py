@@ -20,9 +20,9 @@ class RuntimeKind:
     """One runtime: the functions that its package provides.
 
     `open_session` opens a session of labs; nothing is started before its first lab. `runs` says
-    whether the runtime can run services of a kind. `looks` maps a name to a check of the machine
-    that only this runtime needs; `lacks` yields what a machine lacks for it. `leftovers` finds what
-    its dead labs left on this machine.
+    whether the runtime can run services of a kind. `looks` returns the checks of the machine that
+    only this runtime needs, by name; `lacks` yields what a machine lacks for it. `leftovers` finds
+    what its dead labs left on this machine.
     """
 
     open_session: Callable[[Topology, ProxyKind], RuntimeSession]

@@ -30,7 +30,7 @@ T = TypeVar("T")
 LACKS_ABILITY = ErrorCode(
     "service.lacks_ability",
     "a service of kind '{kind}' cannot {ability}",
-    "The lab cannot do this with services of that kind.",
+    "A service's kind lacks an ability that the run needs, such as to run as a process.",
 )
 SERVER_ERROR = ErrorCode(
     "service.server_error",
@@ -88,7 +88,9 @@ class LocalServer(Protocol):
         """The command that starts the server on the data in `home`, at that port of 127.0.0.1."""
 
     async def answers(self, port: int) -> bool:
-        """Whether it answers its own protocol at that port of 127.0.0.1; never an error."""
+        """Whether the server answers its own protocol at that port of 127.0.0.1. It raises no
+        error.
+        """
 
     def url(self, endpoint: Endpoint) -> str:
         """The connection URL of the server through that address."""
@@ -124,7 +126,9 @@ class ContainerServer(Protocol):
         """The environment variables of the container."""
 
     async def answers(self, port: int) -> bool:
-        """Whether it answers its own protocol at that port of 127.0.0.1; never an error."""
+        """Whether the server answers its own protocol at that port of 127.0.0.1. It raises no
+        error.
+        """
 
     def prepare(self, access: ContainerAccess) -> str:
         """Prepare the server after its first answer; returns its product and version. Blocks.
@@ -205,25 +209,26 @@ class PathDialogue:
 class Kind:
     """One kind of server.
 
-    `port` is its usual port, `schemes` are those of its URLs. `question` is what a canary asks a
-    service of this kind. `keys` are the keys that only this kind has in `[services.<name>]`.
-    `image` is its usual image. `goodbyes` are the last messages of its clients; `dismissals` are
-    bytes in a message by which a server ends a connection.
+    `port` is its usual port, `schemes` are those of its URLs. `question` returns what a canary
+    sends to a service of this kind. `keys` are the keys that only this kind has in
+    `[services.<name>]`. `image` is its usual image. `goodbyes` are the last messages of its
+    clients; `dismissals` are bytes in a message by which a server ends a connection.
 
-    `variables` gives, for a port, the environment variables of a command that the topology
+    `variables` returns, for a port, the environment variables of a command that the topology
     declares. Such a command also gets the machine's environment, and runs in the working directory
     of the test run; other programs get a small environment and a folder of their own. `elsewhere`
-    is the URL of a service that runs already, which the lab does not start or stop; empty for other
-    services. `image_of` is the image that a service names itself, or `AGENT_IMAGE`; empty if
-    the kind's image is used. `with_own_name` adds the name of the lab's own sessions to a URL.
+    returns the URL of a service that runs already, which the lab does not start or stop; empty for
+    other services. `image_of` returns the image that a service names itself, or `AGENT_IMAGE`;
+    empty if the kind's image is used. `with_own_name` adds the name of the lab's own sessions to a
+    URL.
 
-    The abilities, each None if the kind lacks it: `program` and `local` run it as processes;
-    `container` runs it in a container of the lab's own. `stack` uses it in a Compose stack, given
-    its container's environment variables: a lab has a place of its own in it, does not read or
-    change what was there, and leaves nothing. `about` logs in and returns product and version.
-    `count_clients` and `rows` open sessions at a URL. `view` opens one, given the server's URL and
-    the URL through a proxy; it returns None if the server does not show what is needed.
-    `dialogue` checks a declared path.
+    The abilities, each None if the kind lacks it: `program` and `local` run the server as
+    processes; `container` runs it in the lab's own container. `stack` uses it in a Compose stack,
+    given its container's environment variables: a lab has its own place in the server, does not
+    read or change what was there before, and leaves nothing. `about` returns product and version of
+    the server at a URL. `count_clients` and `rows` open sessions at a URL. `view` opens one, given
+    the server's URL and the URL through a proxy; it returns None if the server does not report what
+    is needed. `dialogue` checks a declared path.
     """
 
     name: str
@@ -255,8 +260,8 @@ class Kind:
 
 
 def ability(found: T | None, kind: Kind, what: str, fix: str) -> T:
-    """`found`, which is an ability of a kind. Raises RuntimeUnavailable if it is None: the kind
-    lacks it.
+    """Return `found`, an ability of `kind`. Raises RuntimeUnavailable if the kind lacks it
+    (None).
     """
     if found is None:
         reason = LACKS_ABILITY(kind=kind.name, ability=what)

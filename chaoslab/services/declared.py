@@ -92,11 +92,11 @@ class CommandServer:
         return tuple(fill(word, _values(port)) for word in self.words)
 
     async def answers(self, port: int) -> bool:
-        """Whether it answers the question of its kind."""
+        """Whether the server at that port answers as its kind requires."""
         return await self.ready(port)
 
     def url(self, endpoint: Endpoint) -> str:
-        """Without credentials or a path."""
+        """The URL of the server through `endpoint`, without credentials or a path."""
         return f"{self.scheme}://{endpoint}"
 
 
@@ -114,7 +114,7 @@ class ImageServer:
     product: str
 
     async def answers(self, port: int) -> bool:
-        """Whether it answers the question of its kind."""
+        """Whether the server at that port answers as its kind requires."""
         return await self.ready(port)
 
     def prepare(self, access: ContainerAccess) -> str:
@@ -129,7 +129,7 @@ class ImageServer:
         """Do nothing: the lab does not know how to empty the server's state."""
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """Without credentials or a path."""
+        """The URL of the server through `endpoint`, without credentials or a path."""
         del lab
         return f"{self.scheme}://{endpoint}"
 

@@ -61,8 +61,8 @@ class TemplateBuild:
     def run(self, command: Sequence[str], feed: str = "") -> None:
         """Run a command to its end, with `feed` as its standard input.
 
-        Raises ServiceFailed, with the last lines of its output, if it fails, reports an error or
-        takes too long.
+        Raises ServiceFailed if it fails or reports an error, with the last lines of its output, or
+        if it takes too long.
         """
         who = self.identity
         try:

@@ -1,7 +1,7 @@
-"""The API of an external proxy server: reads its proxies, and heals faults of attached labs.
+"""Calls the API of an external proxy server: reads its proxies, and heals faults of attached labs.
 
-Every call blocks and is bounded in time. No lab must run, so the faults of a dead lab can be
-healed.
+Every call blocks and is bounded in time. It needs no running lab, so it can also heal the faults of
+a dead one.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _ANYWHERE = ("", "0.0.0.0", "::", "[::]", "localhost", "127.0.0.1", "::1", "[::1
 class InForce:
     """One change that a lab has in force on a proxy: a toxic, a trigger, or a changed setting.
 
-    `kind` `disabled`: the proxy is disabled. `connect`: its handling of connects is changed. `name`
-    is the name of the toxic or trigger, else empty.
+    `kind` is `toxic`, `trigger`, `disabled` (the proxy is disabled) or `connect` (the proxy's
+    handling of connects is changed). `name` is the name of the toxic or trigger, else empty.
     """
 
     proxy: str
@@ -45,7 +45,10 @@ class InForce:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyState:
-    """The state of one proxy, as the external proxy server reports it. `toxics` has their names."""
+    """The state of one proxy, as the external proxy server reports it.
+
+    `toxics` has the names of its toxics.
+    """
 
     listen: str
     enabled: bool

@@ -29,7 +29,7 @@ class ExternalApp:
 
     @property
     def spawned_s(self) -> float:
-        """The time at which the lab started to watch the app; its real start is not known."""
+        """The time at which the lab started to watch the app; the app's real start is not known."""
         return self._since_s
 
     @property
@@ -43,11 +43,11 @@ class ExternalApp:
         return self._endpoint.port
 
     async def exited(self) -> int:
-        """Never return, only wait until cancelled: the lab cannot observe the end of this app."""
+        """Wait until cancelled, and never return: the lab cannot observe the end of this app."""
         return int(await asyncio.get_running_loop().create_future())
 
     async def wait(self) -> int:
-        """Never return, only wait until cancelled, as `exited` does."""
+        """Wait until cancelled, and never return, as `exited` does."""
         return await self.exited()
 
     def sockets(self) -> tuple[AppSocket, ...]:

@@ -29,7 +29,8 @@ class AttachedControl:
 
     `proxies` maps a link to the name of its proxy, `reached` maps a link to the proxy's address for
     the lab. `without_canary` has the links whose proxies the lab cannot reach with a canary; the
-    runtime adds to it. The lease records a fault before it is put in force, until it is healed.
+    runtime adds to it. A fault is noted in the lease before it is put in force, and removed from
+    the lease after its heal.
     """
 
     def __init__(

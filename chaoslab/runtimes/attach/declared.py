@@ -43,8 +43,8 @@ def declared(topology: Topology) -> Attach:
 
 
 def absent(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[Problem]:
-    """A problem for each declared proxy that does not exist on the server. `there` has those that
-    exist.
+    """A problem for each declared proxy that is not in `there`, the proxies of the server by
+    name.
     """
     for link, proxy in attach.links.items():
         if proxy not in there:

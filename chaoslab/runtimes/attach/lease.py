@@ -138,7 +138,7 @@ class Lease:
 
 
 def lease_path(api: str) -> Path:
-    """The path of the file for the lease on the proxy server whose API has the URL `api`."""
+    """The path of the lease's file for the proxy server whose API has the URL `api`."""
     parts = urlsplit(api)
     name = re.sub(r"[^\w.-]", "_", f"{parts.hostname}_{parts.port}")
     return _folder() / f"{name}.json"

@@ -51,9 +51,10 @@ def _leftover(path: Path, record: LeaseRecord) -> Leftover:
 
 
 def _remove(path: Path) -> str:
-    """Take the lease again, heal its faults, and delete its record; returns why not, else "".
+    """Take the lease again, heal the faults in its record, and delete the record.
 
-    It is read again since another run may have taken it in the meantime.
+    Returns why that was not possible, or the empty string. The lease is taken again since a run may
+    have taken it in the meantime.
     """
     try:
         lease = Lease.take(path)

@@ -19,7 +19,10 @@ _NO_ATTACH = Part(
 
 
 def looks(topology: Topology) -> Mapping[str, Look]:
-    """One check for each address of [attach], by its name; the check sends one HTTP request."""
+    """Maps the name of each address of [attach] to a check, which sends one HTTP request.
+
+    Without an [attach], there is one check, which reports that.
+    """
     if (attach := topology.attach) is None:
         return {_NO_ATTACH.name: lambda: _NO_ATTACH}
     addresses = {"Toxiproxy": (attach.toxiproxy, "/version")}

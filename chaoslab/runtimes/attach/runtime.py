@@ -248,7 +248,10 @@ class AttachedRuntime:
             self._notes.append(f"healed a fault left in force by {left}: {what}")
 
     def _look(self) -> None:
-        """Check that each proxy exists, is enabled, and has no fault of an unknown lab."""
+        """Check that each proxy exists, is enabled, and has no fault of an unknown lab.
+
+        Raises RuntimeUnavailable if not. Toxics of others are noted.
+        """
         with ProxyApi(self._attach.toxiproxy) as api:
             self._is_engine = api.is_engine()
             there = api.proxies()

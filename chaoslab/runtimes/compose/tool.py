@@ -69,10 +69,10 @@ class Compose:
 def installed(
     env: Mapping[str, str] | None = None, *, limit_s: float = VERSION_WITHIN_S
 ) -> Compose:
-    """The Compose of this machine: the command CHAOSLAB_COMPOSE, else v2, else 1.29.
+    """The Compose of this machine: the command in CHAOSLAB_COMPOSE, else v2, else 1.29.
 
-    `env` overrides the machine's environment. Raises RuntimeUnavailable, with the fix, if none
-    prints its version within `limit_s`.
+    `env` overrides the machine's environment. Raises RuntimeUnavailable, with the fix, if no
+    command prints its version within `limit_s`.
     """
     named = environment().get(COMMAND, "").split()
     for command in (tuple(named),) if named else _USUAL:

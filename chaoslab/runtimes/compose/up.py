@@ -113,8 +113,9 @@ class Start:
 
 @contextmanager
 def _covered(compose: Compose, session: str) -> Iterator[tuple[Compose, Path]]:
-    """A Compose whose commands end if this process dies, and a folder that is then deleted.
+    """A Compose and a new folder, for the `with` block: at its end the folder is deleted.
 
+    If this process dies before, the commands of this Compose end and the folder is deleted too.
     Containers that Compose has made by then are removed by the session's switch, by their label.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"chaoslab-{os.getpid()}-compose-"))

@@ -67,7 +67,9 @@ _STDOUT = 1
 
 
 class Agent:
-    """An agent in a container, used through its attached stream. The agent ends with the stream."""
+    """An agent in a container, used through its attached stream; it ends if the stream is
+    closed.
+    """
 
     look_every_s = LOOK_EVERY_S
 

@@ -164,7 +164,9 @@ class ContainerApp:
             self._read_last_lines()
 
     def _read_last_lines(self) -> None:
-        """Add the last lines of a log that is too long to be copied in time, from the engine."""
+        """Add the last lines of the engine's log to this boot's log, if there is no time to
+        copy all of it.
+        """
         with contextlib.suppress(Exception):
             last = self._container.logs(tail=_LAST_LINES)
             with self._copying:

@@ -24,7 +24,7 @@ def engine_gone(error: EngineGone) -> Trouble:
 
 
 def always() -> bool:
-    """True: the `should_run` of a container that should run until the lab ends."""
+    """Always True: the `should_run` of a container that should run until the lab ends."""
     return True
 
 

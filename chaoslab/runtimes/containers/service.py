@@ -117,8 +117,8 @@ class ContainerService:
 
     @property
     def part(self) -> ContainerPart:
-        """This server as a part of the lab that is checked; not while the lab stops or freezes
-        it.
+        """This server as a part that the lab checks; no check is made while the lab stops or
+        freezes it.
         """
         return ContainerPart(
             name=self._service.name,

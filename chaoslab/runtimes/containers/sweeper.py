@@ -113,8 +113,8 @@ class Engine:
     def remove(self, thing: Thing) -> str:
         """Remove a thing from the engine; returns why it still exists, or the empty string.
 
-        A container's anonymous volumes are removed too. A network is disconnected if the engine
-        refuses first.
+        A container's anonymous volumes are removed too. If the engine refuses to remove a network,
+        its containers are disconnected, and it is removed again.
         """
         path = _DELETES[thing.kind].format(urllib.parse.quote(thing.id, safe=""))
         status, answer = self.call("DELETE", path)

@@ -1,6 +1,6 @@
-"""MariaDB or MySQL in a container: the lab's own, or one of a Compose stack.
+"""MariaDB or MySQL in a container: the lab's own container, or one of a Compose stack.
 
-Both official images can start it. Each lab has its own database in it.
+The container is of one of the two official images. Each lab has its own database in the server.
 
 Sources: the references of both images, for the variables MARIADB_* and MYSQL_*.
 """
@@ -55,7 +55,8 @@ def stack_server(service: Service, env: Mapping[str, str]) -> MysqlServer:
 class MysqlServer:
     """MariaDB or MySQL in a container, with the accounts that its container's variables name.
 
-    Root creates the labs' databases. Apps log in as the other user; as root if there is none.
+    Root creates the labs' databases. Apps log in as the user that the variables name; as root if
+    they name none.
     """
 
     env: Mapping[str, str]
@@ -98,7 +99,7 @@ class MysqlServer:
                         raise
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """The URL of the lab's database for the user of the apps."""
+        """The URL of the lab's database through `endpoint`, for the user of the apps."""
         user, password = self._variable("USER"), self._variable("PASSWORD")
         if not user:
             user, password = "root", self._variable("ROOT_PASSWORD")
@@ -106,7 +107,7 @@ class MysqlServer:
         return f"mysql://{quote(user, safe='')}{secret}@{endpoint}/{lab}"
 
     def _variable(self, name: str) -> str:
-        """The value of a variable with the prefix of either image; empty if it is not set."""
+        """The value of a variable with the prefix MARIADB_ or MYSQL_; empty if it is not set."""
         return self.env.get(f"MARIADB_{name}") or self.env.get(f"MYSQL_{name}", "")
 
     @contextmanager

@@ -88,7 +88,9 @@ class MysqlServer(CopiedServer):
         return await ready(port, log_in_answered)
 
     def url(self, endpoint: Endpoint) -> str:
-        """The URL for the user `chaoslab`, who has all rights in the database `chaoslab` only."""
+        """The URL through `endpoint` for the user `chaoslab`, who has rights in that database
+        only.
+        """
         return f"mysql://chaoslab:chaoslab@{endpoint}/chaoslab"
 
 

@@ -100,7 +100,7 @@ class Session:
             self._sock.shutdown(socket.SHUT_RDWR)
 
     async def close(self) -> None:
-        """Close the connection; if it is still open, as the protocol requires."""
+        """Close the connection, with the protocol's last message if it is still open."""
         with suppress(pymysql.Error, OSError):
             self._connection.close()
 

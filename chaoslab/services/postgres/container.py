@@ -32,7 +32,7 @@ _Connection = psycopg.Connection[tuple[object, ...]]
 
 
 def own_server(service: Service) -> PostgresServer:
-    """The server for the lab's own container, with fixed accounts and options."""
+    """The server for the lab's own container, with the lab's options and role."""
     del service
     return PostgresServer()
 
@@ -87,8 +87,9 @@ class PostgresServer:
             _drop(connection, lab)
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """The URL of the lab's database for the role `chaoslab`, which owns it and is no
-        superuser.
+        """The URL of the lab's database through `endpoint`, for the role `chaoslab`.
+
+        The role owns the database and is no superuser.
         """
         return f"postgresql://{ROLE}:{ROLE}@{endpoint}/{lab}?sslmode=disable"
 
@@ -143,7 +144,7 @@ class StackPostgres:
             _drop(connection, lab)
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """The URL of the lab's database for the stack's own user."""
+        """The URL of the lab's database through `endpoint`, for the stack's own user."""
         return f"postgresql://{self._who}@{endpoint}/{lab}?sslmode=disable"
 
     def _admin(self, port: int) -> _Connection:

@@ -77,8 +77,9 @@ class PostgresServer(CopiedServer):
         return await answers(port)
 
     def url(self, endpoint: Endpoint) -> str:
-        """The URL for the role `chaoslab`, which owns the database `chaoslab` and is no
-        superuser.
+        """The URL of the database `chaoslab` through `endpoint`, for the role `chaoslab`.
+
+        The role owns the database and is no superuser.
         """
         # The server has no TLS; to ask for it would cost each connect a round trip.
         return f"postgresql://chaoslab:chaoslab@{endpoint}/chaoslab?sslmode=disable"

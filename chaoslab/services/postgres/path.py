@@ -81,8 +81,9 @@ class _Connection(psycopg.AsyncConnection[tuple[object, ...]]):
 def targets(
     link: str, url: str, source: str, secret: Callable[[str], str]
 ) -> Iterator[Target | NoTarget]:
-    """Every host that libpq would try for the URL. Raises ValueError if libpq cannot read the
-    URL.
+    """Every host that libpq would try for the URL; a NoTarget in place of a Unix socket or no host.
+
+    Raises ValueError if libpq cannot read the URL.
     """
     try:
         # libpq does not know the driver's name that a URL of SQLAlchemy may have.

@@ -68,7 +68,7 @@ class RabbitServer:
         access.run(("rabbitmqctl", "delete_vhost", lab))
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """The URL of the lab's virtual host for the container's user."""
+        """The URL of the lab's virtual host through `endpoint`, for the container's user."""
         password = self.env.get(_PASSWORD) or "guest"
         who = f"{quote(self._user, safe='')}:{quote(password, safe='')}"
         return f"amqp://{who}@{endpoint}/{lab}"

@@ -90,7 +90,7 @@ class RabbitServer(CopiedServer):
         return await ready(port, started)
 
     def url(self, endpoint: Endpoint) -> str:
-        """The URL of the virtual host `chaoslab` for the user `chaoslab`."""
+        """The URL of the virtual host `chaoslab` through `endpoint`, for the user `chaoslab`."""
         return f"amqp://chaoslab:chaoslab@{endpoint}/chaoslab"
 
 

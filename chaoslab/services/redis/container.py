@@ -64,7 +64,7 @@ class RedisServer:
         return await local.answers(port)
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Log in to the server; returns its product and version."""
+        """The product and version of the server, which the lab reads from it."""
         with _session(access.port) as session:
             return _product(session)
 
@@ -78,7 +78,7 @@ class RedisServer:
         """Do nothing: `fresh` of the next lab deletes the keys."""
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """The URL of database 0, which every lab uses."""
+        """The URL of database 0, which every lab uses, through `endpoint`."""
         del lab
         return f"redis://{endpoint}/0"
 
@@ -101,7 +101,7 @@ class StackRedis:
         return await local.answers(port)
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Log in to the server; returns its product and version."""
+        """The product and version of the server, which the lab reads from it."""
         with _session(access.port, stack=True) as session:
             return _product(session)
 
@@ -130,7 +130,7 @@ class StackRedis:
                 session.flushdb()
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """The URL of the lab's numbered database."""
+        """The URL of the lab's numbered database through `endpoint`."""
         del lab
         return f"redis://{endpoint}/{self.number}"
 

@@ -73,7 +73,7 @@ class RedisServer:
         return await answers(port)
 
     def url(self, endpoint: Endpoint) -> str:
-        """The URL of database 0."""
+        """The URL of database 0 through `endpoint`."""
         return f"redis://{endpoint}/0"
 
 
