@@ -167,7 +167,10 @@ class AttachedRuntime:
         return self._control
 
     def proxied(self, port: int) -> Endpoint:
-        """The address, for the lab, of the declared proxy that listens on `port`."""
+        """The address, for the lab, of the declared proxy that listens on `port`.
+
+        If none does, that port of the host of the proxy server's API.
+        """
         found = (there for there in self._reached().values() if there.port == port)
         return next(found, Endpoint(host=host_and_port(self._attach.toxiproxy)[0], port=port))
 

@@ -97,8 +97,9 @@ class Stack:
         )
 
     def _published(self, run: Run, inside: int) -> tuple[Container, int]:
-        """Start a container with its port `inside` published on a free port of loopback;
-        returns both.
+        """Start a container with its port `inside` published on a free port of loopback.
+
+        Returns the container and the free port.
         """
         for tries_left in reversed(range(_TRIES)):
             port = self._ports.take()

@@ -88,8 +88,9 @@ class MysqlServer(CopiedServer):
         return await ready(port, log_in_answered)
 
     def url(self, endpoint: Endpoint) -> str:
-        """The URL through `endpoint` for the user `chaoslab`, who has rights in that database
-        only.
+        """The URL of the database `chaoslab` through `endpoint`, for the user `chaoslab`.
+
+        The user has all rights in that database only.
         """
         return f"mysql://chaoslab:chaoslab@{endpoint}/chaoslab"
 
