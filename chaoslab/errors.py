@@ -31,7 +31,9 @@ UNWRITABLE = ErrorCode(
 )
 NOT_UTF8 = ErrorCode("file.not_utf8", "not UTF-8", "The file has bytes that are no valid UTF-8.")
 NOT_VALID = ErrorCode(
-    "file.not_valid", "not valid {format}: {cause}", "The file cannot be parsed in its format."
+    "file.not_valid",
+    "not valid {format}: {cause}",
+    "The file cannot be parsed in its format, such as TOML.",
 )
 UNKNOWN_NAME = ErrorCode(
     "name.unknown", "unknown {kind} '{name}'", "The given name is not one of the known names."
@@ -101,7 +103,7 @@ class ChaoslabError(Exception):
 
     @property
     def code(self) -> str:
-        """The code of the first problem."""
+        """The code of the error's first problem."""
         return self.problems[0].code
 
 
@@ -149,9 +151,9 @@ class FaultUnsupported(ChaoslabError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The fix for a misspelt word:
+    """The fix for a misspelt word, as in `did you mean 'postgres'?`.
 
-    `did you mean 'postgres'?`; empty if no known word is similar.
+    Empty if no known word is similar.
     """
     if len(word) > _LONGEST_WORD:
         return ""

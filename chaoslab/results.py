@@ -63,7 +63,10 @@ class Result:
         return self.outcome is Outcome.PASS
 
     def verdict(self, name: str) -> Verdict:
-        """The first verdict with that name, such as `recovers`. Raises LookupError."""
+        """The first verdict with this name, such as `recovers`.
+
+        Raises LookupError if none has it.
+        """
         names = [verdict.name for verdict in self.verdicts]
         if name not in names:
             raise LookupError(f"no verdict '{name}'; this run has: {', '.join(names)}")

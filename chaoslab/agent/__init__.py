@@ -1,1 +1,1 @@
-"""Observes and changes a network namespace: canaries, the table of sockets, packet rules."""
+"""The lab's agent in the network of an app: sends canaries, observes sockets, sets packet rules."""

@@ -28,7 +28,7 @@ _SAVED = re.compile(r"\[(\d+):(\d+)\] -A (\S+) ")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
-    """What the rules of one port have counted since they were made, without canaries.
+    """What the rules of one port have counted since the rules were made, without canaries.
 
     `syns` are all SYNs that arrived, dropped ones included; each retry counts. `packets_dropped`
     are all other dropped packets, of both directions. Bytes are those that passed, with IP and TCP
@@ -59,7 +59,7 @@ def installed(port: int) -> str:
 
 
 def switched(port: int, *, dropping: bool) -> str:
-    """The input of iptables-restore that makes the rules of a port drop all packets, or pass them.
+    """The input of iptables-restore that makes the rules of a port drop all packets, or none.
 
     The counters keep their values.
     """

@@ -31,7 +31,7 @@ _EVERY_S = 0.02
 
 
 class Agent:
-    """Carries out requests, concurrently. `send` writes one message."""
+    """Carries out the lab's requests, several at a time. `send` writes one message to the lab."""
 
     def __init__(self, send: Callable[[Json], Awaitable[None]]) -> None:
         self._send = send

@@ -12,7 +12,7 @@ from chaoslab.errors import ErrorCode, InjectionFailed, Problem
 NOT_GUARDED = ErrorCode(
     "packets.not_guarded",
     "port {port} is not guarded: no rule counts there",
-    "Packets were not counted at the port, because its rules are missing.",
+    "The counters of a port were requested, but it has no packet rules.",
 )
 NO_TOOL = ErrorCode(
     "packets.no_tool",
@@ -72,7 +72,7 @@ class PacketRules:
         return counted
 
     async def unguard(self, port: int) -> None:
-        """Remove the port's rules; no effect if there are none."""
+        """Remove the rules of the port; no effect if it has none."""
         async with self._lock:
             if iptables_rules.counters(await self._saved(), port) is not None:
                 await self._restore(iptables_rules.removed(port))
@@ -92,7 +92,10 @@ class PacketRules:
         await _run(f"{await self._chosen()}-restore", "--noflush", "-w", "5", given=text)
 
     async def _chosen(self) -> str:
-        """The first tool that can make rules here. Raises InjectionFailed if none can."""
+        """The name of the first iptables program that can make rules here.
+
+        Raises InjectionFailed if none can.
+        """
         problems = []
         for tool in () if self._tool else self._tools:
             if not _found(f"{tool}-restore"):

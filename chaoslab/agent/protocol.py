@@ -78,7 +78,7 @@ class Request:
 
 
 def read(line: bytes) -> Request:
-    """Parse one line. Raises BadRequest."""
+    """Parse one line into a Request. Raises BadRequest."""
     try:
         given = json.loads(line)
     except ValueError as error:

@@ -14,7 +14,7 @@ _LONGEST_LINE = 1 << 20
 
 
 async def lines_in() -> AsyncIterator[bytes]:
-    """Every line of stdin until it ends; a line that is too long is returned empty."""
+    """Yield every line of stdin until stdin ends. A line that is too long is yielded empty."""
     pipe = os.fdopen(os.dup(0), "rb", buffering=0)
     if not _is_pollable(pipe.fileno()):
         for line in pipe:
@@ -67,7 +67,7 @@ class Stdout(asyncio.BaseProtocol):
         return out
 
     async def send(self, message: Json) -> None:
-        """Write one message."""
+        """Write one message to stdout."""
         await self._room.wait()
         self._transport.write(protocol.line(message))
 

@@ -40,10 +40,10 @@ class Campaign:
     workers: int = 2
 
     async def run(self, ledger: Ledger, repeat: int, tell: Tell) -> None:
-        """Run trials until the ledger has `repeat` of each build. Each is saved when it ends.
+        """Run trials until the ledger has `repeat` of each build. Each trial is saved when it ends.
 
-        If it is cancelled, the running trials are not saved. Raises ServiceFailed if pytest could
-        not run the scenarios.
+        If the campaign is cancelled, the running trials are not saved. Raises ServiceFailed if
+        pytest could not run the scenarios.
         """
         slots = asyncio.Semaphore(self.workers)
         failure: ServiceFailed | None = None
@@ -140,7 +140,7 @@ class Campaign:
 
 
 def _first(errors: ExceptionGroup[ServiceFailed]) -> ServiceFailed:
-    """The first failure in a group, which may contain groups."""
+    """The first ServiceFailed in an exception group, which may contain other groups."""
     error: Exception = errors
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]

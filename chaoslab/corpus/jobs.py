@@ -50,6 +50,9 @@ async def run(job: PytestJob) -> Done:
 
 
 def nodeid_of(scenario: str, folder: str) -> str:
-    """The node id of a scenario: `steady::starts` is `scenarios/test_steady.py::test_starts`."""
+    """The node id of a scenario in a folder of scenarios.
+
+    For `steady::starts` it is `scenarios/test_steady.py::test_starts`.
+    """
     module, _, inside = scenario.partition("::")
     return f"{folder}/test_{module}.py::test_{inside}"

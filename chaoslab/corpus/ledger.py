@@ -19,7 +19,7 @@ GOOD = "good"  # the name of the build without a defect
 NO_TRIAL = ErrorCode(
     "ledger.not_a_trial",
     "not a trial of this version of chaoslab",
-    "A line of the corpus's ledger cannot be read.",
+    "A line in the corpus's file of saved trials cannot be read.",
 )
 
 
@@ -46,7 +46,10 @@ _ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
 
 
 class Ledger:
-    """The file of entries in one folder of results. Entries are only appended."""
+    """The file with the saved trials (entries) in one folder of results.
+
+    Entries are only appended.
+    """
 
     def __init__(self, folder: Path, state: str) -> None:
         self._path = folder / "ledger.jsonl"
@@ -64,7 +67,7 @@ class Ledger:
         return sum(entry.state != self.state for entry in self._all())
 
     def append(self, entry: Entry) -> None:
-        """Save one trial."""
+        """Append one trial to the file."""
         with suppress(FileExistsError):
             make_folder(self._path.parent)
         complete = not self._path.exists() or self._path.read_bytes()[-1:] in (b"", b"\n")

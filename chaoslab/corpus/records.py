@@ -25,17 +25,21 @@ _BLOCK = re.compile(r"^# /// defect\n(?P<lines>(?:#(?: .*)?\n)+?)# ///$", re.MUL
 _SCENARIO = r"^[\w]+::[\w]+(\[.+\])?$"
 _PACKAGE = "chaoslab.reference.defects"
 
-NO_DEFECT = ErrorCode("defect.none", "contains no defect", "The folder has no file with a record.")
+NO_DEFECT = ErrorCode(
+    "defect.none", "contains no defect", "No file of the folder has the record of a defect."
+)
 RECORDS = ErrorCode(
-    "defect.records", "has {count} records", "The file of a defect must have exactly one record."
+    "defect.records", "has {count} records", "The file of a defect has no record, or several."
 )
 WRONG_VALUE = ErrorCode(
-    "defect.wrong_value", "{cause}", "A key of the record is unknown, missing, or of a wrong type."
+    "defect.wrong_value",
+    "{cause}",
+    "A key of the record is unknown or missing, or its value is wrong.",
 )
 OTHER_FILE = ErrorCode(
     "defect.other_file",
     "the record of '{name}' is in a file of another name",
-    "The file must be named like the defect.",
+    "The name of the file is not the name of the defect.",
 )
 NO_SCENARIO = ErrorCode(
     "defect.not_a_scenario",
@@ -45,17 +49,17 @@ NO_SCENARIO = ErrorCode(
 REFUSED_AND_PASSED = ErrorCode(
     "defect.refused_and_passed",
     "{scenarios} cannot both refuse the build and pass",
-    "A scenario is in `scenarios` and in `passes`.",
+    "A scenario is listed both in `scenarios` and in `passes`.",
 )
 PRIMARY_IN_ALSO = ErrorCode(
     "defect.primary_in_also",
     "its primary verdict '{name}' is also listed in `also`",
-    "The primary verdict must FAIL, so it needs no permission in `also`.",
+    "`also` lists the primary verdict, which must FAIL in any case.",
 )
 DUPLICATE = ErrorCode(
     "defect.duplicate",
     "two defects have the {key} {value}: {names}",
-    "Two defects must not have the same name or number.",
+    "Two records have the same name or the same number.",
 )
 
 

@@ -20,7 +20,7 @@ _STYLES = {"refused": "green", "missed": "red", "unclear": "yellow", "passed": "
 
 
 def listed(defects: Sequence[Defect]) -> Table:
-    """Every defect with its mechanism, and the verdict that must refuse it."""
+    """A table of the defects: what each does, and the verdict and scenarios that must refuse it."""
     table = plain_table("Builds with known defects", dense=True)
     for name in ("no.", "defect", "description", "refused by", "in"):
         table.add_column(name, overflow="fold")
@@ -36,7 +36,7 @@ def listed(defects: Sequence[Defect]) -> Table:
 
 
 def _grouped(scenarios: Sequence[str]) -> Iterator[str]:
-    """Each test once, with all of its parameters in brackets."""
+    """The names of tests: each test once, with all of its parameters in brackets."""
     tests: dict[str, list[str]] = {}
     for scenario in scenarios:
         test, _, parameter = scenario.partition("[")
@@ -46,7 +46,7 @@ def _grouped(scenarios: Sequence[str]) -> Iterator[str]:
 
 
 def line(entry: Entry) -> Text:
-    """One trial that has ended, in one line, and below it what was missed."""
+    """The line for a trial that has ended; below it why, if the build was not refused."""
     what = entry.outcome
     if entry.outcomes:
         what += " (" + ", ".join(f"{count} {name}" for name, count in entry.outcomes) + ")"

@@ -9,7 +9,7 @@ from chaoslab.engine.main import Options, serve
 
 
 def main() -> int:
-    """Read the command line and serve."""
+    """Read the command line, and serve until the engine ends. Returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m chaoslab.engine",
         description="A TCP proxy with Toxiproxy's HTTP API, toxics, and connect-phase faults.",

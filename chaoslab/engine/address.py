@@ -18,7 +18,7 @@ _SHOWN_CHARACTERS = 80
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """`host:port`, with an IPv6 host in brackets. `text` is what the API shows.
+    """A listen address, `host:port`, with an IPv6 host in brackets. `text` is what the API shows.
 
     `fault` is the reason why the address cannot be opened: a disabled proxy may have any text.
     """
@@ -58,7 +58,7 @@ class ListenAddress:
 
 
 def join_host_port(host: str, port: int) -> str:
-    """`host:port`, with an IPv6 host in brackets."""
+    """The host and the port as one text, `host:port`, with an IPv6 host in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -110,7 +110,7 @@ def _impossible(text: str) -> str:
 
 
 class _NoAddress(Exception):
-    """The text is not an address; the message is the reason."""
+    """The text is not an address; the message of this error is the reason."""
 
 
 async def _resolve(text: str) -> ListenAddress:

@@ -51,7 +51,7 @@ class ChaoslabApi:
         self._proxies = proxies
 
     def routes(self) -> list[Route]:
-        """The routes under `/chaoslab`."""
+        """The table of routes under `/chaoslab`, each with its handler."""
         table: list[tuple[str, str, Handler]] = [
             ("GET", "/chaoslab", self.about),
             ("GET", "/chaoslab/connections", self.connections),

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 
 class Direction(enum.Enum):
-    """As in Toxiproxy: upstream is client to server, downstream is server to client."""
+    """The direction of a stream, as in Toxiproxy.
+
+    Upstream is from the client to the server, downstream from the server to the client.
+    """
 
     UPSTREAM = "upstream"
     DOWNSTREAM = "downstream"

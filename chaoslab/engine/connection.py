@@ -22,7 +22,7 @@ from chaoslab.engine.toxics.base import ToxicContext
 
 
 class Owner(Protocol):
-    """What a connection uses of its proxy."""
+    """What a connection uses of its proxy, which is its owner."""
 
     poller: Poller
     loop: asyncio.AbstractEventLoop
@@ -42,7 +42,10 @@ class Owner(Protocol):
 
 
 class Connection:
-    """An accepted client and its upstream. `number` counts the clients of a proxy, from 1."""
+    """One proxied connection: an accepted client and its upstream.
+
+    `number` counts the clients of a proxy, from 1.
+    """
 
     __slots__ = (
         "_client_sock",

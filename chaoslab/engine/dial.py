@@ -1,4 +1,4 @@
-"""Connecting to an upstream without blocking the loop."""
+"""Connects to an upstream without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from chaoslab.engine.wire import digits
 
 
 def split(address: str) -> tuple[str, int]:
-    """Host and port of `host:port` or `[host]:port`. Raises OSError for any other text."""
+    """The host and the port of an address `host:port` or `[host]:port`.
+
+    Raises OSError for any other text.
+    """
     host, colon, port = address.rpartition(":")
     number = digits(port)
     if not colon or number is None or number > 65535:
@@ -18,10 +21,10 @@ def split(address: str) -> tuple[str, int]:
 
 
 async def dial(loop: asyncio.AbstractEventLoop, address: str) -> socket.socket:
-    """A connected, non-blocking socket. The addresses of the name are tried one after the other.
+    """Connect to an address, and return the socket, which is non-blocking.
 
-    Raises the OSError of the last address, or ValueError for an impossible name. The only
-    time-out is the kernel's, as in Toxiproxy.
+    The addresses of the name are tried one after the other. Raises the OSError of the last address,
+    or ValueError for an impossible name. The only time-out is the kernel's, as in Toxiproxy.
     """
     host, port = split(address)
     failure: OSError = OSError(f"dial tcp: {address}: no address")

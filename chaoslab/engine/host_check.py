@@ -29,8 +29,9 @@ class HostCheck:
         self._allowed = frozenset(filter(None, map(_normalized, allowed)))
 
     def refusal(self, request: Request) -> Answer | None:
-        """The 403 answer to a browser (it sends `Sec-Fetch-*`), or if `Host` or `Origin` is not
-        allowed. None if the request is allowed.
+        """The 403 answer to a browser, or to a request whose `Host` or `Origin` is not allowed.
+
+        None if the request is allowed. A browser is recognised by its `Sec-Fetch-*` headers.
         """
         if any(name in request.headers for name in _BROWSER_HEADERS):
             return plain_error("browsers are not allowed", 403)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 over asyncio and h11: reads requests, calls the app, writes its answers."""
+"""HTTP/1.1 over asyncio and h11: reads requests, calls the API's handler, writes its answers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def serve_connection(
 
 
 async def _answer_from(app: App, request: Request) -> Answer:
-    """The app's answer; 500 if it raises, so that a bug does not end the server."""
+    """The answer of the API's handler; 500 if it raises, so that a bug does not end the server."""
     try:
         return await app(request)
     except Exception:
@@ -93,7 +93,7 @@ def _keep_alive(sock: socket.socket) -> None:
 async def _next_request(
     connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> Request | None:
-    """The next complete request; None if the client has ended or changes the protocol.
+    """The next complete request; None if the client has ended its side or changes the protocol.
 
     Between two requests a client may wait for any time. Raises TimeoutError if a request that has
     begun is not complete in time; most arrive in one piece and need no timer.
@@ -121,7 +121,10 @@ class _RequestReader:
         self._chunks = 0
 
     def read(self) -> bool:
-        """Read the events received so far; True if the request is complete or input has ended."""
+        """Process the events received so far.
+
+        True if the request is complete, or input has ended.
+        """
         while True:
             event = self._connection.next_event()
             if event is h11.NEED_DATA:

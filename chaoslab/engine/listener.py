@@ -36,7 +36,7 @@ OnClient = Callable[[socket.socket, Address], None]
 
 
 class ConnectMode(enum.Enum):
-    """How the port treats a client's connect()."""
+    """How the port treats the connect() of a client."""
 
     ACCEPT = "accept"
     REFUSED = "refused"
@@ -114,10 +114,10 @@ def fill_accept_queue(
     fillers: dict[Address, socket.socket],
     clients: list[tuple[socket.socket, Address]],
 ) -> None:
-    """Make the accept queue exactly full with one connection of our own, a filler.
+    """Make the accept queue exactly full with one connection of the engine itself, a filler.
 
-    Clients in the queue are accepted and added to `clients`: their connect() has succeeded, so
-    they count as established. Raises CannotDrop if the queue does not stay exactly full.
+    Clients in the queue are accepted and added to `clients`: their connect() has succeeded, so they
+    count as established. Raises CannotDrop if the queue does not stay exactly full.
     """
     for _ in range(_FILL_TRIES):
         sock.listen(1)
@@ -145,7 +145,10 @@ def _add_filler(sock: socket.socket, fillers: dict[Address, socket.socket]) -> N
 def accept_all(
     sock: socket.socket, fillers: dict[Address, socket.socket]
 ) -> list[tuple[socket.socket, Address]]:
-    """Accept all clients in the queue; close our own fillers, which are known by their ports."""
+    """Accept and return all clients in the queue.
+
+    The engine's own fillers, which are known by their ports, are closed.
+    """
     clients: list[tuple[socket.socket, Address]] = []
     with contextlib.suppress(OSError):
         while True:
@@ -202,7 +205,7 @@ class Listener:
         return None if drops is None else drops - self._drops_before
 
     def set_mode(self, mode: ConnectMode) -> list[tuple[socket.socket, Address]]:
-        """Change the mode. Returns clients that are connected but were not yet accepted.
+        """Change the mode. Returns the clients that have connected but were not yet accepted.
 
         After OSError or CannotDrop the old mode is in force.
         """

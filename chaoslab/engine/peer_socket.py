@@ -52,7 +52,7 @@ class PeerSocket:
         self._mask = 0
 
     def update(self) -> None:
-        """Watch exactly the events that the two streams want now."""
+        """Watch exactly the events of this socket that its two streams want now."""
         mask = (READ if self.outgoing.wants_read else 0) | (
             WRITE if self.incoming.wants_write else 0
         )
@@ -82,7 +82,10 @@ class PeerSocket:
             self.sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Close with a FIN. A few unread bytes are read first, so that they cause no reset."""
+        """Close the socket with a FIN.
+
+        A few unread bytes are read first, so that they cause no reset.
+        """
         self._forget()
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
@@ -92,7 +95,7 @@ class PeerSocket:
         self.sock.close()
 
     def reset(self) -> None:
-        """Close with an RST (SO_LINGER 0)."""
+        """Close the socket with an RST (SO_LINGER 0)."""
         self._forget()
         reset(self.sock)
 

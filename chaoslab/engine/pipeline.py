@@ -10,7 +10,7 @@ from chaoslab.engine.toxic_collection import Toxic
 
 
 class PipelineOwner(Protocol):
-    """The stream that has the pipeline."""
+    """What a pipeline uses of its stream, which is its owner."""
 
     def stage(self, toxic: Toxic) -> Stage:
         """A new stage for a toxic that applies to the stream from now on."""
@@ -96,7 +96,7 @@ class Pipeline:
         return fresh
 
     def stop(self) -> None:
-        """Drop all stages: the connection is over."""
+        """Remove all stages and their bytes: the connection is over."""
         self.stages = ()
 
 

@@ -66,7 +66,7 @@ class Poller(selectors.BaseSelector):
         self._handlers[fd] = handler
 
     def forget(self, fd: int) -> None:
-        """Stop watching `fd`. To be called before it is closed."""
+        """Stop watching `fd`. Call this before `fd` is closed."""
         if self._handlers.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 

@@ -35,7 +35,7 @@ class Established(enum.Enum):
 class Connect:
     """A connect mode, and what happens to connections that are already established.
 
-    If `inert`, it is reported as it was set, but acts as `accept` with `keep`.
+    With `inert` the API shows it as it was set, but it acts as `accept` with `keep`.
     """
 
     mode: ConnectMode = ConnectMode.ACCEPT
@@ -62,7 +62,10 @@ class Engine:
 
 
 class Proxy:
-    """Listens while enabled; each accepted client becomes a connection to `upstream`."""
+    """While enabled, listens on its port; each accepted client becomes a connection.
+
+    `upstream` is the address to which connections are forwarded.
+    """
 
     def __init__(self, engine: Engine, name: str, listen: ListenAddress, upstream: str) -> None:
         self.name = name
@@ -136,7 +139,7 @@ class Proxy:
             self._flow_of_closed[direction] = _sum([past, connection.record.flow(direction)])
 
     def flow(self, direction: Direction) -> Flow:
-        """Bytes of all connections so far, the open ones included."""
+        """The bytes in one direction of all connections so far, the open ones included."""
         live = [connection.record.flow(direction) for connection in self.connections.values()]
         return _sum([self._flow_of_closed[direction], *live])
 
@@ -243,7 +246,7 @@ def _sum(flows: list[Flow]) -> Flow:
 
 
 def _hold(connect: Connect, direction: Direction) -> Toxic:
-    """A last toxic that holds all bytes until the heal, as a cut path does."""
+    """A toxic for the end of a stream, which holds all bytes until the heal, as a cut path does."""
     return Toxic(
         name=f"connect:{connect.mode.value}",
         type=connect.mode.value,

@@ -11,7 +11,7 @@ from chaoslab.engine.wire import ApiError
 
 
 class ProxyCollection:
-    """Proxies by name. Every change is complete when the call returns."""
+    """The proxies of one engine by name. Every change is complete when the call returns."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -22,14 +22,14 @@ class ProxyCollection:
         return [self._proxies[name] for name in sorted(self._proxies)]
 
     def get(self, name: str) -> Proxy:
-        """The proxy of that name. ApiError 404 if there is none."""
+        """The proxy with this name. Raises ApiError 404 if there is none."""
         try:
             return self._proxies[name]
         except KeyError:
             raise ApiError("proxy not found", 404) from None
 
     def has(self, name: str) -> bool:
-        """Whether there is a proxy of that name."""
+        """Whether there is a proxy with this name."""
         return name in self._proxies
 
     def require_free(self, name: str) -> None:
@@ -102,7 +102,7 @@ class ProxyCollection:
             proxy.stop()
 
     def remove(self, name: str) -> None:
-        """Stop the proxy and remove it. ApiError 404 if there is none."""
+        """Stop the proxy with this name and remove it. Raises ApiError 404 if there is none."""
         self.get(name).stop()
         del self._proxies[name]
 

@@ -32,9 +32,10 @@ def route(methods: str, pattern: str, handler: Handler) -> Route:
 
 
 class Router:
-    """Answers 404 for an unknown path, 405 for an unknown method, 403 for a browser.
+    """Calls the handler of a request. 404 for an unknown path, 405 for an unknown method.
 
-    The host check comes first. Every answer of a handler gets a request id.
+    The host check comes first, and refuses browsers with 403. Every answer of a handler gets a
+    request id.
     """
 
     def __init__(self, routes: Iterable[Route], host_check: HostCheck) -> None:

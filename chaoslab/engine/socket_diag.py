@@ -29,7 +29,7 @@ def established(sock: socket.socket) -> bool:
 
 
 def accept_queue(listener: socket.socket) -> int:
-    """The number of connections that wait to be accepted."""
+    """The number of connections in the accept queue of a listening socket."""
     (waiting,) = struct.unpack_from("=I", _tcp_info(listener), _TCP_INFO_UNACKED)
     return int(waiting)
 

@@ -64,7 +64,7 @@ class Stage:
             self._record_effect(b"", context.since_s)
 
     def accept(self, chunk: Chunk) -> None:
-        """Queue a chunk; after `close` it is discarded."""
+        """Queue a chunk of bytes. After `close` of this stage chunks are discarded."""
         if self.closed:
             return
         size = len(chunk.data)
@@ -106,7 +106,7 @@ class Stage:
             emit(self._pop()._replace(arrived_s=now_s))
 
     def close(self, now_s: float, emit: Emit) -> None:
-        """End the stream here; bytes that have passed this stage are still delivered."""
+        """End the stream at this stage; bytes that have passed the stage are still delivered."""
         self.closed = True
         self.queue.clear()
         self.held = self.cost = 0

@@ -19,7 +19,7 @@ NOT_LINUX = ErrorCode(
 BAD_LAST_MESSAGES = ErrorCode(
     "engine.bad_last_messages",
     "--last-messages: {cause}",
-    "The option does not have the messages of the services as JSON.",
+    "The value is not the JSON that --last-messages requires.",
 )
 CANNOT_LISTEN = ErrorCode(
     "engine.cannot_listen",
@@ -29,7 +29,7 @@ CANNOT_LISTEN = ErrorCode(
 BAD_CONFIG = ErrorCode(
     "engine.bad_config",
     "--config {file}: {cause}",
-    "The file of proxies cannot be read, or one of them cannot be made.",
+    "The file of proxies cannot be read, or a proxy in it cannot be made.",
 )
 
 

@@ -28,7 +28,7 @@ _view = memoryview(_buffer)
 
 
 class Owner(Protocol):
-    """What a stream uses of its connection."""
+    """What a stream uses of its connection, which is its owner."""
 
     timers: Timers
     over: bool
@@ -182,7 +182,7 @@ class Stream:
         self._settle()
 
     def _leave_splice(self, bulk: SplicePipe) -> None:
-        """Return to the buffer; the bytes in the pipe are sent first."""
+        """Stop using the pipe, and use the buffer again. The bytes in the pipe are sent first."""
         rest = bulk.stop()
         self._splice = None
         self._full_reads = 0

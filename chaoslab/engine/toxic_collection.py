@@ -119,7 +119,7 @@ class ToxicCollection:
         return self.in_direction(Direction.UPSTREAM) + self.in_direction(Direction.DOWNSTREAM)
 
     def get(self, name: str) -> Toxic:
-        """The toxic of that name. ApiError 404 if there is none."""
+        """The toxic with this name. Raises ApiError 404 if there is none."""
         try:
             return self._toxics[name]
         except KeyError:
@@ -136,7 +136,7 @@ class ToxicCollection:
         self._toxics[toxic.name] = toxic
 
     def remove(self, name: str) -> None:
-        """Remove a toxic. ApiError 404 if there is none."""
+        """Remove the toxic with this name. Raises ApiError 404 if there is none."""
         del self._toxics[self.get(name).name]
 
     def clear(self) -> None:

@@ -55,7 +55,7 @@ def body_of(request: Request) -> Json:
 
 
 def _parsed(body: bytes) -> Callable[[], Json]:
-    """A function that returns the body's JSON, or raises its error."""
+    """A function that returns the JSON of a body that was parsed already, or raises its error."""
     try:
         value = wire.decode(body)
     except ApiError as error:
@@ -82,7 +82,7 @@ def proxy_as_json(proxy: Proxy) -> dict[str, object]:
 
 
 def toxics_as_json(proxy: Proxy) -> list[dict[str, object]]:
-    """All toxics of a proxy, upstream first."""
+    """All toxics of a proxy as Toxiproxy shows them, upstream first."""
     return [toxic.as_json() for toxic in proxy.toxics.all()]
 
 
@@ -118,7 +118,7 @@ class ToxiproxyApi:
     # --- proxies ---
 
     async def reset(self, _request: Request, _names: Names) -> Answer:
-        """Heal every proxy, see `Proxy.heal`."""
+        """Heal every proxy, see `Proxy.heal`. Answers 204."""
         self._proxies.heal()
         return Answer(status=204)
 
@@ -186,7 +186,10 @@ class ToxiproxyApi:
         return json_answer(proxy_as_json(self._proxies.get(names["proxy"])))
 
     async def proxy_update(self, request: Request, names: Names) -> Answer:
-        """Change listen, upstream or enabled. Fields that the body omits are unchanged."""
+        """Change listen, upstream or enabled of a proxy, and answer with it.
+
+        Fields that the body omits are unchanged.
+        """
         proxy = self._proxies.get(names["proxy"])
         members = wire.members(body_of(request))
         _, listen, upstream, enabled = _fields(
@@ -198,7 +201,7 @@ class ToxiproxyApi:
         return json_answer(proxy_as_json(proxy))
 
     async def proxy_delete(self, _request: Request, names: Names) -> Answer:
-        """Stop and remove a proxy."""
+        """Stop and remove a proxy. Answers 204."""
         self._proxies.remove(names["proxy"])
         return Answer(status=204)
 
@@ -209,7 +212,10 @@ class ToxiproxyApi:
         return json_answer(toxics_as_json(self._proxies.get(names["proxy"])))
 
     async def toxic_create(self, request: Request, names: Names) -> Answer:
-        """Append a toxic to its direction; it also applies to open connections."""
+        """Append a toxic to its direction, and answer with it.
+
+        It also applies to open connections.
+        """
         proxy = self._proxies.get(names["proxy"])
         toxic = read_toxic(body_of(request), proxy.toxics.names())
         proxy.add_toxic(toxic)
@@ -221,7 +227,10 @@ class ToxiproxyApi:
         return json_answer(proxy.toxics.get(names["toxic"]).as_json())
 
     async def toxic_update(self, request: Request, names: Names) -> Answer:
-        """Change attributes or toxicity. Fields that the body omits are unchanged."""
+        """Change attributes or toxicity of a toxic, and answer with it.
+
+        Fields that the body omits are unchanged.
+        """
         proxy = self._proxies.get(names["proxy"])
         old = proxy.toxics.get(names["toxic"])
         toxic = update_toxic(old, body_of(request))
@@ -230,7 +239,7 @@ class ToxiproxyApi:
         return json_answer(toxic.as_json())
 
     async def toxic_delete(self, _request: Request, names: Names) -> Answer:
-        """Remove a toxic, from open connections too."""
+        """Remove a toxic, from open connections too. Answers 204."""
         proxy = self._proxies.get(names["proxy"])
         proxy.toxics.remove(names["toxic"])
         proxy.apply_toxics()
@@ -251,7 +260,7 @@ class ToxiproxyApi:
 def _fields(
     members: dict[str, Json], listen: str = "", upstream: str = "", enabled: bool = True
 ) -> tuple[str, str, str, bool]:
-    """Name, listen, upstream and enabled of a body; defaults for those that it omits."""
+    """Name, listen, upstream and enabled of a proxy in a body; defaults for those that it omits."""
     return (
         wire.text_of(members, "name", ""),
         wire.text_of(members, "listen", listen),
@@ -266,7 +275,7 @@ def _require(field: str, value: str, shown: str | None = None) -> None:
 
 
 def _toxics(members: dict[str, Json]) -> list[Toxic] | None:
-    """The toxics of a proxy in a body; None if it has none. Toxiproxy ignores them."""
+    """The toxics of a proxy in a body; None if the body has none. Toxiproxy itself ignores them."""
     value = members.get("toxics")
     if value is None:
         return None

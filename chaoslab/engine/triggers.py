@@ -32,7 +32,7 @@ class Trigger:
     error: str | None = None
 
     def fire(self) -> None:
-        """Run all actions; `error` gets the messages of those that fail."""
+        """Run all actions; `error` gets the messages of the actions that fail."""
         self.fired_s = now_s()
         errors = []
         for action in self.actions:
@@ -67,14 +67,17 @@ class Triggers:
                 trigger.fire()
 
     def arm(self, trigger: Trigger) -> None:
-        """Add a trigger, or replace a fired one. ApiError 409 if that name has not fired yet."""
+        """Add a trigger, or replace a fired one of the same name.
+
+        Raises ApiError 409 if the trigger of this name has not fired yet.
+        """
         old = self.by_name.get(trigger.name)
         if old is not None and old.fired_s is None:
             raise ApiError("trigger already exists", 409)
         self.by_name[trigger.name] = trigger
 
     def disarm(self, name: str) -> None:
-        """Remove a trigger. ApiError 404 if there is none."""
+        """Remove the trigger with this name. Raises ApiError 404 if there is none."""
         if self.by_name.pop(name, None) is None:
             raise ApiError("trigger not found", 404)
 

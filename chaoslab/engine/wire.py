@@ -43,7 +43,7 @@ class ApiError(Exception):
 
 
 def bad_body(detail: str) -> ApiError:
-    """ApiError 400 for a body that cannot be read."""
+    """The ApiError 400 for a body that cannot be read."""
     return ApiError(f"bad request body: {detail}", 400)
 
 
@@ -194,20 +194,20 @@ def _mismatch(value: Json, name: str, expected: str) -> ApiError:
 
 
 def _shown(value: Json) -> str:
-    """A number, cut if it is long; for any other value only its kind."""
+    """A value for a message: a number, cut if it is long; for any other value only its kind."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)[:_SHOWN_CHARACTERS]
     return _KINDS[type(value)]
 
 
 def encode(value: object) -> str:
-    """Compact JSON, with characters escaped and small toxicities written as Go does."""
+    """The value as compact JSON, with characters escaped and small toxicities as Go does."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False).translate(_ESCAPED)
     return _SMALL.sub(_as_go_writes_small, text)
 
 
 def _as_go_writes_small(found: re.Match[str]) -> str:
-    """As Go: an exponent is used below a millionth, and has no leading zero."""
+    """A small number as Go writes it: only below a millionth with an exponent."""
     value = float(found[0])
     if abs(value) < 1e-6:
         return re.sub(r"e-0", "e-", found[0])

@@ -21,7 +21,7 @@ _LONGEST_REASON = 40  # lines
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The result of a scenario, and its runs for the rules that read histories."""
+    """The result of a scenario, and its saved runs, which the abort rules use."""
 
     result: ScenarioResult
     runs: tuple[SavedRun, ...]
@@ -65,7 +65,7 @@ def _verdicts(folders: list[RunFolder]) -> Iterator[tuple[Verdict, ...]]:
 def _outcome(
     finished: Finished, found: list[tuple[Verdict, ...]], verdicts: tuple[Verdict, ...]
 ) -> tuple[ScenarioOutcome, str]:
-    """The outcome, and the reason of an UNKNOWN that no verdict explains."""
+    """The outcome of a scenario, and the reason of an UNKNOWN that no verdict explains."""
     if verdicts and worst(verdict.outcome for verdict in verdicts) is Outcome.FAIL:
         return "FAIL", ""
     if finished.outcome == "skipped":

@@ -24,7 +24,7 @@ NO_FOLDER = ErrorCode(
 DESELECTED = ErrorCode(
     "gate.deselected",
     "is deselected by the project's own pytest options",
-    "The project leaves out a scenario, so that no stage could select it.",
+    "The project deselects a scenario, so that no stage can select it.",
 )
 SELECTS_NOTHING = ErrorCode(
     "gate.selects_nothing",

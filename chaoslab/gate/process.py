@@ -59,7 +59,10 @@ class Ended:
 
 
 class ReportFile:
-    """Reads a report file while pytest writes it; each complete line once."""
+    """Reads a report file while pytest writes it.
+
+    The record of each complete line is returned once.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path, self._read = path, 0

@@ -26,7 +26,7 @@ def pytest_command(*arguments: str) -> tuple[str, ...]:
 
 
 def pytest_env() -> dict[str, str]:
-    """The environment without PYTEST_ADDOPTS, which could leave scenarios out unseen."""
+    """The environment without PYTEST_ADDOPTS, which could leave scenarios out unnoticed."""
     env = environment()
     env.pop("PYTEST_ADDOPTS", None)
     return env
@@ -61,12 +61,12 @@ class PytestCalls:
 
     @property
     def home(self) -> Path:
-        """The topology's folder. Every pytest runs in it."""
+        """The folder of the topology, in which every pytest process runs."""
         return Path(self.topology.source).parent
 
     @property
     def scenarios(self) -> Path:
-        """The folder of the scenarios."""
+        """The folder of the scenarios that the gate names."""
         return self.home / self.gate.scenarios
 
     def stage(self, marker: str, folder: Path) -> Call:

@@ -32,17 +32,17 @@ class PytestJob:
 
     @property
     def log(self) -> Path:
-        """The file with its output."""
+        """The file with the output of the process."""
         return self.folder / "pytest.log"
 
     @property
     def report(self) -> Path:
-        """The file with its records, for `ReportFile`."""
+        """The file with the records of the process, for `ReportFile`."""
         return self.folder / "report.jsonl"
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The command line. The tests run one after the other, in this process."""
+        """The command line. The tests run one after the other, in one process."""
         options = fixed_options(
             topology=self.topology, results=self.folder, report=self.report, commands=self.commands
         )
@@ -50,7 +50,7 @@ class PytestJob:
         return pytest_command("-q", *options, *own, *self.arguments)
 
     def failure(self, code: int) -> Problem:
-        """The problem of a process that could not run the tests, with the end of its output."""
+        """The Problem for a process that could not run the tests, with the end of its output."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return Problem(
             reason=PYTEST_FAILED(exit_code=code), where=str(self.folder), lines=tuple(lines[-15:])

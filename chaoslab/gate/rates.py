@@ -37,7 +37,7 @@ class Rate:
 
 
 def rates(rounds: Sequence[RoundResult]) -> tuple[Rate, ...]:
-    """Every scenario's rate, in the order in which they first ran.
+    """The Rate of every scenario, in the order in which the scenarios first ran.
 
     A scenario that two stages select is counted in each of them.
     """

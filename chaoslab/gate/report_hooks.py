@@ -38,12 +38,15 @@ def problems_property(error: ChaoslabError) -> tuple[str, str]:
 
 
 def _private(path: str, flags: int) -> int:
-    """Open a file that only its owner may read."""
+    """Open a file so that only its owner may read it; an opener for `open`."""
     return os.open(path, flags, 0o600)
 
 
 class ReportWriter:
-    """The hooks of one session. Each record is on disk before the next test begins."""
+    """The pytest hooks that write the records of one session.
+
+    Each record is on disk before the next test begins.
+    """
 
     def __init__(self, path: Path, root: Path) -> None:
         """Open and empty the file. Raises OSError if it cannot be written."""

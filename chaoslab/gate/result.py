@@ -32,7 +32,7 @@ class Decision(StrEnum):
 
     @property
     def exit_code(self) -> int:
-        """0 passed, 1 refused, 2 usage, 3 inconclusive, 4 aborted."""
+        """The exit code: 0 passed, 1 refused, 2 usage, 3 inconclusive, 4 aborted."""
         return {"passed": 0, "refused": 1, "usage": 2, "inconclusive": 3, "aborted": 4}[self.value]
 
 
@@ -49,10 +49,11 @@ def worst_decision(decisions: Iterable[Decision]) -> Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioResult:
-    """One scenario of a stage.
+    """The result of one scenario of a stage.
 
-    `attempts` are the outcomes of all attempts in order. `reasons` say why it did not pass, as text
-    lines; `problems` are the lab's own, with codes. `folders` are those of the last attempt.
+    `attempts` are the outcomes of all attempts in order. `reasons` say why the scenario did not
+    pass, as text lines; `problems` are errors of the lab, with codes. `folders` are those of the
+    last attempt.
     """
 
     scenario: str

@@ -130,7 +130,7 @@ def _slow(rule: SlowRule, scenario: ScenarioResult, runs: Sequence[SavedRun]) ->
 
 
 def _slow_spans(rule: SlowRule, history: History) -> Iterator[tuple[str, float, float]]:
-    """App, begin and end of each time in which every write of the load was answered too late."""
+    """App, begin and end of each time in which all writes of the load were answered too late."""
     writes = sorted(history.of(Write), key=lambda write: write.at_s)
     for app in dict.fromkeys(write.app for write in writes):
         slow: list[Write] = []
@@ -155,7 +155,7 @@ def _span(app: str, slow: Sequence[Write], quick_s: float) -> Iterator[tuple[str
 
 
 def _starved(history: History, app: str, from_s: float, to_s: float) -> bool:
-    """Whether the app waited for a processor core in that time. Its delay is then not its own."""
+    """Whether the app waited for a processor core in that time, which may explain its delay."""
     return any(
         each.app == app and from_s <= each.at_s and each.at_s - each.over_s <= to_s
         for each in history.of(AppStarved)

@@ -25,12 +25,14 @@ from chaoslab.preflight.check import check_deployment
 
 Say = Callable[[str], None]
 
-NO_GATE = ErrorCode("gate.not_declared", "has no gate", "The topology has no table [gate].")
+NO_GATE = ErrorCode(
+    "gate.not_declared", "has no gate", "A gate is required, but the topology has no table [gate]."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request to the gate: the `stages` by name (all if empty), and `repeat` rounds."""
+    """What a gate is requested to run: the `stages` by name (all if empty), in `repeat` rounds."""
 
     calls: PytestCalls
     results: Path
@@ -39,7 +41,10 @@ class Asked:
 
 
 def gate_of(topology: Topology) -> Gate:
-    """The topology's gate. Raises SpecError if there is none, or it names unknown verdicts."""
+    """The topology's gate.
+
+    Raises SpecError if it has none, or if the gate names unknown verdicts.
+    """
     if topology.gate is None:
         fix = "write a [gate] with at least one [[gate.stages]] (docs/gate.md)"
         raise SpecError(Problem(reason=NO_GATE(), where=topology.source, fix=fix))
@@ -81,10 +86,10 @@ def chosen(gate: Gate, names: Sequence[str]) -> tuple[GateStage, ...]:
 
 
 def run_gate(asked: Asked, say: Say) -> GateResult:
-    """Run a gate; `say` gets a line for each step. Raises SpecError before anything runs.
+    """Run a gate, and return its result; `say` gets a line for each step.
 
-    After Ctrl-C or SIGTERM everything is stopped, and the result has what was done so far. Before
-    the first stage they raise KeyboardInterrupt.
+    Raises SpecError before anything runs. After Ctrl-C or SIGTERM everything is stopped, and the
+    result has what was done so far; before the first stage these raise KeyboardInterrupt.
     """
     with _signals():
         begun_s, started_at = now_s(), wall_time()
@@ -149,7 +154,10 @@ def _run_stages(
     *,
     done: list[StageResult],
 ) -> None:
-    """Run the stages in order and add each result to `done`, until one is aborted or cannot run."""
+    """Run the stages in order, and add the result of each to `done`.
+
+    It ends after a stage that is aborted or cannot run.
+    """
     due_s = now_s() + calls.gate.deadline_s
     for number, stage in enumerate(stages, start=1):
         expected = selection[stage.name]

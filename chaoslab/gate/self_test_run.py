@@ -42,8 +42,10 @@ NO_PLAN = ErrorCode(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfTest:
-    """What to test: the scenarios in the folder `scenarios` that `marker` selects, as `pytest -m`
-    reads it. `folder` gets all results. `commands` are other builds of apps.
+    """What the self-test runs: the scenarios in the folder `scenarios` that `marker` selects.
+
+    `marker` is an expression of `pytest -m`. `folder` gets all results. `commands` are other builds
+    of apps.
     """
 
     scenarios: Path

@@ -51,10 +51,10 @@ async def addresses(host: str, port: int) -> Sequence[Address]:
 async def connect_any(
     found: Sequence[Address], within_s: float
 ) -> tuple[socket.socket, Address, str]:
-    """Try all addresses at the same time. Returns a connection to the first one that accepts, that
-    address, and a note on the addresses that failed.
+    """Connect to all addresses at the same time.
 
-    Raises Ended with the outcome of the first address if all fail.
+    Returns the connection to the first address in the list that accepts, that address, and a note
+    on the addresses that failed. Raises Ended with the outcome of the first address if all fail.
     """
     results = await asyncio.gather(*(_connect(each, within_s) for each in found))
     pairs = [*zip(found, results, strict=True)]
@@ -88,8 +88,9 @@ async def _connect(address: Address, within_s: float) -> socket.socket | tuple[O
 async def _handshake(
     sock: socket.socket, address: Address, within_s: float
 ) -> tuple[Outcome, str] | None:
-    """None if the connection is open, else why not. After a time-out the kernel is asked for the
-    state, because this process may be late.
+    """Connect the socket. Returns None if the connection is open, else the outcome and a note.
+
+    After a time-out the kernel is asked for the state, because this process may be late.
     """
     try:
         async with asyncio.timeout(within_s):

@@ -19,11 +19,13 @@ _WANTED = "a deployment file in YAML or TOML"
 NOT_CHOSEN = ErrorCode(
     "deployment.document_not_chosen",
     "has {count} documents, at lines {lines}; '{path}' does not choose one",
-    "A path of [deployment] must choose one of the documents of the file.",
+    "The file has several documents, and a path does not choose one.",
 )
 EMPTY = ErrorCode("deployment.empty", "empty", "The deployment file has no content.")
 NOT_A_TABLE = ErrorCode(
-    "deployment.not_a_table", "{found} at the top", "A document of the file is not a table of keys."
+    "deployment.not_a_table",
+    "{found} at the top",
+    "A document of the file is not a table, but a list or one value.",
 )
 TOO_LARGE = ErrorCode(
     "file.too_large",

@@ -99,7 +99,7 @@ def added(numbers: Sequence[Number]) -> str:
 
 
 def total(numbers: Sequence[Number]) -> float:
-    """The value of a sum."""
+    """The sum of the numbers."""
     return sum(each.value for each in numbers)
 
 

@@ -51,7 +51,7 @@ def bypass(document: Document, rules: Deployment, rule: Bypass) -> Iterator[Resu
 
 
 def _is_on(switch: Variable, rule: Bypass) -> bool | None:
-    """Whether the bypass is on. None if the file does not show it."""
+    """Whether the variable turns the bypass on; None if the file does not show it."""
     word = switch.text.strip().lower()
     if switch.state == "set" and word in rule.on:
         return True

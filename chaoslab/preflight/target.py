@@ -17,7 +17,7 @@ _REFERENCE = re.compile(r"\$\(([A-Za-z_]\w*)\)")
 
 
 class Values:
-    """Variables by name: from the env file, else the deployment file, else the environment."""
+    """Values of variables: from the env file, else the deployment file, else the environment."""
 
     def __init__(
         self,

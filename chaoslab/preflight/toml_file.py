@@ -21,7 +21,7 @@ Place = tuple[str | int, ...]
 
 
 def toml_document(text: str, file: str) -> tuple[Node, ...]:
-    """The document as a tuple of one; empty for an empty file. Raises SpecError."""
+    """The document of a TOML text, as a tuple of one; empty for an empty text. Raises SpecError."""
     try:
         document = tomllib.loads(text)
         return (_node(document, (), _lines(text), 1),) if document else ()

@@ -47,12 +47,12 @@ class Variable:
 
     @property
     def has_value(self) -> bool:
-        """Whether it has a value, in the file or from elsewhere."""
+        """Whether the variable has a value, in the file or from elsewhere."""
         return self.state in ("set", "external")
 
     @property
     def state_text(self) -> str:
-        """Its state as the predicate of a sentence, as in `is blank`. It never shows the value."""
+        """The state as the predicate of a sentence, as in `is blank`. It never shows the value."""
         return {
             "set": "is set",
             "blank": "is blank",

@@ -30,7 +30,9 @@ ALIAS_LOOP = ErrorCode(
     "An alias refers to a node that contains this alias.",
 )
 KEY_NOT_TEXT = ErrorCode(
-    "yaml.key_not_text", "a list or table as a key", "A key of a table must be a text."
+    "yaml.key_not_text",
+    "a list or table as a key",
+    "A key of a table is a list or a table, not a text.",
 )
 DUPLICATE_KEY = ErrorCode(
     "yaml.duplicate_key",
@@ -40,7 +42,7 @@ DUPLICATE_KEY = ErrorCode(
 MERGE_NOT_TABLE = ErrorCode(
     "yaml.merge_not_table",
     "'<<' merges a value that is not a table",
-    "The value of the merge key must be a table.",
+    "The value of a merge key (`<<`) is not a table.",
 )
 
 
@@ -65,7 +67,10 @@ def yaml_documents(text: str, file: str) -> tuple[Node, ...]:
 
 
 class _Reader:
-    """Converts PyYAML's nodes to ours. The node of an anchor is converted once and shared."""
+    """Converts PyYAML's nodes to those of `preflight.node`.
+
+    The node of an anchor is converted once and shared.
+    """
 
     def __init__(self, file: str) -> None:
         self._file = file

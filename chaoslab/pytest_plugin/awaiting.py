@@ -58,7 +58,7 @@ def _not_awaited(item: pytest.Item) -> str:
 
 
 def own_task() -> Task[Any]:
-    """The current task. Fails the test if no asyncio event loop is running."""
+    """The current asyncio task. Fails the test if no asyncio event loop is running."""
     import asyncio
 
     with suppress(RuntimeError):

@@ -75,7 +75,7 @@ class Run:
 
     @property
     def interrupts(self) -> Interrupts:
-        """The handler of Ctrl-C during scenarios."""
+        """The handler of Ctrl-C during scenarios. It is made at the first use."""
         from chaoslab.lab.interrupts import Interrupts
 
         if self._interrupts is None:
@@ -139,7 +139,10 @@ class Run:
         return self._session
 
     def end_interrupts(self) -> None:
-        """Restore the handling of Ctrl-C that was in force before the scenarios."""
+        """Remove the scenarios' handler of Ctrl-C, if there is one.
+
+        Called after the report is printed.
+        """
         if self._interrupts is not None:
             self._interrupts.restore()
 

@@ -72,10 +72,7 @@ def _entry(each: object, prefix: str) -> Iterator[str]:
 
 
 def _fields(kind: type) -> Iterator[tuple[str, str, str]]:
-    """Name, type and default of each field:
-
-    the class's own fields first, then the inherited ones.
-    """
+    """Name, type and default of each field. The class's own fields precede the inherited ones."""
     for each in sorted(fields(kind), key=lambda f: f.name not in kind.__annotations__):
         if each.name not in HIDDEN:
             yield each.name, str(each.type), _default(each)

@@ -60,7 +60,7 @@ def figures(rows: Iterable[Row]) -> tuple[str, ...]:
 
 
 def names(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The names of all columns, in order."""
+    """The names of all columns of these rows, in order."""
     return (*_NAMES, *figures(rows), "verdict", "app", "boot", "exit_code", "run")
 
 
@@ -92,7 +92,7 @@ def _cells(row: Row, header: Sequence[str], measured: Collection[str]) -> Iterat
 
 
 def boot_rows(topology: Topology, info: RunInfo, history: History) -> Iterator[Row]:
-    """The boots of one run, in order. A time that was not reached is left out of its row.
+    """One row for each boot of one run, in order; a time that was not reached is left out.
 
     An attached app has no boot.
     """

@@ -25,7 +25,10 @@ from chaoslab.printable import one_line
 
 
 def line(event: AnyEvent) -> str | None:
-    """The event in a few words with its time. None for an event that is not printed."""
+    """The progress line of an event: its time and a few words.
+
+    None for an event that is not printed.
+    """
     words = _of_paths_and_processes(event) or _of_the_scenario(event) or _words(event)
     return None if words is None else f"  {event.at_s:7.3f} s  {one_line(words)}"
 

@@ -9,8 +9,9 @@ from chaoslab.model.verdict import Verdict
 
 
 def properties_of(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
-    """For each verdict: `verdict.NAME` with its outcome, and `verdict.NAME.codes` with the codes
-    of its reasons, each once, in order.
+    """The properties of the verdicts: `verdict.NAME` has the outcome of one.
+
+    `verdict.NAME.codes` has the codes of its reasons, each once, in order.
     """
     found = []
     for verdict in verdicts:

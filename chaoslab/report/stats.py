@@ -74,7 +74,7 @@ class Comparison:
 
 
 def spread(values: Iterable[float]) -> Spread:
-    """Count, median and p95 of the values that are not NaN, with linear interpolation."""
+    """The Spread of the values that are not NaN: count, median, and p95 by linear interpolation."""
     known = _known(values)
     few = len(known) < ENOUGH_FOR_P95
     if not known:
@@ -156,7 +156,7 @@ def _known(values: Iterable[float]) -> list[float]:
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
-    """The quantile of sorted values, between order statistics by linear interpolation."""
+    """The quantile of sorted values, by linear interpolation between two neighbours."""
     place = share * (len(values) - 1)
     low = values[int(place)]
     high = values[min(int(place) + 1, len(values) - 1)]

@@ -144,7 +144,7 @@ def _container(container: Container, folder: Path) -> str:
 
 
 def _setting(value: object) -> str:
-    """The value of a service's setting: a list as words, a table as its entries."""
+    """The value of a service's setting as text: a list as words, a table as its entries."""
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
     if isinstance(value, Mapping):

@@ -16,7 +16,7 @@ STYLES = {"PASS": "green", "UNKNOWN": "yellow", "FAIL": "bold red"}
 
 
 def judged(scenario: str, verdicts: Sequence[Verdict]) -> Tree:
-    """A scenario's outcome, and below it each verdict with its reasons."""
+    """A tree for printing: a scenario's outcome, and below it each verdict with its reasons."""
     outcome = worst(verdict.outcome for verdict in verdicts).value
     tree = Tree(_line(outcome, scenario))
     for verdict in verdicts:

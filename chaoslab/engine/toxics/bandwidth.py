@@ -12,10 +12,7 @@ SLICE_MS = 100
 
 @dataclass(slots=True)
 class BandwidthState:
-    """When the last slice has arrived, and when the current slice began (None:
-
-    it has not begun).
-    """
+    """When the last slice arrived, and when the current slice began (None: not begun)."""
 
     free_s: float
     started_s: float | None = None

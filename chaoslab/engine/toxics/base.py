@@ -54,7 +54,7 @@ RESET = Reset()
 
 @dataclass(frozen=True, slots=True)
 class ToxicContext:
-    """What a toxic knows of a connection: since when it applies, and how to get a generator."""
+    """What a toxic knows of a connection: since when it applies, and a source of random numbers."""
 
     since_s: float
     draw: Callable[[], random.Random]
@@ -82,7 +82,7 @@ class Settings(Protocol):
         ...
 
     def decide(self, state: Any, head: Chunk | None, now_s: float) -> Decision:
-        """What to do with the first chunk of the queue now."""
+        """The decision what to do now with the first chunk of the queue."""
         ...
 
 

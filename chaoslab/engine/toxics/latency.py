@@ -11,7 +11,7 @@ from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Passing, 
 
 @dataclass(slots=True)
 class LatencyState:
-    """The connection's generator, and the number drawn for the first chunk (-1..1)."""
+    """The connection's random generator, and the number drawn for the first chunk (-1 to 1)."""
 
     context: ToxicContext
     generator: random.Random | None = None

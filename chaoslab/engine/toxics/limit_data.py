@@ -10,7 +10,7 @@ from chaoslab.engine.toxics.base import CLOSE, HOLD, PASS, Decision, Forward, Pa
 
 @dataclass(slots=True)
 class LimitDataState:
-    """Bytes passed so far on this connection; an update of the toxic keeps it."""
+    """The bytes passed so far on this connection. An update of the toxic keeps this number."""
 
     passed: int = 0
 

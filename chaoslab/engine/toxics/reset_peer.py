@@ -18,10 +18,7 @@ class ResetPeer:
 
     @property
     def at_removal(self) -> Decision:
-        """PASS:
-
-        after a removal before the reset, the held bytes are passed on, and none is lost.
-        """
+        """PASS: after a removal before the reset, the held bytes are passed on."""
         return PASS
 
     def state(self, context: ToxicContext) -> float:

@@ -28,7 +28,7 @@ class NotStarted(Exception):
 
 
 def need(part: T | None, name: str) -> T:
-    """The part. Raises NotStarted if start-up has not made it yet."""
+    """The part itself. Raises NotStarted if it is None, because start-up has not made it yet."""
     if part is None:
         raise NotStarted(f"{name} does not exist yet: its start-up phase has not run")
     return part
@@ -103,7 +103,7 @@ class Backend:
         return frozenset(name for name, task in self._watchers.items() if not task.done())
 
     def abort(self) -> None:
-        """Answer requests that wait for the database now with an error."""
+        """Accept no more requests, and answer those that wait for the database with an error."""
         self.accepting, self.stopping = False, True
         if self.database is not None:
             self.database.abort()

@@ -43,7 +43,7 @@ class Backoff:
         )
 
     def delays(self, rng: random.Random | None = None) -> Iterator[float]:
-        """The delays in seconds, endlessly."""
+        """Yield the delays in seconds, without end."""
         draw = rng or random.Random()
         plain = self.base_s
         while True:

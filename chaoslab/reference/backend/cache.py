@@ -88,7 +88,7 @@ class Cache:
                 return
 
     async def get(self, key: str) -> bytes | None:
-        """The cached bytes; None if there are none or Redis did not answer in time."""
+        """The cached bytes of a key; None if there are none or Redis did not answer in time."""
         found: bytes | str | None = None
         async with self._operation("get") as client:
             if client is not None:
@@ -97,7 +97,7 @@ class Cache:
         return found.encode() if isinstance(found, str) else found
 
     async def set(self, key: str, value: bytes) -> None:
-        """Store the bytes for the time `cache_ttl_s`. A failure has no effect."""
+        """Store the bytes under the key for the time `cache_ttl_s`. A failure has no effect."""
         async with self._operation("set") as client:
             if client is not None:
                 await client.set(key, value, px=max(1, round(self._limits.cache_ttl_s * 1000)))

@@ -65,7 +65,7 @@ class BoundedConnection(psycopg.AsyncConnection[Row]):
         return conn
 
     def abort(self) -> None:
-        """End the exchange that waits on this connection now: it reads the end of the stream."""
+        """End the exchange that waits on this connection now, by a shutdown of its socket."""
         if not self.closed:
             with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self.fileno())) as sock:
                 sock.shutdown(socket.SHUT_RDWR)

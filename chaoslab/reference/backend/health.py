@@ -13,7 +13,7 @@ NOT_CONNECTED = {"status": "down", "error": "not connected yet"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An HTTP status and the JSON body."""
+    """The answer of a health check: an HTTP status and the JSON body."""
 
     status: int
     body: dict[str, object]
@@ -65,7 +65,7 @@ def overall(backend: Backend) -> Answer:
 
 
 def bypass(backend: Backend) -> dict[str, object]:
-    """Whether the emergency bypass is allowed, and which dependencies it bypassed."""
+    """The state of the emergency bypass: whether it is allowed, and what it bypassed."""
     bypassed = backend.record.bypassed
     return {
         "allowed": backend.settings.emergency_allow_no_database,

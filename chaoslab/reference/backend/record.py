@@ -66,7 +66,7 @@ class StartupRecord:
         self.bypassed.add(dependency)
 
     def fail(self, phase: str, error: str, dependency: str | None = None) -> None:
-        """Record that the phase failed, and so the start-up."""
+        """Record that the phase failed, and so did the whole start-up."""
         self._time(phase)
         self.failed.append(phase)
         self.error, self.failed_dependency = error, dependency

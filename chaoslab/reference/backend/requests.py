@@ -19,21 +19,27 @@ from chaoslab.reference.backend.threads import Message, Thread, ThreadService, U
 
 
 class NewThread(BaseModel):
-    """A new thread. With `id` the request may be repeated: the thread is stored once."""
+    """The request body for a new thread (a conversation).
+
+    With `id` the request may be repeated: the thread is stored once.
+    """
 
     title: Annotated[str, Field(min_length=1, max_length=500)]
     id: UUID | None = None
 
 
 class NewMessage(BaseModel):
-    """A new message. With `id` the request may be repeated: the message is stored once."""
+    """The request body for a new message of a thread.
+
+    With `id` the request may be repeated: the message is stored once.
+    """
 
     content: Annotated[str, Field(min_length=1, max_length=100_000)]
     id: UUID | None = None
 
 
 class NewRun(BaseModel):
-    """An agent run for one user."""
+    """The request body for an agent run for one user."""
 
     user: Annotated[str, Field(min_length=1, max_length=200)]
     prompt: Annotated[str, Field(min_length=1, max_length=100_000)]

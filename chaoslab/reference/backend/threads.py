@@ -1,4 +1,4 @@
-"""Threads and their messages, stored in Postgres; lists of messages are cached in Redis."""
+"""Threads (conversations) and their messages in Postgres; lists of messages are cached in Redis."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class UnknownThread(Exception):
 
 
 class ThreadService:
-    """Reads and writes threads. Every write is committed in Postgres before the method returns.
+    """Reads and writes threads (conversations) and their messages.
 
-    Every statement is idempotent (ids are keys, conflicts are ignored), so that it can be repeated
-    if its connection was lost.
+    Every write is committed in Postgres before the method returns. Every statement is idempotent
+    (ids are keys, conflicts are ignored), so that it can be repeated if its connection was lost.
     """
 
     def __init__(self, database: Store, cache: Cache, keys: KeyManager) -> None:

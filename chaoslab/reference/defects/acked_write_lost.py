@@ -14,7 +14,7 @@
 # verdict = "keeps_acknowledged"
 # cites = [{ code = "write.lost" }]
 # ///
-"""Acknowledges new threads while Postgres is down, and keeps them only in memory.
+"""Acknowledges new threads (conversations) while Postgres is down, but keeps them only in memory.
 
 The list of these threads should be written when Postgres is up again; that part is missing.
 """

@@ -38,7 +38,7 @@ BREAKER_TIMES = 10  # ten minutes, if the breaker's open time is one minute
 
 
 class RestingDatabase(Database):
-    """Counts failed tries; after `FAILURES` of them in a row it does not try for a long time."""
+    """Counts failed tries to connect; after `FAILURES` of them in a row it makes a long pause."""
 
     _failures = 0
     _rests_until = 0.0

@@ -14,7 +14,7 @@
 # verdict = "releases_connections"
 # cites = [{ code = "connections.counted", data = { service = "postgres" } }]
 # ///
-"""A time-out that ends the waiting but not the connect.
+"""A time-out of a connect that ends only the waiting, and not the connect itself.
 
 The tasks are kept, because asyncio may drop a task without references. So their connections stay
 open.

@@ -27,7 +27,7 @@
 # code = "app.log_line"
 # data = { log_line = "start-up failed in phase database: TimeoutError" }
 # ///
-"""A hang raises another exception than a refusal, and only one of them is handled."""
+"""Handles the error of a refused connect, but not the time-out of a connect that hangs."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@
 #   { code = "start.other_state", data = { state = "healthy", expected = ["degraded"] } },
 # ]
 # ///
-"""A pool that exists is taken for a database that answers."""
+"""Takes a database for connected if its pool exists, although nothing has answered."""
 
 from __future__ import annotations
 

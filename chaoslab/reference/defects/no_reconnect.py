@@ -20,7 +20,7 @@
 #   { code = "health.names_lost", data = { lost = ["postgres", "redis"] } },
 # ]
 # ///
-"""A monitor that reports and does not reconnect.
+"""A monitor that reports that a dependency is down, but does not reconnect it.
 
 Before there was a bypass, start-up made all connections. After a bypass nothing makes them.
 """

@@ -29,7 +29,7 @@
 # code = "app.log_line"
 # data = { log_line = "start-up failed in phase database: postgres unreachable" }
 # ///
-"""The bypass is reported, and the failure is raised nevertheless."""
+"""Reports the bypass, and raises the failure nevertheless."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@
 #   { code = "readiness.contradicted", data = { ready = true, status_code = 503 } },
 # ]
 # ///
-"""An instance that has started and lives is ready, even if its database is down.
+"""Says that an instance which has started and lives is ready, even if its database is down.
 
 The code assumes that a dependency can only be missing during start-up.
 """

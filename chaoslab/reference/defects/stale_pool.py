@@ -21,7 +21,7 @@
 #   { code = "write.first", data = { status_code = 503, answer = "dependency unavailable" } },
 # ]
 # ///
-"""One pool for the lifetime of the process.
+"""Keeps one pool for the lifetime of the process.
 
 A dead connection is replaced only after a request has failed on it.
 """

@@ -18,7 +18,7 @@
 # code = "serve.not_acknowledged"
 # data = { status_code = 500, answer = "Internal Server Error" }
 # ///
-"""One pool for the process, and a start-up check that closes it."""
+"""The process has only one pool, and a check at start-up closes it."""
 
 from __future__ import annotations
 
