@@ -11,6 +11,7 @@ import psutil
 import pytest
 from engine_here import needs_engine
 from plugin.project import GOOD, LONG
+from rigs.mid_scenario import until
 
 from chaoslab.runtimes.containers.address import engine_address
 
@@ -25,7 +26,6 @@ from .pod_project import (
     project,
     run,
     start,
-    until,
 )
 
 GONE_WITHIN_S = 10.0  # what the project promises after a SIGKILL
