@@ -1,7 +1,7 @@
 """Makes text from outside safe to print: one line, no control characters, not too long.
 
-The history keeps such text unchanged, only cut, so that programs read the original. `one_line` is
-applied to text that is printed, or written into a report for people or a CI.
+The history may shorten such text, but escapes nothing in it: programs read the original.
+`one_line` is applied to text that is printed, or written into a report for people or a CI.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The API under `/chaoslab`: the functions that Toxiproxy does not have."""
+"""The API under `/chaoslab`, which Toxiproxy does not have.
+
+It has connect modes, triggers, the connection log, and inert faults for self-tests.
+"""
 
 from __future__ import annotations
 

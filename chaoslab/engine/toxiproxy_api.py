@@ -146,7 +146,7 @@ class ToxiproxyApi:
         return json_answer(proxy_as_json(created), 201)
 
     async def populate(self, request: Request, _names: Names) -> Answer:
-        """Create or replace proxies, and answer with them.
+        """Create, keep or replace proxies, and answer with them.
 
         At an error it stops; the answer has the error and the proxies that were made.
         """
@@ -162,7 +162,10 @@ class ToxiproxyApi:
         return json_answer({**failure, "proxies": shown or None}, status)
 
     async def populate_all(self, value: Json, done: list[Proxy]) -> None:
-        """Validate the list, then create or replace each proxy and append it to `done`."""
+        """Validate the list, then make each proxy and append it to `done`.
+
+        A proxy with the same name and addresses is kept; with other addresses it is replaced.
+        """
         wanted = []
         for entry in wire.items(value):
             members = wire.members(entry, "a proxy of the array")

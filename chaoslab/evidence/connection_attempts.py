@@ -1,7 +1,7 @@
 """How often an app tried to connect on a link during a fault, and right after its heal. Pure.
 
-The tries are counted by the proxy's records if each connect reaches the proxy, else by the kernel's
-count of SYNs, else by the app's own sockets, which show only a lower bound.
+The proxy's records give the exact count, if each connect reaches the proxy. Else the app's own
+sockets give a lower bound, and the kernel's counts of SYNs, if there are any, an upper bound.
 """
 
 from __future__ import annotations

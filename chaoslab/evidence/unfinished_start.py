@@ -132,8 +132,10 @@ def last_bad_answer(e: OfBoot, history: History) -> list[Reason]:
 
 
 def log_lines(ended: Exited | None) -> list[Reason]:
-    """Reasons with the last lines of the log, which must name the cause. Empty if the process has
-    not ended.
+    """One reason for each of the last lines of the app's log.
+
+    Empty if the process has not ended, or wrote nothing.
+
     """
     return [LOG_LINE(log_line=line) for line in ended.log_tail[-LAST_WORDS:]] if ended else []
 

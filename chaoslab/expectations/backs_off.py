@@ -129,9 +129,10 @@ class BacksOff(Expectation):
         yield from needs.least(place, 1, herd=self.herd)
 
     def judged(self, run: Run) -> Verdict:
-        """The verdict over each link of the app that each fault acts on. The connects are counted
-        by the proxy's records, if every connect reaches the proxy; else by the kernel's count of
-        SYNs; else by the app's sockets, which show a lower bound.
+        """The verdict over each link of the app on which a fault of `rests_on` acts.
+
+        It counts the connects under the fault, and right after its heal, as the module
+        `evidence.connection_attempts` describes.
         """
         history = run.history
         claim = (

@@ -57,7 +57,7 @@ def bounds(place: Place, e: Expected) -> Iterator[Problem]:
 
 
 def names(place: Place, naming: object) -> Iterator[Problem]:
-    """Check that `naming` is a tuple with at least one name."""
+    """Yield a problem if `naming` is a text instead of a tuple, or is empty."""
     if isinstance(naming, str):
         yield wrong(place.where, "naming", naming, "a tuple of names", f"write ({naming!r},)")
     elif not naming:

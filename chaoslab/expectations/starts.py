@@ -268,7 +268,10 @@ def _gone_at_once(e: Starts, begun: Spawned, ended: Exited | None) -> list[Reaso
 
 
 def _exit_would_count(e: Starts, run: Run, begun: Spawned) -> bool:
-    """Whether the run was cut short while an exit of the process would still be a failure."""
+    """Whether the run was cut short before the bound of the start.
+
+    Until that bound an exit of the process would be a failure.
+    """
     until_s = watched_until_s(run.history, e.app, e.boot)
     return run.was_cut_short and until_s < begun.at_s + (e.within_s or 0.0)
 

@@ -130,7 +130,7 @@ def _slow(rule: SlowRule, scenario: ScenarioResult, runs: Sequence[SavedRun]) ->
 
 
 def _slow_spans(rule: SlowRule, history: History) -> Iterator[tuple[str, float, float]]:
-    """App, begin and end of each time in which all writes of the load were answered too late."""
+    """App, begin and end of each series of the load's writes that all took longer than allowed."""
     writes = sorted(history.of(Write), key=lambda write: write.at_s)
     for app in dict.fromkeys(write.app for write in writes):
         slow: list[Write] = []

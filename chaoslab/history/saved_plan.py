@@ -26,7 +26,7 @@ class Kinds:
 
 
 def plan_json(plan: Plan) -> bytes:
-    """The plan as JSON, with all fields of each part. Callables are left out."""
+    """The plan as the bytes of a JSON text, with all fields. Callables and infinities are null."""
     steps = tuple(step.saved() for step in plan.steps)
     probes = tuple(probe.saved() for probe in plan.probes)
     return to_json(replace(plan, steps=steps, probes=probes), indent=2, inf_nan_mode="null")

@@ -1,4 +1,4 @@
-"""Runs one plan and judges it: start the topology, run, stop, judge."""
+"""Runs one plan and judges it: start the topology, run the plan, judge, stop services and proxy."""
 
 from __future__ import annotations
 

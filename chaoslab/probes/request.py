@@ -109,9 +109,10 @@ class Connection:
             raise httpx.ReadError(str(error)) from error
 
     def is_reusable(self) -> bool:
-        """Whether the server allows another request, and has sent and closed nothing since.
+        """Whether another request can be sent.
 
-        Reading is paused until the next request, so this may be called again.
+        The server must allow it, and have sent and closed nothing since its last answer.
+        If so, the connection is made ready for it, and reading is paused until then.
         """
         unrequested, _ = self._http.trailing_data
         if unrequested or self._reader.at_eof() or self._transport.is_closing():

@@ -44,7 +44,10 @@ KEEPS_NO_ROWS = ErrorCode(
 
 
 def app_mistakes(app: str, known: Declared) -> Iterator[Mistake]:
-    """A mistake for every name in `[apps.<app>]` that does not fit the other names of the file."""
+    """A mistake for every name in the table of one app that is unknown, used twice or does not fit.
+
+    The names are in its links, placeholders, phases, words of health, write contract and pools.
+    """
     table = known.apps[app]
     health = table_of(table.get("health"))
     yield from _links(app, known)

@@ -56,17 +56,17 @@ DEADLINE_TOO_LONG = ErrorCode(
 SLOW_NOT_DECLARED = ErrorCode(
     "gate.slow_not_declared",
     "the rule 'slow' is used, but its bounds are not declared",
-    "A stage has the rule `slow`, and the file has no [gate.slow].",
+    "An `abort_on` has the rule `slow`, and the file has no [gate.slow].",
 )
 SLOW_NOT_USED = ErrorCode(
     "gate.slow_not_used",
     "no stage has the rule 'slow' in its abort_on",
-    "The file has [gate.slow], and no stage has the rule.",
+    "The file has [gate.slow], and no `abort_on` has the rule `slow`.",
 )
 NO_P1 = ErrorCode(
     "gate.no_p1",
     "the rule 'p1' is used, but gate.p1 lists no verdict",
-    "A stage has the rule `p1`, and `p1` is empty.",
+    "An `abort_on` has the rule `p1`, and gate.p1 is empty.",
 )
 
 

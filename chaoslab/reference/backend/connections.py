@@ -1,8 +1,8 @@
 """Postgres connections on which every exchange has a time-out.
 
-On a silent path libpq waits without end. If a query is cancelled, psycopg asks the server over the
-same path to stop it. Here every exchange has a limit. After a time-out or a cancellation the
-connection is closed at once, because it is in the middle of an answer.
+On a silent path libpq itself waits without end, and psycopg, to cancel a query, sends a request
+over the same path. This class does neither: every exchange has a limit. After a time-out or a
+cancellation the connection is closed at once, because it is in the middle of an answer.
 """
 
 from __future__ import annotations

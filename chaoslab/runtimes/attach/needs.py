@@ -34,7 +34,10 @@ def looks(topology: Topology) -> Mapping[str, Look]:
 
 
 def lacks(machine: Machine) -> Iterator[Lack]:
-    """A lack for each address of [attach] that did not answer as expected."""
+    """A lack for each address of [attach] that did not answer when the machine was looked at.
+
+    It sends nothing. A missing [attach] is one lack.
+    """
     yield from lacking(*machine.of_runtimes["attach"])
 
 

@@ -19,7 +19,7 @@ _FIX = (
 
 
 def looks(topology: Topology) -> Mapping[str, Look]:
-    """The one check for this runtime: whether Compose is installed."""
+    """Maps `Compose` to the one check of this runtime: whether Compose is installed."""
     del topology
     return {"Compose": _compose}
 
