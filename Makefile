@@ -90,12 +90,10 @@ real-toxiproxy: $(READY)
 		$(BIN)/pytest scenarios/ -q -rs -n 3 --chaos-proxy=toxiproxy; \
 	else echo "scenarios behind a real Toxiproxy: skipped, none is on PATH and none could be built"; fi
 
-# In containers behind a real Toxiproxy: every scenario with a fault on a link. Those with faults of a
-# service only are run behind a real Toxiproxy by real-toxiproxy, and in containers by docker-gate.
-ON_LINKS := not cache_outage and not recovery
+# Every scenario in containers behind a real Toxiproxy.
 docker: $(READY)
 	@if $(BIN)/chaoslab doctor --runtime docker --pull >/dev/null 2>&1; then \
-		$(BIN)/pytest scenarios/ -q -rs -n 3 --chaos-runtime=docker -m '$(ON_LINKS)'; \
+		$(BIN)/pytest scenarios/ -q -rs -n 3 --chaos-runtime=docker; \
 	else echo "scenarios in containers: skipped, no engine is ready (chaoslab doctor --runtime docker)"; fi
 
 # The gate in containers behind our engine.

@@ -77,8 +77,9 @@ class Code:
 
 
 def _value(given: Scalar | Sequence[Scalar]) -> Value:
-    scalar = given is None or isinstance(given, str | int | float)
-    return given if scalar else tuple(given)  # type: ignore[arg-type, return-value]
+    if given is None or isinstance(given, str | int | float):
+        return given
+    return tuple(given)
 
 
 class _Text(string.Formatter):

@@ -27,6 +27,4 @@ def record_missed(fault: str, why: Reason, journal: Journal) -> None:
 def reason_of(error: ChaoslabError) -> Reason:
     """The error as a reason: code and data of its first problem, and its whole text in one line."""
     text = " ".join(line.strip() for line in str(error).splitlines())
-    if not error.problems:
-        return Reason(code="text", text=text)
     return Reason(code=error.code, data=error.problems[0].data, text=text)
