@@ -58,10 +58,10 @@ _MODULES = {"expect": "chaoslab.expectations", "when": "chaoslab.model.when"}
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first used (PEP 562).
+    """Return the public name `name`; its module is imported at the first use (PEP 562).
 
     The proxy engine and the reference backend are processes of this package too. They start often
-    and need none of these names.
+    and need none of the public names. Raises AttributeError for any other name.
     """
     if name in _MOVED:
         home, known = _MOVED[name]

@@ -17,9 +17,9 @@ _LONGEST_WORD = 100  # that is compared with known ones: nobody misspells a long
 class ErrorCode(Code):
     """A code of the lab's own errors, such as `file.unreadable`; docs/errors.md lists all of them.
 
-    Each is declared once, beside the code that raises the error. A call of it with its data makes
-    the reason of a `Problem`. Its text says what is wrong; the Problem has the place, the expected
-    value and the fix.
+    Each is declared once, beside the code that raises the error. Calling an ErrorCode with its data
+    makes the reason of a `Problem`. The text of that reason says what is wrong; the Problem has the
+    place, the expected value and the fix.
     """
 
 
@@ -70,7 +70,7 @@ class Problem:
 
     @property
     def data(self) -> Mapping[str, Value]:
-        """The values that the text was made from."""
+        """Maps the name of each value in the text, and of further values, to the value."""
         return self.reason.data
 
     @property
@@ -135,7 +135,7 @@ class RuntimeUnavailable(ChaoslabError):
 class ServiceFailed(ChaoslabError):
     """A service, or another process that the lab started, failed or could not be removed.
 
-    The text ends with its last log lines, if there are any.
+    The text ends with the last log lines of that process, if there are any.
     """
 
 

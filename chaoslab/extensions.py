@@ -33,7 +33,8 @@ Check = Callable[[str, object], T]
 
 
 def extended(group: str, own: Mapping[str, T], check: Check[T]) -> Mapping[str, T]:
-    """The entries of `own`, then the installed extensions of `group` in the order of their names.
+    """Maps each name to its kind: the entries of `own`, then the installed extensions of `group` in
+    the order of their names.
 
     Raises SpecError with each extension that cannot be used: its name is taken, it cannot be
     imported, or it is not of the type that the group requires.
@@ -86,7 +87,9 @@ def kind_classes(group: str, base: type[T], own: Iterable[type[T]]) -> Mapping[s
 
 
 def _class_of(base: type[T]) -> Check[type[T]]:
-    """A check that accepts a subclass of `base` whose `kind` is the name of its entry point."""
+    """Return a Check for classes: a function that returns a loaded object if it is a subclass of
+    `base` whose `kind` is the name of its entry point, and raises ValueError if not.
+    """
 
     def check(name: str, loaded: object) -> type[T]:
         if not (isinstance(loaded, type) and issubclass(loaded, base)):
@@ -117,7 +120,7 @@ def _shown(loaded: object) -> str:
 
 
 def listed() -> Iterator[tuple[str, str, str]]:
-    """Every installed extension, as (group, name, distribution)."""
+    """Yield every installed extension as (group, name, distribution and version)."""
     for group in (FAULTS, EXPECTATIONS, SERVICES, COLUMNS):
         for name, distribution in distributions(group).items():
             yield group, name, distribution

@@ -29,7 +29,7 @@ _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def cut(text: str, most: int) -> str:
-    """The text; if it has more than `most` characters, its beginning and `…`."""
+    """The text unchanged; if it has more than `most` characters, its beginning and `…`."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
@@ -41,7 +41,7 @@ def one_line(text: str, most: int = LINE_CHARACTERS) -> str:
 
 
 def each_line(text: str, most: int = LINE_CHARACTERS) -> str:
-    """Apply `one_line` to each line of a text of the lab; its line breaks are kept."""
+    """The text with `one_line` applied to each of its lines; its line breaks are kept."""
     return "\n".join(one_line(line, most) for line in text.split("\n"))
 
 
@@ -56,5 +56,5 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _escaped_command(found: re.Match[str]) -> str:
-    """Escape the first of the two characters that begin the command."""
+    """The two characters that begin a CI command, with the first one escaped."""
     return f"\\x{ord(found[0][0]):02x}{found[0][1]}"

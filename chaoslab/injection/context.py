@@ -50,14 +50,14 @@ class Context:
         return [link for link in self.topology.links if link.name in self.addresses]
 
     def disables(self, fault: Declared) -> bool:
-        """Whether the self-test disables that fault in this run."""
+        """Whether the self-test disables `fault` in this run."""
         return self.disabled is not None and self.disabled.fault == fault.label
 
     async def canary(self, link: Link, *, within_s: float) -> Sighting | None:
-        """Send a canary through one link, from where the link's app runs, and record what the
-        canary observed.
+        """Send a canary through one link, from the place where the link's app runs. Records and
+        returns what the canary observed.
 
-        Returns None if the lab cannot send one from there.
+        Returns None if the lab cannot send a canary from there.
         """
         service, app = self.topology.services[link.service], self.topology.apps[link.app]
         address = self.canary_addresses.get(link.name, self.addresses[link.name])
@@ -80,7 +80,10 @@ class Context:
 def not_in_force(
     fault: Declared, place: str, sighting: Sighting, service: str, expected: str = ""
 ) -> InjectionFailed:
-    """The error that a canary at `place`, a link or a service, did not observe the fault."""
+    """The InjectionFailed to raise for a fault that a canary did not observe.
+
+    `place` is the name of the link or service, `sighting` is what the canary observed instead.
+    """
     observed = {"outcome": sighting.outcome, "took_s": sighting.took_s}
     fix = ""
     if sighting.outcome == "accepted":

@@ -37,9 +37,10 @@ async def injected(
     """Keep a fault in force for the time of the block. Heals the fault on exit, failure and
     cancellation.
 
-    Records when the fault was requested, observed in force, and healed. For an `armed` fault the
-    request is recorded already. A fault that is not observed in force is recorded as missed, and
-    the block still runs; the verdicts are UNKNOWN then.
+    Yields an Ending, in which the block may set why the fault ends. Records when the fault was
+    requested, observed in force, and healed. For an `armed` fault the request is recorded already.
+    A fault that is not observed in force is recorded as missed, and the block still runs; the
+    verdicts are UNKNOWN then.
     """
     if not armed:
         requested(fault, context)
@@ -56,7 +57,9 @@ async def injected(
 
 
 def requested(fault: Injection, context: Context, *, armed: bool = False) -> None:
-    """Record that a fault is requested, or armed."""
+    """Record in the journal that a fault is requested; with `armed`, that the proxy engine will
+    start it.
+    """
     journal, links = context.journal, tuple(link.name for link in fault.links)
     journal.append(
         FaultRequested(at_s=journal.now(), fault=fault.declared.label, links=links, armed=armed)
@@ -91,16 +94,16 @@ async def _heal(fault: Injection, context: Context, why: str) -> None:
 
 
 async def _record_before(fault: Injection, context: Context) -> None:
-    """Record the proxy's metrics before the fault; those of later are compared with these. An error
-    is ignored.
+    """Record, before the fault begins, how many bytes the proxy of each of its links has counted,
+    to compare later counts with. An error of the lab is ignored.
     """
     with suppress(ChaoslabError):
         await record_metered(fault, context)
 
 
 async def _record_evidence(fault: Injection, context: Context) -> None:
-    """Record the evidence just before the heal. If the evidence cannot be read, that is recorded
-    too and does not delay the heal.
+    """Record what the proxies and the kernel counted at the links of a fault, just before its heal.
+    If these counts cannot be read, record ProbeCrashed instead and raise no error.
     """
     try:
         await record_links(fault, context)
@@ -110,8 +113,8 @@ async def _record_evidence(fault: Injection, context: Context) -> None:
 
 
 async def uninterrupted(healing: Coroutine[object, object, None]) -> None:
-    """Wait until the heal has ended, even if this task is cancelled meanwhile, once or more often.
-    Such a cancellation is raised after the heal.
+    """Run the coroutine `healing` to its end, even if the calling task is cancelled meanwhile. The
+    cancellation is raised after that end.
     """
     task = asyncio.create_task(healing)
     cancelled = False

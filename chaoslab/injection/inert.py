@@ -39,6 +39,6 @@ class InertService:
         return await self._real.ask(within_s=within_s)
 
     async def stop(self) -> None:
-        """Do nothing, and return as if the act had been carried out."""
+        """Do nothing, and return as if the service had been stopped (or killed, started, …)."""
 
     kill = start = pause = resume = stop

@@ -19,7 +19,7 @@ CONNECTS_IN_USE = ErrorCode(
 STOPPED_ALTERNATING = ErrorCode(
     "injection.stopped_alternating",
     "{fault} stopped alternating: {cause}",
-    "A flapping fault could not be applied or undone again.",
+    "A fault that alternates (Flapping) could not be applied or undone again.",
 )
 
 
@@ -61,13 +61,15 @@ class LinkInjection:
             await self.undo()
 
     async def apply(self) -> None:
-        """Apply every action, on all links at once. Raises if one of them fails."""
+        """Apply every action of the fault, on all links at once. Raises an error if an action
+        fails.
+        """
         self.hold_connects()
         await asyncio.gather(*(self.context.control.apply(action) for action in self.actions))
 
     async def undo(self) -> None:
-        """Undo every action on all links at once. A connect phase that another fault uses is not
-        undone.
+        """Undo every action of the fault, on all links at once. If another fault now controls the
+        new connections of a proxy, that control is not undone.
         """
         await asyncio.gather(*(self._undo(action) for action in self.actions))
 

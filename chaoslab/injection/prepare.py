@@ -15,13 +15,13 @@ from chaoslab.model.when import AtConnection
 UNKNOWN_KIND = ErrorCode(
     "injection.unknown_kind",
     "{fault}: the lab cannot inject a fault of kind '{kind}'",
-    "The fault acts neither on links nor on a service, as every installed kind does.",
+    "The fault acts neither on links nor on a service, so the lab cannot inject it.",
 )
 
 
 def prepare(declared: Declared, context: Context) -> Injection:
-    """The injection of a fault of the plan, on links or on a service. Nothing happens before it is
-    begun or armed.
+    """Make the Injection of a fault of the plan, on links or on a service. Nothing is injected
+    before the Injection is begun or armed.
 
     Raises FaultUnsupported if the proxies cannot do what the fault needs.
     """

@@ -8,7 +8,9 @@ from chaoslab.injection.context import Context
 
 
 async def record_links(fault: Injection, context: Context) -> None:
-    """Record what the proxy and the kernel counted at each link of the fault."""
+    """Record what the proxy and the kernel counted at each link of the fault, and the connections
+    there.
+    """
     journal, label = context.journal, fault.declared.label
     await record_metered(fault, context)
     for link in fault.links:
@@ -43,8 +45,8 @@ async def record_packets(link: str, fault: str, context: Context) -> None:
 
 async def record_metered(fault: Injection, context: Context) -> None:
     """Record how many bytes the proxy counted on the ended connections of each link of the fault.
-    Nothing is recorded if the lab's canaries are among these connections, or if the number is
-    unknown.
+
+    Nothing is recorded for a link if the number is unknown, or includes the lab's own canaries.
     """
     journal, label = context.journal, fault.declared.label
     for link in fault.links:
@@ -54,8 +56,10 @@ async def record_metered(fault: Injection, context: Context) -> None:
 
 
 async def record_connections(link: str, fault: str, context: Context) -> None:
-    """Record the connections that a link has had. `fault` is the label of the fault that is healed
-    next; empty before the first fault and at the run's end.
+    """Record every connection that the proxy of a link has had so far.
+
+    `fault` is the label of the fault that is healed next; empty before the first fault and at the
+    run's end.
     """
     journal, origin_s = context.journal, context.journal.origin_s
 

@@ -23,11 +23,9 @@ from chaoslab.reason import Reason
 
 
 class Nemesis:
-    """Injects the faults of a plan. The lab sets `over` when the run ends.
+    """Injects the faults of a plan and heals all of them. The lab sets `over` when the run ends.
 
-    Once `armed()` has returned, the faults that start before the spawn are in force, and the
-    triggers of the engine are armed. `armed()` raises FaultUnsupported if the proxy or the platform
-    cannot inject one of these faults.
+    Call `run` in a task of its own, and wait for `armed` before the apps are spawned.
     """
 
     def __init__(self, plan: Plan, context: Context, over: asyncio.Event) -> None:
@@ -46,8 +44,9 @@ class Nemesis:
                 group.create_task(self._one(fault, armed), name=f"fault {fault.declared.label}")
 
     async def armed(self) -> None:
-        """Wait until the faults that start before the spawn are in force and the triggers of the
-        engine are armed. Raises FaultUnsupported if one of these faults cannot be injected.
+        """Wait until the faults that start before the spawn are in force, and the faults that the
+        proxy engine starts are armed. Raises FaultUnsupported if one of these faults cannot be
+        injected.
         """
         await asyncio.gather(*self._armed)
 
@@ -127,10 +126,10 @@ class Nemesis:
     async def _before_the_end(
         self, work: Coroutine[object, object, object], of: Declared | None = None
     ) -> bool:
-        """Whether `work` ended before the run did, with a true result.
+        """Run `work`. Returns True if it ended with a true result before the run ended.
 
         `work` may wait for an app's reaction to the fault `of`. If that fault is disabled, no
-        reaction comes: the wait ends once the fault would have affected the apps.
+        reaction comes: the wait then ends once the fault would have affected the apps.
         """
         task = asyncio.create_task(work)
         over = asyncio.create_task(self._over.wait())

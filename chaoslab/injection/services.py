@@ -13,7 +13,9 @@ from chaoslab.runtimes.base import RunningService
 
 
 class ServiceInjection:
-    """Carries out the acts of a fault on its service; `end` carries out those that heal it."""
+    """Carries out the acts of a fault on its service: `begin` those that inject it, `end` those
+    that heal it.
+    """
 
     def __init__(self, fault: ServiceFault, context: Context) -> None:
         self.declared: ServiceFault = fault

@@ -12,12 +12,12 @@ from chaoslab.services import kind_of, kinds
 NOT_COUNTABLE = ErrorCode(
     "plan.clients_not_countable",
     "the clients of {services} cannot be counted",
-    "An expectation needs the number of clients, which this kind of service does not show.",
+    "An expectation needs the number of clients, which a service of this kind does not report.",
 )
 
 
 def counted_links(plan: Plan, topology: Topology) -> Iterator[Link]:
-    """The links for which an expectation needs the number of clients at the server."""
+    """Yield the links for which an expectation needs the number of clients at the server."""
     for e in plan.expect:
         if "server_clients" in e.watches:
             named = getattr(e, "services", ())

@@ -33,8 +33,8 @@ class Boots:
         self._counts: Counter[str] = Counter()
 
     async def run(self, number: int, over: asyncio.Event) -> None:
-        """Spawn an app at its trigger. Spawn it again each time it exits by itself, up to
-        `restarts` times.
+        """Spawn the app of boot `number` of the plan at the boot's trigger. If the app exits by
+        itself, spawn it again, up to the boot's `restarts` times, until `over` is set.
         """
         plan, journal, place = self._plan, self._context.journal, f"boots[{number}].at"
         boot = plan.boots[number]
@@ -70,7 +70,9 @@ class Boots:
         return next(filter(None, await asyncio.gather(*ends, return_exceptions=True)), None)
 
     async def _spawned(self, boot: Boot, *, restart: bool = False) -> Watch:
-        """Stop the app's previous boot, then spawn a new one and watch it."""
+        """Stop the previous boot of the app, spawn a new one, and return the Watch of the new
+        one.
+        """
         journal = self._context.journal
         if (before := self.watches.get(boot.app)) is not None:
             await before.end()
@@ -120,7 +122,9 @@ class Boots:
     def _command_and_env(
         self, app: App, boot: Boot, port: int
     ) -> tuple[tuple[str, ...], dict[str, str]]:
-        """The command and the environment of one boot, with every placeholder filled."""
+        """The command and the environment of one boot, with every placeholder replaced by its
+        value.
+        """
         values = self._placeholders(app, port)
         env = {key: fill(value, values) for key, value in {**app.env, **boot.env}.items()}
         return tuple(fill(word, values) for word in app.command), env
@@ -136,8 +140,8 @@ class Boots:
         return values
 
     def _address_for_app(self, link: Link) -> Endpoint:
-        """The address of the link's proxy; that of the service if a self-test bypasses the link's
-        proxy.
+        """The address at which the app reaches the link's service: that of the link's proxy, or
+        that of the service itself if a self-test bypasses the proxy.
         """
         disabled = self._context.disabled
         if disabled is not None and disabled.bypasses(link.name):

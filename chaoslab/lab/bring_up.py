@@ -24,7 +24,7 @@ STEADY_WITHIN_S = 2.0
 LINK_SILENT = ErrorCode(
     "link.no_answer",
     "no answer through its proxy while no fault is in force",
-    "A canary got no answer of the service, before the app was spawned or after every heal.",
+    "A canary got no answer of the service, before the app was spawned or after all heals.",
     data=("outcome",),
 )
 
@@ -40,10 +40,13 @@ async def brought_up(
     disabled: Mutation | None = None,
     mask: Mask | None = None,
 ) -> AsyncIterator[Context]:
-    """Start the services, the proxy server and the links of a topology; stop them at the end.
+    """Start the services, the proxy server and the links of a topology; yield the Context for its
+    faults.
 
-    `disabled` is the fault that a self-test disables in the coming run. `mask` hides secrets; the
-    passwords of the services are added to it. Raises RuntimeUnavailable or ServiceFailed.
+    At the end, the connection to the proxy server and the journal are closed; the runtime stops the
+    services and the server. `disabled` is the fault that a self-test disables in the coming run.
+    `mask` hides secrets; the passwords of the services are added to it. Raises RuntimeUnavailable
+    or ServiceFailed.
     """
     journal = Journal(folder.history_path, mask)
     async with AsyncExitStack() as stack:
@@ -82,7 +85,9 @@ async def brought_up(
 
 
 async def check_steady(context: Context, link: Link) -> None:
-    """Raise ServiceFailed if a link does not answer a canary while no fault is in force."""
+    """Send a canary through a link while no fault is in force. Raises ServiceFailed if it gets no
+    answer.
+    """
     sighting = await context.canary(link, within_s=STEADY_WITHIN_S)
     if sighting is not None and sighting.outcome not in REACHED:
         raise ServiceFailed(
@@ -98,8 +103,9 @@ async def check_steady(context: Context, link: Link) -> None:
 async def _start(
     topology: Topology, runtime: Runtime, *, proxy: ProxyKind, seed: int, folder: RunFolder
 ) -> tuple[dict[str, RunningService], ProxyControl]:
-    """Start the services and the proxy server in parallel, and return them. The first failure
-    cancels the other starts and is raised.
+    """Start the services and the proxy server in parallel. Returns a mapping of each service's name
+    to the running service, and the control of the proxy server. The first failure cancels the other
+    starts and is raised.
     """
     failure: ChaoslabError | None = None
     try:
@@ -138,8 +144,8 @@ async def _canary_proxies(
     services: dict[str, RunningService],
     disabled: Mutation | None,
 ) -> dict[str, int]:
-    """Create the extra proxies that only canaries use, in some self-tests. Maps each such link's
-    name to the port of its extra proxy.
+    """Create the extra proxies that only canaries use, which some self-tests need. Maps the name of
+    each link with an extra proxy to the port of that proxy.
     """
     if disabled is None:
         return {}

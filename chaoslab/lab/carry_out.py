@@ -38,8 +38,8 @@ from chaoslab.verdicts.judge import judge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """Where and how a plan is run: the runtime, the proxy, the seed, who is told of each event, and
-    the fault that a self-test disables.
+    """Where and how a plan is run: the runtime, the proxy, the seed, the functions that are called
+    with each event, and the fault that a self-test disables.
     """
 
     open_runtime: Callable[[], AbstractAsyncContextManager[Runtime]] = LocalRuntime
@@ -103,6 +103,7 @@ def _judged(
     topology: Topology, plan: Plan, journal: Journal, folder: RunFolder, sums: Checksums
 ) -> tuple[Verdict, ...]:
     """Judge the run by the events in its history file, so that `analyze` gives the same verdicts.
+    Returns the verdicts.
 
     Every verdict is UNKNOWN if a file could not be saved, or was changed by somebody else.
     """
@@ -118,7 +119,9 @@ def _judged(
 
 @contextmanager
 def _masked(mask: Mask) -> Iterator[None]:
-    """Mask the secrets in the texts of errors, which quote logs and commands."""
+    """Mask the secrets in the text of an error that the block raises: errors quote logs and
+    commands.
+    """
     try:
         yield
     except Exception as error:

@@ -44,7 +44,9 @@ class ControllerWatch:
 
 
 def _until_gone(controller: int) -> None:
-    """Wait until the controller has ended. Without pidfd_open, the parent's pid is polled."""
+    """Wait until the process with the number `controller`, the parent of this one, has ended.
+    Without pidfd_open, the parent's number is polled.
+    """
     try:
         watched = os.pidfd_open(controller)
     except (AttributeError, OSError):

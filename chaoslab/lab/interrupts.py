@@ -34,9 +34,9 @@ class Interrupts:
         """Cancel the current task at the first Ctrl-C, and raise KeyboardInterrupt at the end of
         the block.
 
-        Several scenarios may run at the same time. Nothing is done if SIGINT is ignored, or outside
-        the main thread, which alone gets signals. After a Ctrl-C the handler stays installed, so
-        that pytest can finish its report.
+        `tell` is then called with a note for the user. Several scenarios may run at the same time.
+        Nothing is done if SIGINT is ignored, or outside the main thread, which alone gets signals.
+        After a Ctrl-C the handler stays installed, so that pytest can finish its report.
         """
         if not _may_handle():
             yield

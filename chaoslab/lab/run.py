@@ -58,7 +58,9 @@ class _Run:
         self._parts = PartsProbe(context.runtime.parts, self._journal)
 
     async def run(self) -> None:
-        """Run the plan and stop everything at the end."""
+        """Run the plan; at the end, heal the faults, stop the probes and the apps, and record
+        RunEnded.
+        """
         why, settled = "interrupted", False
         nemesis = Nemesis(self._plan, self._context, self._over)
         background = await self._watch_servers()
@@ -179,13 +181,17 @@ class _Run:
         return waits_for
 
     def _open_plan(self) -> Plan:
-        """The plan; in a self-test without the expectations that can no longer be met."""
+        """The plan; in a self-test, without the parts that a missed fault has made UNKNOWN: the run
+        does not wait for them.
+        """
         if self._context.disabled is None:
             return self._plan
         return still_open(self._plan, self._journal.history)
 
     async def _prove(self, e: Expected, wanted: ProofWanted) -> None:
-        """Prove the recovery by a write. If that fails, the verdict says what is missing."""
+        """Prove the app's recovery for the expectation `e`: send a write through the app, and look
+        it up in the service. If there is no such proof, the verdict says what is missing.
+        """
         app = self._context.topology.apps[e.app]
         assert app.writes is not None
         service = self._context.services[app.writes.service]
@@ -201,8 +207,8 @@ class _Run:
         await guarded("proof", proof, journal)
 
     async def _check_links_and_writes(self) -> None:
-        """After the run: record every link's counters, check that each link answers, look up the
-        writes.
+        """After the run: record every link's counters, check that each link answers, and look up
+        the writes in the service.
 
         If a link does not answer although every fault is healed, the lab or a server has failed:
         the verdicts become UNKNOWN.
@@ -221,7 +227,8 @@ class _Run:
 
 
 async def _cause_of(error: ChaoslabError, parts: asyncio.Task[None]) -> ChaoslabError:
-    """The failure of a part of the lab if there is one, else `error` itself.
+    """The failure of a part of the lab, if one is found within `CAUSE_WITHIN_S`, else `error`
+    itself.
 
     If a part has ended, the code that uses it may fail before the watch of the parts reports the
     part's end.
@@ -232,7 +239,7 @@ async def _cause_of(error: ChaoslabError, parts: asyncio.Task[None]) -> Chaoslab
 
 
 async def _all_ended(tasks: Collection[asyncio.Task[None]], *, cancel: bool) -> None:
-    """Wait until all tasks have ended. With `cancel` they are cancelled repeatedly until then.
+    """Wait until all tasks have ended. With `cancel`, cancel the tasks again and again until then.
 
     `asyncio.wait_for`, which drivers use, may lose a cancellation that comes as its own wait ends
     (CPython issue 86296, fixed in 3.12).

@@ -33,7 +33,7 @@ class ScenarioCode:
         return f"http://{watched.running.endpoint}"
 
     def probes(self, over: asyncio.Event) -> list[asyncio.Task[None]]:
-        """Start every custom probe. Each ends when `over` is set."""
+        """Start every custom probe, and return their tasks. Each task ends once `over` is set."""
         journal, sampling = self._journal, self._plan.sampling
         return [
             asyncio.create_task(
@@ -47,7 +47,9 @@ class ScenarioCode:
         ]
 
     def steps(self) -> list[Coroutine[object, object, None]]:
-        """One coroutine for each step; it waits for the step's trigger and then runs the step."""
+        """Return one coroutine for each step; it waits for the step's trigger and then runs the
+        step.
+        """
         return [self._step(number) for number in range(len(self._plan.steps))]
 
     async def _step(self, number: int) -> None:

@@ -32,7 +32,8 @@ class LeftProcess:
 
 
 def set_birthmark(family: Iterable[int], birthmark: int) -> None:
-    """Give processes a birthmark; every process that they start from now on inherits it.
+    """Give the processes numbered `family` a birthmark; every process that they start from now on
+    inherits it.
 
     A birthmark is a value of the limit RLIMIT_RTTIME. If the platform has no such limit, or forbids
     to set it, the processes get none. A process is then not found if it leaves its parent, its
@@ -57,7 +58,8 @@ def _limit(family: Iterable[int], soft: int) -> None:
 
 
 def of_boot(session: int, birthmark: int, family: Iterable[int] = ()) -> dict[int, Process]:
-    """The live processes of one boot: in its session, with its birthmark, or in `family`.
+    """Maps the number of each live process of one boot to the process. A process is of the boot if
+    it is in its session, has its birthmark, or is in `family`.
 
     The boot's own process has ended. If a live process has the session's number, that number is
     reused, and the processes of that session are not the boot's.
@@ -76,7 +78,8 @@ def of_boot(session: int, birthmark: int, family: Iterable[int] = ()) -> dict[in
 async def end_rest(
     session: int, birthmark: int, family: Iterable[int] = ()
 ) -> tuple[LeftProcess, ...]:
-    """Kill the processes that a boot left alive after its own process ended; returns them.
+    """Kill the processes that a boot left alive after its own process ended. Returns those
+    processes, and for each whether it has ended.
 
     Processes that end by themselves within 0.2 s are left out.
     """

@@ -38,15 +38,15 @@ class Cleaner(Protocol):
     def clean_up(self, words: Sequence[str], lines: Sequence[str], *, again: bool) -> str:
         """Remove everything; returns what is left and why, or the empty string.
 
-        `words` and `lines` say what to remove. `again` is True if it was called before.
+        `words` and `lines` say what to remove. `again` is True if `clean_up` was called before.
         """
 
 
 class DeadMansSwitch:
-    """Removes everything that `cleaner` finds: on `finish`, or by itself when this process dies.
+    """Removes everything that `cleaner` finds: on `finish`, or by itself if this process dies.
 
-    A separate process does it. `words` say what the cleaner has to remove. `name` and `leaves` are
-    words for the error that is raised if that process has ended.
+    A separate process does this work. `words` say what the cleaner has to remove. `name` and
+    `leaves` are words for the error that is raised if that process has ended.
     """
 
     def __init__(self, cleaner: Cleaner, *words: str, name: str, leaves: str) -> None:
@@ -74,7 +74,9 @@ class DeadMansSwitch:
         return self._process.pid
 
     def check(self) -> None:
-        """Raise RuntimeUnavailable if the switch's process has ended: nothing would be removed."""
+        """Raise RuntimeUnavailable if the switch's process has ended: it would then remove
+        nothing.
+        """
         if (code := self._process.poll()) is not None:
             reason = SWITCH_ENDED(name=self._name, exit_code=code, leaves=self._leaves)
             expected = f"it to run until the lab ends: {' '.join(self._program)}"
@@ -85,8 +87,8 @@ class DeadMansSwitch:
         return trouble_of(self._process, (self.pid,), tuple)
 
     def send_line(self, line: str) -> None:
-        """Pass a line to the cleaner. It raises no error if the switch has ended; `finish`
-        handles that.
+        """Pass a line to the cleaner in the switch's process. Raises no error if that process has
+        ended: `finish` then does its work.
         """
         self._lines.append(line)
         self._write(f"{line}\n")
@@ -131,8 +133,8 @@ class DeadMansSwitch:
             self._process.stdin.write(text.encode())
 
     def _answer(self, limit_s: float) -> str | None:
-        """The switch's answer, its first line; empty if it ended without one, None if none
-        comes in time.
+        """Wait at most `limit_s` seconds for the one line that the switch's process answers, and
+        return it. Empty if the process ended without an answer, None if none comes in time.
         """
         assert self._process.stdout is not None
         end_s, line = now_s() + limit_s, b""

@@ -14,10 +14,10 @@ def environment() -> dict[str, str]:
 
 
 def without_marks() -> dict[str, str]:
-    """The environment variables without the marks of labs.
+    """A copy of this process's environment variables without the marks of labs.
 
-    It is for a process that must not end with a lab around this one: a lab ends all processes with
-    its mark.
+    A lab ends all processes that have its mark. If this process is part of another lab, that lab
+    does not end a process with this environment.
     """
     return {
         name: value for name, value in environment().items() if not name.startswith(MARK_PREFIX)

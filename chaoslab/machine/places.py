@@ -31,7 +31,9 @@ def server_identity() -> Identity:
 
 
 def reachable(path: Path, identity: Identity) -> bool:
-    """Whether that user can enter every folder above `path`, and read and execute `path`."""
+    """Whether the user `identity` can enter every folder above `path`, and read and execute
+    `path`.
+    """
     if not identity.drops:
         return os.access(path, os.R_OK | os.X_OK)
     try:
@@ -56,8 +58,8 @@ def cache_folder(identity: Identity) -> Path:
     """The folder of files that are made once per machine; it is made if it is missing.
 
     It is `CHAOSLAB_CACHE_DIR`, else `~/.cache/chaoslab`, else a folder below /var/tmp if servers
-    cannot read the home or the home is not writable. Raises RuntimeUnavailable if it cannot be
-    used.
+    cannot read the home or the home is not writable. Raises RuntimeUnavailable if the folder cannot
+    be used.
     """
     env = environment()
     if named := env.get("CHAOSLAB_CACHE_DIR"):

@@ -43,7 +43,7 @@ def port_range() -> range:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could bind that port of loopback now."""
+    """Whether a server could bind `port` on loopback now."""
     with socket.socket() as probe:
         # As servers do, so that connections in TIME_WAIT do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -69,7 +69,8 @@ class Ports:
         self._random = generator(fresh_seed(), "ports", os.getpid())
 
     def take(self) -> int:
-        """Claim a port on which nobody listens and that no other lab here has claimed; returns it.
+        """Claim a port on which nobody listens and that no other lab of this machine has claimed;
+        returns it.
 
         Raises RuntimeUnavailable if there is none.
         """

@@ -135,7 +135,9 @@ async def end_within(process: subprocess.Popen[bytes], limit_s: float) -> bool:
 
 
 def kill_family(process: subprocess.Popen[bytes], family: Sequence[int]) -> None:
-    """Send SIGKILL to the child's process group and to its descendants, which are `family[1:]`."""
+    """Send SIGKILL to the child's process group and to its descendants, the numbers in
+    `family[1:]`.
+    """
     # An unreaped child keeps its number; a group keeps its number while it has a member.
     for pid in family[1:]:
         with contextlib.suppress(ProcessLookupError, PermissionError):

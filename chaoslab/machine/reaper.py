@@ -102,7 +102,8 @@ def _carries(pid: int, mark: bytes, folder: str) -> bool:
 
 
 def members(mark: str, folder: str, sessions: dict[int, int]) -> dict[int, Process]:
-    """The live processes of a lab, by number: with its mark, in its folder or in its sessions.
+    """Maps the number of each live process of a lab to the process: with the lab's mark, in its
+    folder or in its sessions.
 
     Their descendants are included, this process is not. `sessions` maps a session leader's number
     to its start in clock ticks. An empty `mark` matches nothing, so that a service can be found by

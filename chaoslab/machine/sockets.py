@@ -18,7 +18,8 @@ from chaoslab.machine.ports import HOST, PORT_TAKEN
 SOCKETS_HIDDEN = ErrorCode(
     "sockets.unreadable",
     "cannot list TCP sockets: {cause}",
-    "The platform does not show the sockets of this machine or of a process.",
+    "The sockets of this machine or of a process cannot be read: the platform does not show them,"
+    " or the lab has no file descriptors or memory left.",
 )
 # States of a socket that has a peer: a connection that opens, is open, or is half closed.
 CONNECTED = frozenset({"SYN_SENT", "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "CLOSE_WAIT"})

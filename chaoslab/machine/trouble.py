@@ -43,7 +43,8 @@ def trouble_of(
 ) -> Trouble | None:
     """What is wrong with a process that should run; None if nothing is.
 
-    `family` is the process and its descendants. `log` returns its last log lines.
+    `family` has the numbers of the process and its descendants. `log` returns the last lines of the
+    process's log.
     """
     if (code := process.poll()) is not None:
         return Trouble(what=f"it ended by {ended_by(code)}", ended=True, log=log())

@@ -12,10 +12,11 @@ _FINISH_S = reaper.LIMIT_S + 1.0
 
 
 class Watchdog(DeadMansSwitch):
-    """Ends all processes of one lab and deletes its folder.
+    """Ends all processes of one lab and deletes its folder, on `end_lab`, or by itself if this
+    process dies.
 
-    It does so on `end_lab`, or by itself when this process dies. `mark` is the variable, as in
-    `NAME=1`, that every process of the lab has in its environment. `folder` need not exist yet.
+    `mark` is the variable, as in `NAME=1`, that every process of the lab has in its environment.
+    `folder` need not exist yet.
     """
 
     def __init__(self, *, mark: str, folder: Path) -> None:
@@ -23,7 +24,8 @@ class Watchdog(DeadMansSwitch):
         super().__init__(reaper, *words, name="the lab's watchdog", leaves="processes")
 
     def watch_session(self, leader: int) -> None:
-        """Let the watchdog end every process of that session too, also one without the lab's mark.
+        """Make the watchdog end every process of one more session too, also those without the lab's
+        mark.
 
         `leader` is the number of the session's first process. Raises RuntimeUnavailable if the
         watchdog itself has ended.

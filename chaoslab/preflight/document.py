@@ -79,13 +79,15 @@ class Document:
         got: str = "",
         fix: str = "",
     ) -> Finding:
-        """A Finding: a broken rule at a line of this file."""
+        """A Finding that says that `rule` is broken at a line of this file."""
         where = self.where(line)
         return Finding(rule=rule, where=where, what=what, expected=expected, got=got, fix=fix)
 
 
 def read_document(path: Path, root: str = "") -> Document:
-    """Read a deployment file. Raises SpecError if it cannot be used."""
+    """Read a deployment file and return its Document; `root` is put before every path in it. Raises
+    SpecError if the file cannot be used.
+    """
     file = _shown(path)
     fix = "correct deployment.file; it is relative to the topology file"
     text = read_text(path, file, expected=_WANTED, fix_if_missing=fix)
@@ -102,7 +104,8 @@ def read_document(path: Path, root: str = "") -> Document:
 
 
 def read_text(path: Path, file: str, *, expected: str = "", fix_if_missing: str = "") -> str:
-    """The text of a file, without a byte order mark, lines ended by `\\n`. Raises SpecError.
+    """The text of a file, without a byte order mark, lines ended by `\\n`. Raises SpecError if it
+    cannot be read.
 
     `file` is its name in messages; a message never quotes the text.
     """
@@ -128,7 +131,7 @@ def read_text(path: Path, file: str, *, expected: str = "", fix_if_missing: str 
 
 
 def _shown(path: Path) -> str:
-    """The path for messages: relative if the file is below the working directory."""
+    """The path as text for messages: relative if the file is below the working directory."""
     try:
         here = Path.cwd()
     except FileNotFoundError:

@@ -61,7 +61,7 @@ class Figures:
         return None
 
     def sum(self, figures: Sequence[Figure], key: str) -> tuple[Number, ...] | None:
-        """The numbers of a sum, or None if one of them cannot be read."""
+        """The numbers that a rule adds up; None, with a finding, if one of them cannot be read."""
         numbers = [self.number(figure, key) for figure in figures]
         known = tuple(each for each in numbers if each is not None)
         return known if len(known) == len(numbers) else None
@@ -94,7 +94,7 @@ class Figures:
 
 
 def added(numbers: Sequence[Number]) -> str:
-    """The numbers of a sum as text: `8`, or `(8 + 1)`."""
+    """The numbers of a sum as text: `8` for one number, `(8 + 1)` for several."""
     return f"({' + '.join(map(str, numbers))})" if len(numbers) > 1 else str(numbers[0])
 
 

@@ -57,6 +57,6 @@ def without_secrets(text: str) -> str:
 
 
 def masked(text: str) -> str:
-    """A text in quotes for messages: secrets replaced, at most 60 characters."""
+    """The text in quotes for a message: without secrets, and cut at 60 characters."""
     text = without_secrets(text)
     return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")

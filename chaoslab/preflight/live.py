@@ -30,8 +30,8 @@ async def check_paths(
 ) -> tuple[CheckedPath, ...]:
     """Check every link of the topology, all in parallel; each step has `within_s` seconds.
 
-    A link without an address has a result too, which says why. Raises SpecError if a file cannot be
-    used.
+    Returns a result for each address of a link. A link without an address has a result too, which
+    says why. Raises SpecError if a file cannot be used.
     """
     declared = declared_deployment(topology, file)
     document = read_document(Path(declared.file), declared.root)
@@ -76,7 +76,8 @@ async def _checked(target: Target | NoTarget, within_s: float, resolver: Resolve
 
 
 async def _steps(progress: PathProgress, target: Target, resolver: Resolver) -> str:
-    """Take every step of the path in turn. Returns a note on addresses that failed.
+    """Take every step of the path to `target` in turn. Returns a note on addresses that failed;
+    empty if none did.
 
     Raises Ended if a step fails.
     """
@@ -95,7 +96,9 @@ async def _steps(progress: PathProgress, target: Target, resolver: Resolver) -> 
 
 
 def _without_passwords(words: str, target: Target) -> str:
-    """The text with every secret of the target replaced, cut at 300 characters."""
+    """The text with the passwords of the target and other secrets replaced, cut at 300
+    characters.
+    """
     for secret in (target.password, target.params.get("password", "")):
         if len(secret) > 3:
             words = words.replace(secret, "…")

@@ -45,7 +45,8 @@ Node = Text | Table | Items
 class Nothing:
     """The result for a path that does not lead to exactly one place.
 
-    It has the last line that the path reached, why the path ends there, and a fix.
+    It has the last line that the path reached, why the path ends there, and a fix (or an empty
+    text).
     """
 
     line: int
@@ -54,9 +55,10 @@ class Nothing:
 
 
 def found(start: Node, steps: Iterable[Step]) -> Node | Nothing:
-    """Follow the steps from `start`.
+    """Follow the steps of a path from `start`.
 
-    Returns the node at their end, or Nothing if a step has no place.
+    Returns the node at their end. If a step does not lead to exactly one place, returns a Nothing
+    that says why.
     """
     node, before = start, ""
     for step in steps:
@@ -130,7 +132,7 @@ def _text_at(item: Node, keys: tuple[str, ...]) -> str | None:
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first names of a list and the number of the others, for a message."""
+    """The first 8 names, joined by commas, and the number of the others, for a message."""
     every = [*names]
     more = f", and {len(every) - _LISTED} more" if len(every) > _LISTED else ""
     return (", ".join(every[:_LISTED]) or "nothing") + more

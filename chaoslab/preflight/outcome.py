@@ -12,8 +12,8 @@ from chaoslab.services.path import Outcome, Step
 class CheckedPath:
     """The result of one path. `source` says where the address was found.
 
-    `step` is the last step that was begun, and `took_s` has the seconds of each. `words` is the
-    text of the server, or a note of the lab, if any.
+    `step` is the last step that was begun, and `took_s` maps each step to its seconds. `words` is
+    the text of the server, or a note of the lab, if any.
     """
 
     link: str

@@ -1,4 +1,6 @@
-"""The rules of a preflight. Each gives its findings, or a Check if it holds."""
+"""The rules of a preflight. Each is a function that yields its findings, or a Check if the rule
+holds.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ Result = Finding | Check
 
 
 def required(document: Document, rules: Deployment) -> Iterator[Result]:
-    """The rule that every required variable is declared and has a value."""
+    """Yield a Check if every required variable is declared and has a value, else a Finding for each
+    of the others.
+    """
     found = [variable(document, rules.env, name) for name in rules.required]
     bad = [each for each in found if not each.has_value]
     yield from (_bad_variable("required", document, each) for each in bad)
@@ -26,7 +30,9 @@ def required(document: Document, rules: Deployment) -> Iterator[Result]:
 
 
 def bypass(document: Document, rules: Deployment, rule: Bypass) -> Iterator[Result]:
-    """The rule that the emergency bypass is off, or that the profile may use it."""
+    """Yield a Check if the emergency bypass is off, or if the app's profile may use it; else a
+    Finding.
+    """
     switch = variable(document, rules.env, rule.variable)
     profile = variable(document, rules.env, rule.profile)
     known = profile.text.strip() if profile.state == "set" else ""
@@ -51,7 +57,7 @@ def bypass(document: Document, rules: Deployment, rule: Bypass) -> Iterator[Resu
 
 
 def _is_on(switch: Variable, rule: Bypass) -> bool | None:
-    """Whether the variable turns the bypass on; None if the file does not show it."""
+    """Whether the variable turns the bypass on; None if the file does not show whether it does."""
     word = switch.text.strip().lower()
     if switch.state == "set" and word in rule.on:
         return True
@@ -72,7 +78,9 @@ def _unclear_switch(document: Document, switch: Variable, rule: Bypass) -> Findi
 
 
 def window(document: Document, rules: Deployment, rule: Window) -> Iterator[Result]:
-    """The rule that the platform's prober waits longer than the app's own start-up deadline."""
+    """Yield a Check if the platform's prober waits longer than the app's own start-up deadline,
+    else a Finding. A number that cannot be read is a Finding too.
+    """
     figures = Figures(document, rules, "window")
     delay = figures.number(rule.initial_delay_s, "initial_delay_s", span=True)
     period = figures.number(rule.period_s, "period_s", span=True)
@@ -102,7 +110,9 @@ def window(document: Document, rules: Deployment, rule: Window) -> Iterator[Resu
 
 
 def pool(document: Document, rules: Deployment, rule: Pool) -> Iterator[Result]:
-    """The rule that all instances together open no more connections than the database allows."""
+    """Yield a Check if all instances together open no more connections than the database allows,
+    else a Finding. A number that cannot be read is a Finding too.
+    """
     figures = Figures(document, rules, "pool")
     size, instances = figures.sum(rule.size, "size"), figures.sum(rule.instances, "instances")
     limit, reserved = figures.number(rule.limit, "limit"), figures.number(rule.reserved, "reserved")
@@ -132,8 +142,8 @@ def pool(document: Document, rules: Deployment, rule: Pool) -> Iterator[Result]:
 
 
 def ports(document: Document, rules: Deployment) -> Iterator[Result]:
-    """The rule that every listed place has the same port, for example the app's and the routed
-    port.
+    """Yield a Check if every listed place has the same port, for example the app's port and the
+    routed port; else a Finding for each place with another one.
     """
     figures = Figures(document, rules, "ports")
     found = [(place, figures.number(place, "a port")) for place in rules.ports]
@@ -163,7 +173,9 @@ def ports(document: Document, rules: Deployment) -> Iterator[Result]:
 
 
 def paths(document: Document, rules: Deployment) -> Iterator[Result]:
-    """The rule that every variable with the URL of a service has a value. It does not connect."""
+    """Yield a Finding for each variable with the URL of a service that has no value, and one Check
+    for all that have one. No connection is attempted.
+    """
     good = []
     for link, name in rules.paths.items():
         found = variable(document, rules.env, name)

@@ -31,7 +31,9 @@ class Values:
         self._file, self._environment = str(env_file), environment
 
     def of(self, name: str) -> tuple[str, str]:
-        """The value of a variable and where it was found; or "" and why there is no value."""
+        """The value of a variable, and where it was found. If there is no value: the empty string,
+        and why there is none.
+        """
         if name in self._given:
             return self._given[name], f"{name} of {self._file}"
         found = variable(self._document, self._rules.env, name)
@@ -43,11 +45,13 @@ class Values:
         return "", f"{name} {found.state_text} at {where}, and the environment does not have it"
 
     def secret(self, name: str) -> str:
-        """The value of a variable; empty if there is none."""
+        """The value of a variable, such as a password; empty if there is none."""
         return self.of(name)[0]
 
     def _filled(self, text: str) -> str:
-        """The text with each `$(OTHER)` replaced by that variable, as Kubernetes does."""
+        """The text with each `$(NAME)` replaced by the value of the variable NAME, as Kubernetes
+        does.
+        """
 
         def value(match: re.Match[str]) -> str:
             other = variable(self._document, self._rules.env, match[1])
@@ -60,9 +64,10 @@ class Values:
 def targets(
     link: str, kind: Kind, rules: Deployment, values: Values
 ) -> Iterator[Target | NoTarget]:
-    """A Target for every host in the URL of a link, or a NoTarget that says why there is none.
+    """Yield a Target for every host in the URL of a link, or a NoTarget that says why there is
+    none.
 
-    Messages never show the URL, which may hold secrets.
+    The texts never show the URL, which may hold secrets.
     """
     name = rules.paths.get(link)
     if name is None:

@@ -15,7 +15,9 @@ from chaoslab.services.path import STEPS, Step
 
 
 def inspected_text(inspected: Inspected) -> Group:
-    """The rules that hold, with their figures, and every finding with its line and fix."""
+    """The rules that hold, with their figures, and every finding with its line and fix, to
+    print.
+    """
     lines = [Text(each_line(f"ok    {each}")) for each in inspected.checks]
     lines += [Text(each_line(f"BAD   {each}"), style="red") for each in inspected.findings]
     count = len(inspected.findings)

@@ -21,7 +21,9 @@ Place = tuple[str | int, ...]
 
 
 def toml_document(text: str, file: str) -> tuple[Node, ...]:
-    """The document of a TOML text, as a tuple of one; empty for an empty text. Raises SpecError."""
+    """The document of a TOML text, as a tuple of one node; empty for an empty text. Raises
+    SpecError if the text is no valid TOML.
+    """
     try:
         document = tomllib.loads(text)
         return (_node(document, (), _lines(text), 1),) if document else ()
@@ -50,7 +52,9 @@ def _node(value: object, place: Place, lines: dict[Place, int], line: int) -> No
 
 
 def _lines(text: str) -> dict[Place, int]:
-    """Maps each table and key to its line: its first one, except for the items of `[[lists]]`."""
+    """Maps each table, key and item of a `[[list]]` of a TOML text to the number of its first
+    line.
+    """
     lines: dict[Place, int] = {}
     counts: dict[Place, int] = {}
     table: Place = ()
@@ -71,7 +75,9 @@ def _lines(text: str) -> dict[Place, int]:
 
 
 def _resolved(parts: list[str], counts: dict[Place, int]) -> Place:
-    """The place of a header. A list inside its path means the list's last item so far."""
+    """The place that a header with these `parts` names. For a list inside its path, the place is in
+    the list's last item so far. `counts` maps a list to its number of items so far.
+    """
     place: Place = ()
     for at, part in enumerate(parts):
         place = (*place, part)

@@ -34,8 +34,8 @@ _DEFAULTED = re.compile(r"\$\{[A-Za-z_]\w*:?[-=?+].*?\}")
 class Variable:
     """One variable: its state, its line, and its text if the file shows it.
 
-    `why` says for `missing` what was found instead, for `placeholder` which one, and for
-    `duplicate` at which lines.
+    For the state `missing`, `why` says what was found instead; for `placeholder`, which
+    placeholder; for `duplicate`, at which lines.
     """
 
     name: str
@@ -64,7 +64,9 @@ class Variable:
 
 
 def variable(document: Document, env: str, name: str) -> Variable:
-    """The variable `name` at the path `env` of the document, with its state."""
+    """The variable `name` in the table or list at the path `env` of the document, with its
+    state.
+    """
     place = document.at(env)
     if isinstance(place, Nothing):
         why = f"no value at '{env}': {place.why}"
@@ -90,7 +92,7 @@ def variable(document: Document, env: str, name: str) -> Variable:
 
 
 def texts(document: Document, env: str) -> dict[str, str]:
-    """Maps each variable at the path `env` to its text.
+    """Maps the name of each variable at the path `env` to its text.
 
     Variables whose value the file does not show, or whose text has a placeholder, are left out.
     """
@@ -105,7 +107,9 @@ def texts(document: Document, env: str) -> dict[str, str]:
 
 
 def placeholder_in(text: str) -> str:
-    """The first placeholder in a text, or the empty string."""
+    """The first placeholder in a text, such as `<your-url>` or `CHANGEME`; empty if there is
+    none.
+    """
     text = _DEFAULTED.sub("", text)
     if _ONLY_A_PLACEHOLDER.fullmatch(text.strip()):
         return text.strip()
@@ -114,7 +118,7 @@ def placeholder_in(text: str) -> str:
 
 
 def _declared(place: Table | Items) -> Iterator[tuple[str, int, Node]]:
-    """Name, line and value of every variable."""
+    """Yield the name, the line and the value of every variable in the table or list `place`."""
     if isinstance(place, Table):
         for name, node in place.entries.items():
             yield name, node.line, node
@@ -128,7 +132,8 @@ def _declared(place: Table | Items) -> Iterator[tuple[str, int, Node]]:
 
 
 def _value(item: Table) -> Node:
-    """The node of a variable's value: `value`, else another entry, such as a reference to a secret.
+    """The node of the value of a variable, from a table with its name: the entry `value`, else the
+    first other entry, such as a reference to a secret.
 
     If the table has no other entry, a blank text.
     """

@@ -47,7 +47,9 @@ MERGE_NOT_TABLE = ErrorCode(
 
 
 def yaml_documents(text: str, file: str) -> tuple[Node, ...]:
-    """The documents of a YAML text, without the empty ones. Raises SpecError."""
+    """The documents of a YAML text, without the empty ones. Raises SpecError if the file cannot be
+    used.
+    """
     try:
         composed = [
             node
@@ -67,7 +69,8 @@ def yaml_documents(text: str, file: str) -> tuple[Node, ...]:
 
 
 class _Reader:
-    """Converts PyYAML's nodes to those of `preflight.node`.
+    """Converts PyYAML's nodes to those of `preflight.node`; `problems` has what is wrong in the
+    file.
 
     The node of an anchor is converted once and shared.
     """
@@ -79,7 +82,9 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def read(self, node: yaml.Node) -> Node:
-        """Convert a node and all nodes below it. Raises SpecError if there are too many."""
+        """Return a node and all nodes below it, converted. Raises SpecError if there are too
+        many.
+        """
         size = self._size(node, set())
         if size > MOST_NODES:
             expected = f"{MOST_NODES:,} or fewer"
@@ -92,7 +97,12 @@ class _Reader:
         return f"{self._file}:{_line(node)}"
 
     def _size(self, node: yaml.Node, above: set[int]) -> int:
-        """The number of nodes if every alias were expanded. Nothing is expanded to count them."""
+        """The number of nodes from `node` down, counted as if every alias were expanded; nothing is
+        expanded.
+
+        `above` has the ids of the nodes around `node`. Raises SpecError if an alias refers to one
+        of them.
+        """
         if id(node) in above:
             raise SpecError(Problem(reason=ALIAS_LOOP(), where=self._where(node)))
         if id(node) not in self._sizes:
@@ -164,7 +174,7 @@ def _line(node: yaml.Node) -> int:
 
 
 def _syntax(error: yaml.YAMLError, text: str, file: str) -> Problem:
-    """The problem for a syntax error, with PyYAML's cause and place.
+    """The Problem for a syntax error of a YAML text, with PyYAML's cause and place.
 
     The line itself is not quoted, because it may hold a secret.
     """

@@ -38,7 +38,7 @@ class Watched:
 
     @property
     def who(self) -> dict[str, Any]:
-        """The fields `app` and `boot` of every event of this boot."""
+        """The fields `app` and `boot`, as every event of this boot has them."""
         return {"app": self.app.name, "boot": self.boot}
 
 
@@ -48,7 +48,7 @@ MOST_ENTRIES = 256  # of one list or object of an app, in the history
 
 
 async def get(watched: Watched, path: str, *, timeout_s: float) -> Reply:
-    """Send one GET and read the whole answer, within `timeout_s` seconds in total.
+    """Send one GET to the app and return the whole answer, within `timeout_s` seconds in total.
 
     Raises one of the errors in NO_ANSWER if there is no complete answer. Raises NotAsked if the lab
     could not send the request; the history then has the reason.
@@ -82,7 +82,9 @@ def as_text(value: object) -> str:
 async def either(
     one: Coroutine[object, object, object], other: Coroutine[object, object, object]
 ) -> object:
-    """Run two coroutines until one of them ends, and return its result. The other is cancelled."""
+    """Run two coroutines until one of them ends, cancel the other, and return the result of the
+    first.
+    """
     tasks = [asyncio.create_task(one), asyncio.create_task(other)]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

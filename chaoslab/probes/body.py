@@ -29,7 +29,7 @@ class BadBody(Exception):
 
 
 def object_of(reply: Reply) -> dict[str, object]:
-    """The JSON object of an answer. Raises BadBody.
+    """The JSON object in the body of an answer. Raises BadBody if the body is something else.
 
     The body is always read as UTF-8; the charset in its content type is ignored.
     """
@@ -70,13 +70,13 @@ def word_of(value: object) -> str | None:
 
 
 def kind_of(value: object) -> str:
-    """The JSON type of a value, in words."""
+    """The JSON type of a value in words, such as `a list`."""
     return _KINDS[type(value)]
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """The object with these members. Raises BadBody if a name has two values: JSON readers differ
-    in which one they take.
+    """The dict of the members of a JSON object, given as (name, value) pairs. Raises BadBody if a
+    name has two values: JSON readers differ in which one they take.
     """
     members = dict(pairs)
     if len(members) < len(pairs):

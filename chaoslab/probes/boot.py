@@ -64,7 +64,8 @@ class BootProbe:
             return False
 
     async def _bound(self, _: asyncio.Event) -> bool:
-        """Whether the kernel shows a LISTEN socket on the app's port.
+        """Check once whether the app listens on its port, as the kernel shows it; if so, record
+        Bound. Returns whether the check succeeded.
 
         The lab does not connect to find out, so no connection of its own is taken for the app's. An
         attached app has no bind to observe: it listened before the run, maybe on another machine.
@@ -102,7 +103,9 @@ class BootProbe:
         return True
 
     async def _next_answer(self, over: asyncio.Event) -> HealthSample | None:
-        """The newest unread health sample of this boot. None if `over` was set first."""
+        """Wait for the next health sample of this boot that was not read yet, and return the
+        newest. None if `over` was set first.
+        """
         found = await either(self._journal.wait_for(self._unread, LONGEST_S), over.wait())
         return found if isinstance(found, HealthSample) else None
 
@@ -113,13 +116,15 @@ class BootProbe:
         return next(mine, None)
 
     async def _note_progress(self) -> None:
-        """Record which phases were completed in a start-up that did not end."""
+        """Record which phases were completed, if a start-up did not end."""
         with suppress(NotAsked):
             if (snapshot := await self.snapshot()) is not None:
                 self._journal.append(snapshot)
 
     def _note_failure(self, snapshot: StartupSnapshot | None) -> None:
-        """Record once what a failed start-up publishes, because its process may soon exit."""
+        """Record `snapshot`, once, if it says that the start-up has failed, because the process may
+        soon exit.
+        """
         if snapshot is not None and snapshot.failed and not self._failure_noted:
             self._failure_noted = True
             self._journal.append(snapshot)
@@ -131,7 +136,9 @@ class BootProbe:
         return not publishes or (snapshot is not None and snapshot.complete)
 
     async def snapshot(self) -> StartupSnapshot | None:
-        """What the start-up path publishes now. None if there is no such path or no answer."""
+        """Request the app's start-up path and return what it publishes. None if there is no such
+        path or no readable answer.
+        """
         path = self._watched.app.health.startup_path
         if path is None:
             return None
@@ -173,10 +180,9 @@ class BootProbe:
 
 
 async def watch_exit(watched: Watched, asked: asyncio.Event) -> bool:
-    """Wait for the exit of the process, and record it with the last log lines. `asked` is set if
-    the lab stops the process.
+    """Wait for the exit of the process, and record it with the last log lines.
 
-    Returns whether the process ended by itself.
+    `asked` is set if the lab stops the process. Returns whether the process ended by itself.
     """
     code = await watched.running.exited()
     # Read now: the lab may ask the app to stop while its last log lines are still being read.
@@ -203,15 +209,17 @@ def _serves(answer: HealthSample) -> bool:
 
 
 def _names(value: object) -> tuple[str, ...]:
-    """The scalars of a list as texts, at most `MOST_ENTRIES`. Nested lists and objects are left
-    out; a value that is no list gives none.
+    """The scalars of a JSON list as texts, at most `MOST_ENTRIES`. Nested lists and objects are
+    left out; empty if `value` is no list.
     """
     words = map(word_of, value) if isinstance(value, list) else ()
     return tuple(islice((word for word in words if word is not None), MOST_ENTRIES))
 
 
 def _timings(value: object) -> dict[str, float]:
-    """Maps each phase to its seconds. A value that is not a number of seconds is left out."""
+    """Maps the name of each start-up phase to its seconds, from a JSON object. A value that is not
+    a number of seconds is left out; empty if `value` is no object.
+    """
     if not isinstance(value, dict):
         return {}
     known = ((name, s) for name, s in value.items() if type(s) in (int, float))

@@ -18,10 +18,12 @@ class CallFailed(Exception):
 
 
 async def called(call: Callable[..., object], scene: Scene, timeout_s: float) -> object:
-    """Call a function and return its result; `scene` is passed if it takes an argument.
+    """Call a function of the scenario and return its result; `scene` is passed if the function
+    takes an argument.
 
     A function that is not a coroutine runs in a thread, so that it does not delay the lab. If it
-    does not end in time, its thread keeps running: Python cannot stop one. Raises CallFailed.
+    does not end in time, its thread keeps running: Python cannot stop one. Raises CallFailed if the
+    function raises an error or does not end within `timeout_s`.
     """
     arguments = (scene,) if _takes_one(call) else ()
     try:

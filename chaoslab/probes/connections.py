@@ -34,7 +34,8 @@ class ConnectionsProbe:
         self._last: tuple[int | None] | None = None
 
     async def begin(self) -> None:
-        """Record the first count, before any app is spawned: those clients are not the app's.
+        """Record the first count, before any app is spawned: the clients in that count are not the
+        app's.
 
         If the count is not 0, it waits up to `EMPTY_WITHIN_S`: canaries of the bring-up may still
         be connected.
@@ -63,7 +64,8 @@ class ConnectionsProbe:
         return count
 
     async def _look(self, within_s: float) -> int | None:
-        """The count, or None without an answer in time.
+        """The number of clients of the server; None if the server does not answer within `within_s`
+        seconds, or answers with an error.
 
         A question without an answer stays open, and the next call waits for its answer, so that no
         query is cancelled.

@@ -36,10 +36,10 @@ class Answer:
 
 
 async def ask_health(watched: Watched, *, timeout_s: float) -> Answer:
-    """Send one request to the health path.
+    """Send one request to the app's health path, and return the result.
 
-    No answer means `unreachable`, an unreadable answer means `unhealthy`: neither is an exception.
-    Raises NotAsked if the lab could not send the request.
+    If there is no answer, the state is `unreachable`; if the answer cannot be read, it is
+    `unhealthy`; neither is an exception. Raises NotAsked if the lab could not send the request.
     """
     contract = watched.app.health
     try:
@@ -53,8 +53,8 @@ async def ask_health(watched: Watched, *, timeout_s: float) -> Answer:
 
 
 def read_answer(contract: HealthContract, reply: Reply) -> Answer:
-    """What an answer of health says: its state, its word and its dependencies. If the body cannot
-    be read, that is an error and the state is never healthy.
+    """The result of an answer to a health request: its state, its word and its dependencies. If the
+    body cannot be read, `error` says why, and the state is never healthy.
     """
     code = reply.status_code
     try:
@@ -75,8 +75,9 @@ def read_answer(contract: HealthContract, reply: Reply) -> Answer:
 
 
 def _without_object(contract: HealthContract, reply: Reply, got: str) -> Answer:
-    """The result of an answer without a JSON object. The body itself is the word if it is plain
-    text or a known word, as ASP.NET Core sends by default. Any other body is an error.
+    """The result of an answer to a health request without a JSON object. The body itself is the
+    word if it is plain text or a known word, as ASP.NET Core sends by default. Any other body is an
+    error: `got` says what it is.
     """
     code, word = reply.status_code, None if reply.encoding else as_text(reply.text.strip())
     state = contract.state_of(code, word)
@@ -96,7 +97,8 @@ def _unreadable(status_code: int, error: str) -> Answer:
 
 
 def _dependencies(contract: HealthContract, named: object) -> Mapping[str, str]:
-    """Maps each dependency to its word; at most `MOST_ENTRIES` of them, each word cut.
+    """Maps the name of each dependency in an answer to its word; at most `MOST_ENTRIES`, each word
+    cut.
 
     Three forms are read: an object of words or objects, an object of lists of checks (IETF
     health+json), and a list of named checks (MicroProfile).
@@ -124,7 +126,9 @@ def _check(contract: HealthContract, value: object) -> str:
 
 
 class HealthProbe:
-    """Records samples of health, and every change of its state or of the lost dependencies.
+    """Records samples of an app's health, and every change of its state or of its lost
+    dependencies.
+
     Requests are sent more often while `awaits()` is true.
     """
 

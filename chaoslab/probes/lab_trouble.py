@@ -25,7 +25,9 @@ class NotAsked(Exception):
 
 
 def lab_trouble(error: BaseException) -> str:
-    """Why a failed request is a failure of the lab; empty if it may be the app's."""
+    """Why a failed request is a failure of the lab itself, in words; empty if it may be the app's
+    failure.
+    """
     for each in _causes(error):
         if isinstance(each, OSError) and each.errno in _OWN:
             return f"{os.strerror(each.errno)} ({errno.errorcode[each.errno]})"
@@ -33,7 +35,9 @@ def lab_trouble(error: BaseException) -> str:
 
 
 def note_lab_trouble(journal: Journal, why: str) -> None:
-    """Record this failure of the lab, unless the same one was recorded less than `AGAIN_S` ago."""
+    """Record a failure of the lab, `why`, unless the same one was recorded less than `AGAIN_S`
+    ago.
+    """
     what, at_s = f"a connection could not be opened: {why}", journal.now()
     last = journal.history.last(LabTrouble, lambda each: (each.part, each.what) == (PART, what))
     if last is None or at_s - last.at_s >= AGAIN_S:
@@ -41,7 +45,7 @@ def note_lab_trouble(journal: Journal, why: str) -> None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, its causes and the members of its groups; each once."""
+    """Yield the error, its causes and the members of its groups; each once."""
     waiting, seen = [error], set[int]()
     while waiting:
         each = waiting.pop()

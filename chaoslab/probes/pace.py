@@ -1,4 +1,6 @@
-"""Tells whether the lab is waiting for an answer of a boot; while it is, it asks more often."""
+"""Tells whether the lab is waiting for an answer of an app; the probes then send their requests
+more often.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,7 @@ class Pace:
         self._begun: set[str] = set()
 
     def awaits(self) -> bool:
-        """Whether an answer is awaited now."""
+        """Whether the lab waits for an answer of this boot now."""
         for event in (new := self._journal.events_from(self._read)):
             self._note(event)
         self._read += len(new)
@@ -98,7 +100,7 @@ class Pace:
         self._turned_s = event.at_s
 
     def _expectation_awaits(self, now_s: float) -> bool:
-        """Whether an expectation of the plan awaits an answer."""
+        """Whether an expectation of the plan for this app waits for an answer now."""
         seen = Seen(
             now_s=now_s,
             starting=now_s < self._spawned_s + self._app.deadlines.startup_s,
@@ -112,9 +114,9 @@ class Pace:
         return any(e.awaits(seen) for e in self._plan.expect if e.app == self._app.name)
 
     def _deadline_awaits(self, now_s: float) -> bool:
-        """Whether one of the app's deadlines is not over and the answer for it is missing, whatever
-        the plan expects. The deadlines are those for the start-up, the recovery and the degraded
-        state.
+        """Whether a deadline of the app has not passed, and the answer for which it is has not been
+        observed; whatever the plan expects. The deadlines are those for the start-up, the recovery
+        and the degraded state.
         """
         limits = self._app.deadlines
         if self._complete_s is None and now_s < self._spawned_s + limits.startup_s:
@@ -137,8 +139,8 @@ class Pace:
         )
 
     def _open_triggers(self, now_s: float) -> Iterator[AtMoment]:
-        """The triggers that the plan waits for now. A fault's stop counts from the fault's request
-        on, or from its start if it is armed.
+        """Yield the triggers that the plan waits for now. A fault's stop counts from the fault's
+        request on, or from its start if it is armed.
         """
         for fault in self._plan.faults:
             if isinstance(fault.start, AtMoment) and fault.label not in self._begun:

@@ -13,7 +13,8 @@ from chaoslab.runtimes.parts import Part, ended_problem
 
 
 class PartsProbe:
-    """Records each part that has trouble, when it is first seen and when it is over.
+    """Records the trouble of each part of the lab: once when the trouble is first observed, and
+    once when it is over.
 
     A part that ended is recorded once. `run` then returns, and `failure` has the error.
     """
@@ -37,7 +38,9 @@ class PartsProbe:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def check_once(self) -> None:
-        """Check every part once more, to find trouble since its last check."""
+        """Check every part once more, and record its trouble, to find trouble since its last
+        check.
+        """
         for part in self._parts:
             trouble = await part.trouble()
             if trouble is not None and trouble.ended and self.failure is None:

@@ -19,8 +19,8 @@ MOST = 50  # of one link and boot; an app that opens one for each request would 
 
 
 class PastProxyProbe:
-    """Records every connection that bypasses a link's proxy, once for each of the two ways to find
-    it.
+    """Records every connection of an app that bypasses a link's proxy, once for each of the two
+    ways to find it.
 
     `run` reads the connections of the servers. `note_sockets` takes the sockets of a boot from
     SocketProbe, which reads them more often. `servers` maps each link to its server's address.
@@ -34,8 +34,8 @@ class PastProxyProbe:
         self._written: Counter[tuple[str, int, str]] = Counter()
 
     async def run(self) -> None:
-        """Read the servers' new connections again and again until cancelled, and record those past
-        a proxy.
+        """Read the servers' new connections again and again until cancelled, and record those that
+        bypass a proxy.
         """
         servers = frozenset(self._servers.values())
         while True:

@@ -19,8 +19,8 @@ LONGEST_WAIT_S = 1e6  # no limit in practice: the boot ends sooner
 
 
 class ProberProbe:
-    """Requests one path of one boot each `sampling.prober_cadence_s`, once the app listens on its
-    port.
+    """Sends a request to one path of a boot each `sampling.prober_cadence_s`, once the app listens
+    on its port.
 
     Requests are sent more often while `awaits()` is true. A request without an answer ends at the
     prober's time limit, and the next one starts after it.
@@ -88,7 +88,9 @@ class ProberProbe:
 
 
 def probed(plan: Plan, app: App) -> tuple[ProbedPath, ...]:
-    """Which of the app's liveness and readiness paths an expectation of the plan needs."""
+    """Those of the app's paths `live` and `ready` that it has and that an expectation of the plan
+    needs.
+    """
     wanted = {watch for e in plan.expect if e.app == app.name for watch in e.watches}
     paths = {"live": "liveness" in wanted, "ready": "readiness" in wanted}
     each: tuple[ProbedPath, ...] = ("live", "ready")

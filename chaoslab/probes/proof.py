@@ -33,8 +33,9 @@ async def prove_recovery(
     app: App,
     service: RunningService,
 ) -> None:
-    """Wait until every fault is over and health is healthy again, then send writes until one is
-    acknowledged, and look that write up. Does nothing if health is not healthy in time.
+    """Wait until every fault is over and the app is healthy again, then send writes until one is
+    acknowledged, and look that write up in the service. Does nothing if the app is not healthy in
+    time.
     """
     assert plan.limit_s is not None, "the plan was not resolved"
     labels = {fault.label for fault in plan.faults}
@@ -52,7 +53,7 @@ async def prove_recovery(
 
 
 async def look_up_writes(app: App, service: RunningService, journal: Journal) -> None:
-    """Look up every write to the app, those of the load and the proof together, and record which
+    """Look up in the service every write to the app, of the load and of the proof, and record which
     are missing.
 
     Writes that were not acknowledged are looked up too: a retry may have stored them twice.
@@ -71,8 +72,8 @@ async def look_up_writes(app: App, service: RunningService, journal: Journal) ->
 async def _look_up(
     writes: Sequence[Write], app: App, service: RunningService, journal: Journal
 ) -> None:
-    """Look writes up until every acknowledged one is found, or `kept_within_s` has passed since the
-    last answer.
+    """Look `writes` up in the service and record what is found, until every acknowledged one is
+    found, or `kept_within_s` has passed since the last answer.
     """
     assert app.writes is not None
     ok = [write for write in writes if write.outcome == "ok"]

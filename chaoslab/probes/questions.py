@@ -66,14 +66,18 @@ class Questions:
         self._open.set()
 
     async def _allowed(self) -> bool:
-        """Wait for the end of a pause. Returns whether it ended before `end` was called."""
+        """Wait for the end of a pause, if there is one. Returns False if `end` was called first,
+        else True.
+        """
         if self._open.is_set():
             return True
         await self._open.wait()
         return not self._over.is_set()
 
     async def _due(self, path: str) -> bool:
-        """Wait until `period_s` has passed. Returns whether it passed before `end` was called."""
+        """Wait until `period_s` has passed since the last request to the path. Returns False if
+        `end` was called first, else True.
+        """
         due_s = self._sent_s.get(path, float("-inf")) + self._period_s
         wait_s = due_s - asyncio.get_running_loop().time()
         if wait_s <= 0:

@@ -24,7 +24,8 @@ async def read_back(
     wanted: Collection[str] = (),
     until_s: float = 0.0,
 ) -> ReadBack:
-    """Record and return which of the ids in `ops` are in the database, and how often each is there.
+    """Look up the write ids `ops` in the database. Records and returns which ones it has, and how
+    often each.
 
     The database is read again until every id of `wanted` is found, or the journal's time is
     `until_s`. Raises TalkFailed if the database does not answer.

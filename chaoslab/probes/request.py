@@ -90,14 +90,14 @@ class Connection:
 
     @classmethod
     async def opened(cls, there: Endpoint) -> Connection:
-        """Open a connection. Raises httpx.ConnectError."""
+        """Open a connection to `there`. Raises httpx.ConnectError if it cannot be opened."""
         try:
             return cls(there, *await asyncio.open_connection(there.host, there.port))
         except OSError as error:
             raise httpx.ConnectError(str(error)) from error
 
     async def exchange(self, path: str, *, method: str, json_body: bytes | None) -> Reply:
-        """Send a request and read the complete answer. Raises the errors of `ask`."""
+        """Send a request and return the complete answer. Raises the same errors as `ask`."""
         try:
             if not self._transport.is_reading():
                 self._transport.resume_reading()

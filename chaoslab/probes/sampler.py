@@ -45,8 +45,8 @@ class Sampler:
             quiet.cancel()
 
     async def _pause(self, sent_s: float, earliest_s: float, over: asyncio.Event) -> None:
-        """Sleep until the next sample is due. It becomes due earlier if `awaits()` becomes true
-        meanwhile.
+        """Sleep until the next sample is due, or `over` is set. It becomes due earlier if
+        `awaits()` becomes true meanwhile.
         """
         loop, fast_s = asyncio.get_running_loop(), min(self._sampling.fast_s, self._cadence_s)
         while not over.is_set():

@@ -14,9 +14,9 @@ LOOK_EVERY_S = 0.1
 
 
 class SessionProbe:
-    """Records the sessions of one link, at first and at each change.
+    """Records the sessions of one link, as its server reports them: at first and at each change.
 
-    If the server cannot be asked, nothing is recorded.
+    If the server does not report them to the lab, nothing is recorded.
     """
 
     def __init__(self, link: Link, external: ExternalSystem, journal: Journal) -> None:
@@ -25,8 +25,8 @@ class SessionProbe:
         self._last: tuple[int, ...] | None = None
 
     async def begin(self) -> None:
-        """Record the first sessions. Call this before any fault: the question to the server goes
-        through the proxy.
+        """Record the first sessions. Call this before any fault: the lab's question to the server
+        goes through the proxy.
         """
         self._view = await self._external.sessions(self._link)
         await self._look()

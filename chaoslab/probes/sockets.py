@@ -13,7 +13,8 @@ SAMPLE_S = 0.025
 
 
 class SocketProbe:
-    """Records every change of one boot's sockets, by link, and of the ports on which it listens.
+    """Records every change of one boot's sockets on each link, and of the ports on which it
+    listens.
 
     `ports` maps a link's name to the port of its proxy. A refused connect may begin and end between
     two samples. A dropped connect stays in SYN_SENT and is always observed. `past` also gets the
@@ -29,7 +30,7 @@ class SocketProbe:
         self._listening: tuple[int, ...] = ()
 
     async def run(self, over: asyncio.Event) -> None:
-        """Sample until the process ends or `over` is set."""
+        """Read the sockets each `SAMPLE_S` seconds, until the process ends or `over` is set."""
         while self._watched.running.exit_code is None and not over.is_set():
             self._sample()
             await asyncio.sleep(SAMPLE_S)
@@ -60,8 +61,8 @@ class SocketProbe:
                 )
 
     def _note_listening(self, ports: set[int]) -> None:
-        """Record a change of the ports on which the app listens, except when the process exits:
-        that closes every port.
+        """Record `ports`, the ports on which the app listens, if they have changed. The change at
+        the exit of the process, which closes every port, is not recorded.
         """
         watched, listening = self._watched, tuple(sorted(ports))
         if listening == self._listening or watched.running.exit_code is not None:

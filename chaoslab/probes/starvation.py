@@ -19,7 +19,8 @@ WORTH_WRITING_S = 0.01  # of one event; what is left out of a start-up of 7 s is
 
 
 class StarvationProbe:
-    """Records for each `WRITE_EVERY_S` how long a boot's main thread waited for a core.
+    """Records, for each period of `WRITE_EVERY_S` seconds, how long a boot's main thread waited for
+    a core.
 
     The kernel's figure is read more often, so that little is missed when the process exits. If the
     kernel has no such figure, or the process is on another machine, nothing is recorded.
@@ -30,8 +31,8 @@ class StarvationProbe:
         self._path = proc / str(watched.running.pid) / "schedstat"
 
     async def run(self, over: asyncio.Event) -> None:
-        """Read and record the waits until the process ends or `over` is set. The last waits that
-        were read are recorded then.
+        """Read and record the times waited for a core until the process ends or `over` is set; then
+        record the time since the last record.
         """
         journal, running = self._watched.journal, self._watched.running
         before_s, before_waited_s = running.spawned_s - journal.origin_s, 0.0

@@ -88,7 +88,8 @@ class Watch:
             )
 
     async def stop_probes(self) -> None:
-        """Stop every probe except the one for the exit; wait for their open requests.
+        """Stop every probe except the one for the exit, and wait for the open requests of these
+        probes.
 
         Records once how many requests the lab sent.
         """

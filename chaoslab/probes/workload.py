@@ -121,8 +121,8 @@ class Writer:
                     await asyncio.sleep(max(0.0, due_s - loop.time()))
 
     async def prove(self, within_s: float) -> Write | None:
-        """Send writes until one is acknowledged, and return that one. None if none was within
-        `within_s`.
+        """Send writes until one is acknowledged, and return that one. None if none was acknowledged
+        within `within_s` seconds.
         """
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + within_s
