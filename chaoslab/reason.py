@@ -38,8 +38,8 @@ class Code:
     meaning.
 
     The template is filled from the data as by `str.format`; a sequence is joined by commas. If the
-    words depend on the data, the template is a function of the data. `data` names the data that a
-    template cannot show: those of a function, and those that the text leaves out.
+    words depend on the data, the template is a function of the data. `data` has the names of data
+    that a template cannot show: those of a function, and those that the text leaves out.
     """
 
     name: str
@@ -56,15 +56,16 @@ class Code:
         return tuple(dict.fromkeys((*fields, *self.data)))
 
     def __call__(self, **given: Scalar | Sequence[Scalar]) -> Reason:
-        """A Reason with this code and this data; a sequence is kept as a tuple."""
+        """A Reason with this code and the given data; a sequence is kept as a tuple."""
         data = {name: _value(value) for name, value in given.items()}
         return Reason(code=self.name, text=self._text(data), data=data)
 
     def because_of(self, cause: Reason, **given: Scalar | Sequence[Scalar]) -> Reason:
-        """A Reason with this code and its cause; the template shows the text of the cause as
-        `{cause}`.
+        """A Reason with this code and another reason as its cause; `{cause}` in the template is the
+        text of the cause.
 
-        The data has this data, the data of the cause, and the code of the cause under `cause`.
+        The new reason's data are the given data, the data of the cause, and the code of the cause
+        under `cause`.
         """
         data = {**cause.data, **{name: _value(value) for name, value in given.items()}}
         text = self._text({**data, "cause": cause.text})

@@ -79,7 +79,7 @@ class Result:
 
     @cached_property
     def history(self) -> History:
-        """All saved events. `chaoslab.results.events` has their types."""
+        """All saved events of the run. `chaoslab.results.events` has their types."""
         return RunFolder(self.folder).history()
 
     @cached_property
@@ -93,13 +93,15 @@ class Result:
         return RunFolder(self.folder).topology()
 
     def boots(self) -> pd.DataFrame:
-        """One row per boot of an app, with the columns of `chaoslab.report.frames.boots_frame`."""
+        """A data frame with one row per boot of an app, and the columns of
+        `chaoslab.report.frames.boots_frame`.
+        """
         from chaoslab.report.frames import boots_frame
 
         return boots_frame([self.folder])
 
     def frame(self, kind: type[events.Event]) -> pd.DataFrame:
-        """One row per event of one type and one column per field, such as
+        """A data frame with one row per event of one type and one column per field, such as
         `frame(events.HealthSample)`.
         """
         from chaoslab.report.frames import events_frame

@@ -20,6 +20,6 @@ def generator(seed: int, *names: str | int) -> random.Random:
 def fresh_seed() -> int:
     """A new random seed of 32 bits, for a run without a given seed.
 
-    The run prints it, so that the run can be repeated.
+    The run prints its seed, so that the run can be repeated.
     """
     return secrets.randbits(32)

@@ -30,9 +30,9 @@ class ToxicEffect:
 class ConnectionRecord:
     """One client connection as the proxy observed it. Times are on the machine's monotonic clock.
 
-    `asked_s` is the time at which the client last sent anything but a goodbye, `answered_s` that at
-    which the server last sent anything, `dismissed_s` that at which the server sent that it ends
-    the connection. `ending` is the side that ended first, at `ending_s`.
+    `asked_s` is the time at which the client last sent anything but a goodbye, `answered_s` the
+    time at which the server last sent anything, `dismissed_s` the time at which the server sent
+    that it ends the connection. `ending` is the side that ended first, at `ending_s`.
     """
 
     id: int
@@ -55,7 +55,8 @@ class ConnectionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerState:
-    """The state of a trigger: `fired_s` is when it fired (monotonic seconds), None if it has not.
+    """The state of a trigger: `fired_s` is the time at which it fired (monotonic seconds), None if
+    it has not.
 
     `error` is the error of its actions, None if there was none.
     """
@@ -90,7 +91,9 @@ class ProxyControl(Protocol):
         """Raise FaultUnsupported if this proxy server has no triggers."""
 
     async def close(self) -> None:
-        """Close the connection to the proxy server. Faults stay in force."""
+        """Close the connection to the proxy server. On a server that other labs use too, first
+        delete the proxies that this lab created.
+        """
 
     async def create(self, proxy: str, upstream: str) -> int:
         """Create a proxy to `upstream` (host:port) on a free port; returns the port."""
@@ -107,33 +110,37 @@ class ProxyControl(Protocol):
         """
 
     async def arm(self, trigger: str, proxy: str, n: int, actions: tuple[Action, ...]) -> None:
-        """Make the server apply `actions` when `proxy` accepts its n-th connection, counted
-        from now.
+        """Make the proxy server apply `actions` by itself as soon as `proxy` accepts its n-th
+        connection, counted from now.
         """
 
     async def trigger(self, trigger: str, proxy: str) -> TriggerState:
-        """Whether an armed trigger has fired, and the error of its actions."""
+        """The state of an armed trigger: the time at which it fired, if it has, and the error of
+        its actions.
+        """
 
     async def disarm(self, trigger: str, proxy: str) -> None:
         """Delete a trigger; the actions that it has applied stay in force."""
 
     async def syn_drops(self, proxy: str) -> int | None:
-        """The number of SYNs that the kernel dropped at the proxy's socket.
+        """The number of SYNs that the kernel dropped at the proxy's socket; None if it is not
+        known.
 
-        It counts while the proxy's connects are dropped; the lab's own canaries are included. None
-        if the number is not known.
+        SYNs are counted while the proxy's connects are dropped; those of the lab's own canaries are
+        included.
         """
 
     async def packets(self, proxy: str) -> Counters | None:
         """The kernel's packet counters at the proxy's port; None if no packet rules count there."""
 
     async def ended_bytes(self, proxy: str) -> int | None:
-        """The bytes received, in both directions, on the proxy's connections that have ended.
+        """The number of bytes received, in both directions, on the proxy's connections that have
+        ended.
 
-        None if they are not known, or if the lab's own canaries are among them.
+        None if it is not known, or if connections of the lab's own canaries are among them.
         """
 
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
-        """The records of the proxy's connections so far, also open ones; empty if the server
-        keeps none.
+        """The records of all connections of the proxy so far, the open ones too; empty if the proxy
+        server keeps no records.
         """

@@ -43,9 +43,11 @@ _CAPABILITIES: dict[str, Capability] = {
 
 
 def command(port: int, *, seed: int, last_messages: str) -> tuple[str, ...]:
-    """The command line of an engine with its API on `port`. The engine ends if its stdin is closed.
+    """The command line of a proxy engine with its API on `port`. The engine ends if its stdin is
+    closed.
 
-    Its proxies listen on ::1 too, so that an app that connects there does not avoid a fault.
+    The engine's proxies listen on ::1 too, so that an app that connects there does not avoid a
+    fault.
     """
     where = ("--host", "127.0.0.1", "--port", str(port), "--both-loopbacks")
     how = ("--seed", str(seed), "--last-messages", last_messages, "--until-eof")
@@ -53,7 +55,9 @@ def command(port: int, *, seed: int, last_messages: str) -> tuple[str, ...]:
 
 
 class EmbeddedControl(ToxiproxyControl):
-    """Controls `chaoslab.engine`. For Toxiproxy's API it uses the client of a real Toxiproxy."""
+    """Controls the lab's own engine, `chaoslab.engine`: Toxiproxy's API, and the engine's
+    additional API.
+    """
 
     name = "embedded"
 
@@ -135,7 +139,8 @@ class EmbeddedControl(ToxiproxyControl):
         self._announce(action, over=True)  # the next toxic with that name may have an effect
 
     def _announce(self, action: AddToxic, *, over: bool = False) -> None:
-        """Make the engine list a toxic of a disabled fault, without effect; `over` ends that.
+        """Make the engine list a toxic of a fault that the self-test disables, without effect; with
+        `over`, end that.
 
         For any other toxic, do nothing.
         """

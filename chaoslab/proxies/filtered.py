@@ -36,7 +36,9 @@ class PacketFilter(Protocol):
         """Stop dropping packets at the port."""
 
     async def counters(self, port: int) -> Counters:
-        """The counters of packets at the port, without the lab's own canaries."""
+        """The kernel's counters of packets at the port, without the packets of the lab's own
+        canaries.
+        """
 
     async def unguard(self, port: int) -> None:
         """Remove the rules that count and drop packets at the port."""

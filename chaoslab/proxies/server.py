@@ -39,10 +39,10 @@ async def start(
 ) -> ToxiproxyControl:
     """Start a proxy server with its API on `port` of loopback, and wait until the API answers.
 
-    Returns the control of the server. `last_messages` has the messages by which clients and servers
-    of each protocol say goodbye, for the embedded engine. Raises RuntimeUnavailable if
-    `toxiproxy-server` is not on PATH, ServiceFailed if the server ends before it answers,
-    InjectionFailed if it does not answer in time.
+    Returns the control of the server. `spawn` starts a process with a command. `last_messages` has
+    the messages by which clients and servers of each protocol say goodbye, for the embedded engine.
+    Raises RuntimeUnavailable if `toxiproxy-server` is not on PATH, ServiceFailed if the server ends
+    before it answers, InjectionFailed if it does not answer in time.
     """
     if kind == "embedded":
         command = embedded.command(port, seed=seed, last_messages=last_messages)

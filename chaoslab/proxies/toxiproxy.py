@@ -97,8 +97,8 @@ _client_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="toxiproxy
 
 
 class StrictHttp:
-    """Replaces the client's `requests` module: one session, a time-out, and an error for bad
-    statuses.
+    """Replaces the module `requests` in the toxiproxy-python client: one session, a time-out for
+    each request, and an error for bad statuses.
     """
 
     def __init__(self) -> None:
@@ -170,8 +170,8 @@ class ToxiproxyControl:
                 await asyncio.sleep(0.01)
 
     async def close(self) -> None:
-        """Close the connection to the server. On a shared server, first delete the proxies made
-        here.
+        """Close the connection to the proxy server. On a shared server (with `prefix`), first
+        delete the proxies that this object created.
         """
         try:
             for proxy in tuple(self._made) if self._prefix else ():
@@ -245,10 +245,10 @@ class ToxiproxyControl:
         return None
 
     async def metered_bytes(self, proxy: str) -> int:
-        """The bytes received on a proxy, in both directions, from the server's metrics.
+        """The number of bytes received on a proxy, in both directions, from the server's metrics.
 
-        Canaries are included. 0 if there are no metrics. Toxiproxy counts a connection when it
-        ends, and only if it was started with `-proxy-metrics`.
+        Bytes of canaries are included. 0 if there are no metrics. Toxiproxy counts a connection
+        when it ends, and only if it was started with `-proxy-metrics`.
         """
         return await self._call(lambda: self._metered(self._named(proxy)))
 
@@ -323,8 +323,8 @@ class ToxiproxyControl:
         )  # fmt: skip
 
     def _named(self, proxy: str) -> str:
-        """The proxy's name on the server: with this lab's prefix, since other labs may share
-        the server.
+        """The name of a proxy on the server: with this lab's prefix, since other labs may share the
+        server.
         """
         return self._prefix + proxy
 
@@ -342,9 +342,9 @@ class ToxiproxyControl:
         return proxy
 
     async def _call(self, work: Callable[[], T]) -> T:
-        """Run blocking client code in the client's thread; returns its result.
+        """Run `work`, blocking code of the client, in the client's thread, and return its result.
 
-        Raises InjectionFailed if the code fails.
+        Raises InjectionFailed if `work` fails.
         """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(_client_thread, self._guarded, work)

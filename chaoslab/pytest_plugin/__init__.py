@@ -64,7 +64,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Remove the parts that the scenarios shared, and the run's folder if it is empty.
 
-    If a part cannot be removed, the session fails.
+    If a part cannot be removed, the exit status of the session is an error.
     """
     run = session.config.stash[RUN]
     with suppress(OSError):  # it is empty if nothing ran

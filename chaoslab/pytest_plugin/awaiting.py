@@ -25,7 +25,9 @@ _UNREAD = "_log_traceback"  # an attribute of a task: it failed, and its excepti
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Run the test, and fail it if it did not await its `chaos.run(…)`: its result is not known."""
+    """Run the test; fail it if it did not await a `chaos.run(…)` that it called, whose result is
+    then not known.
+    """
     try:
         result = yield
     except BaseException:
@@ -37,7 +39,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 def _not_awaited(item: pytest.Item) -> str:
-    """Says which `chaos.run(…)` the test did not await; empty if it awaited all of them.
+    """A text on the `chaos.run(…)` that the test did not await; empty if it awaited all of them.
 
     A coroutine that was never started is closed here, so that Python prints no warning about it.
     """

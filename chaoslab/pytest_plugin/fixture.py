@@ -177,7 +177,9 @@ class Chaos:
 
 @pytest.fixture
 def chaos(request: pytest.FixtureRequest) -> Chaos:
-    """Runs a scenario on the topology: `await chaos.run(fault, …, expect=[…])`."""
+    """The `Chaos` of a test, which runs a scenario on the topology: `await chaos.run(fault, …,
+    expect=[…])`.
+    """
     return Chaos(request.config.stash[RUN], request)
 
 

@@ -48,9 +48,9 @@ class Run:
 
     @contextmanager
     def lab_under_way(self) -> Iterator[None]:
-        """Count a running lab, while the block runs.
+        """Count one more running lab while the block runs.
 
-        After the first one has begun, an xdist worker ends if its controller ends.
+        From the first lab on, an xdist worker is ended if its controller ends.
         """
         self._watch_controller()
         self._labs += 1
@@ -103,9 +103,10 @@ class Run:
             raise pytest.UsageError(str(error)) from None
 
     def load_topology(self, config: pytest.Config) -> None:
-        """Read the topology, and check the runtime and the folder of results, before any scenario.
+        """Read the topology, and check the runtime and the folder of results, before any scenario
+        runs.
 
-        A mistake in them is a UsageError.
+        A mistake in one of these is raised as a UsageError.
         """
         from chaoslab import services
         from chaoslab.history.files import check_room
@@ -126,9 +127,9 @@ class Run:
             raise pytest.UsageError(str(error)) from None
 
     def session(self) -> RuntimeSession:
-        """The runtime's session: the parts that the scenarios of this process share.
+        """The runtime's session, which holds the parts that the scenarios of this process share.
 
-        The first call opens it.
+        The first call opens the session.
         """
         from chaoslab.runtimes.kind import runtime_kind
 
@@ -141,7 +142,7 @@ class Run:
     def end_interrupts(self) -> None:
         """Remove the scenarios' handler of Ctrl-C, if there is one.
 
-        Called after the report is printed.
+        Call this after pytest has printed its report.
         """
         if self._interrupts is not None:
             self._interrupts.restore()

@@ -13,7 +13,9 @@ from chaoslab.pytest_plugin.run import RUN
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print the table of start-up times, the seed, and where the run is saved."""
+    """Print the table of start-up times, the seed of the run, and the folder in which the run is
+    saved.
+    """
     run = config.stash[RUN]
     if hasattr(config, "workerinput") or not any(run.folder.glob("*/history.jsonl")):
         return
@@ -40,7 +42,7 @@ def shows_progress(config: pytest.Config) -> bool:
 
 
 def tell(config: pytest.Config, text: str) -> None:
-    """Print a line at once, also while pytest captures the output."""
+    """Print a line on the terminal at once, also while pytest captures the output."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     capture = config.pluginmanager.get_plugin("capturemanager")
     if reporter is not None and capture is not None:

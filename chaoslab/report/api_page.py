@@ -72,7 +72,9 @@ def _entry(each: object, prefix: str) -> Iterator[str]:
 
 
 def _fields(kind: type) -> Iterator[tuple[str, str, str]]:
-    """Name, type and default of each field. The class's own fields precede the inherited ones."""
+    """Yield the name, type and default of each field of a dataclass. The class's own fields precede
+    the inherited ones.
+    """
     for each in sorted(fields(kind), key=lambda f: f.name not in kind.__annotations__):
         if each.name not in HIDDEN:
             yield each.name, str(each.type), _default(each)
@@ -92,7 +94,9 @@ def _parameters(call: Callable[..., object]) -> Iterator[tuple[str, str, str]]:
 
 
 def _shown(default: object) -> str:
-    """The default as Markdown code, as a scenario writes it; a trigger is shown as its function."""
+    """The default value as Markdown code, as a scenario writes it; a trigger as its function in
+    `when`.
+    """
     if isinstance(default, when.BeforeSpawn):
         return "`when.before_spawn`"
     if isinstance(default, when.AtMoment):

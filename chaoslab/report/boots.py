@@ -139,7 +139,8 @@ class _Boot:
         return next((event for event in self.of(kind) if where(event)), None)
 
     def times(self, has_ready_path: bool) -> dict[str, float]:
-        """The times of the boot: seconds since the spawn, but `recovered_s` since the last heal.
+        """Maps the name of each time of the boot to its seconds: since the spawn, but `recovered_s`
+        since the last heal.
 
         A time that was not reached is left out.
         """
@@ -160,13 +161,16 @@ class _Boot:
         return times if recovered_s is None else times | {"recovered_s": recovered_s}
 
     def phases(self) -> dict[str, float]:
-        """Maps `phase_NAME_s` to the seconds of each start-up phase that the app last published."""
+        """Maps `phase_NAME_s` to the seconds of the start-up phase NAME, as the app published it
+        last.
+        """
         snapshots = tuple(self.of(StartupSnapshot))
         timings = snapshots[-1].phase_timings_s if snapshots else {}
         return {f"phase_{name}_s": took_s for name, took_s in timings.items()}
 
     def _recovered_s(self) -> float | None:
-        """Seconds from the last heal before the lasting recovery to this recovery.
+        """The seconds from the last heal before the lasting recovery to the first healthy sample of
+        that recovery.
 
         None if health did not stay healthy, was never lost, or if nothing was healed before.
         Unreachable samples at the end are ignored: the app was stopped.

@@ -37,6 +37,6 @@ def boots_frame(runs: Iterable[Path]) -> pd.DataFrame:
 
 
 def events_frame(history: History, kind: type[Event]) -> pd.DataFrame:
-    """One row per event of one type, in order, and one column per field."""
+    """A data frame with one row per event of one type, in order, and one column per field."""
     columns = [each.name for each in fields(kind)]
     return pd.DataFrame([asdict(event) for event in history.of(kind)], columns=columns)

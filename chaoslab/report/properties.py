@@ -9,7 +9,8 @@ from chaoslab.model.verdict import Verdict
 
 
 def properties_of(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
-    """The properties of the verdicts: `verdict.NAME` has the outcome of one.
+    """The properties of the verdicts, as (name, value) pairs: `verdict.NAME` has the outcome of
+    one.
 
     `verdict.NAME.codes` has the codes of its reasons, each once, in order.
     """
@@ -22,7 +23,8 @@ def properties_of(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
 
 
 def codes_of(problems: Iterable[Problem]) -> list[tuple[str, str]]:
-    """The property `error.codes` with the codes of the problems, each once, in order.
+    """The property `error.codes`, as a (name, value) pair, with the codes of the problems, each
+    once, in order.
 
     The list is empty if there is no problem.
     """

@@ -100,7 +100,7 @@ def saved_verdict(folder: RunFolder) -> str:
 
 
 def saved_verdicts(folder: RunFolder) -> tuple[Verdict, ...] | None:
-    """A scenario's saved verdicts; None if none was saved.
+    """A scenario's saved verdicts; None if none were saved.
 
     Raises SpecError if the file cannot be read, or was not written by this version of chaoslab.
     """
@@ -117,5 +117,7 @@ def saved_verdicts(folder: RunFolder) -> tuple[Verdict, ...] | None:
 
 
 def save_verdicts(folder: RunFolder, verdicts: tuple[Verdict, ...]) -> None:
-    """Save a scenario's verdicts and replace the old ones. Raises ResultsUnwritable."""
+    """Save a scenario's verdicts and replace the old ones. Raises ResultsUnwritable if that
+    fails.
+    """
     write_file(folder.verdicts_path, _VERDICTS.dump_json(verdicts, indent=2) + b"\n")

@@ -105,7 +105,7 @@ def delta(baseline: Iterable[float], candidate: Iterable[float], *, seed: int = 
 def compared(
     boots: Sequence[Row], times: tuple[str, ...], by: str = "startup_complete_s"
 ) -> Iterator[Comparison]:
-    """One Comparison for each kind of boot in each run, in the order of the rows.
+    """Yield one Comparison for each kind of boot in each run, in the order of the rows.
 
     `boots` are rows of `chaoslab.report.boots`, `times` are the names for `spreads`, and `by` is
     the name of the times whose medians are compared with those of the first run.
@@ -168,8 +168,8 @@ def _values(rows: Iterable[Row], name: str) -> list[float]:
 
 
 def _grouped(rows: Iterable[Row], by: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], list[Row]]]:
-    """The rows in groups: for each combination of values in the columns `by`, these values and its
-    rows.
+    """Yield the rows in groups: for each combination of values in the columns `by`, the tuple of
+    these values and the list of its rows.
 
     The groups are in the order of their first rows.
     """

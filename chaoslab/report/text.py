@@ -27,7 +27,8 @@ _NONE = "-"
 
 
 def latencies(boots: Sequence[Row]) -> Group:
-    """Start-up times per scenario and run: counts, p50, p95 and the difference to the first run.
+    """A table to print, of the start-up times per scenario and run: counts, p50, p95 and the
+    difference to the first run.
 
     `boots` are rows of `chaoslab.report.boots.boots`. Notes below the table mention few values and
     incomplete start-ups, and compare the runs over all scenarios.

@@ -31,7 +31,7 @@ from chaoslab.services import kind_of
 
 
 def topology_tree(topology: Topology) -> Tree:
-    """The topology as a tree, with its secrets masked."""
+    """The topology as a tree to print, with its secrets masked."""
     topology = mask_of(topology).of(topology)
     tree = Tree(_text(f"{topology.name}  ({topology.source})", style="bold"))
     services = tree.add("services")
@@ -144,7 +144,7 @@ def _container(container: Container, folder: Path) -> str:
 
 
 def _setting(value: object) -> str:
-    """The value of a service's setting as text: a list as words, a table as its entries."""
+    """The value of a service's setting as text: a list as words, a table as `key = value` pairs."""
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
     if isinstance(value, Mapping):
@@ -203,7 +203,9 @@ def _health(app: App) -> dict[str, str]:
 
 
 def _text(text: str, style: str = "") -> Text:
-    """Text from a file, escaped for a terminal."""
+    """A text to print, from `text`, which may come from a file: on one line, control characters
+    escaped.
+    """
     return Text(one_line(text), style=style)
 
 

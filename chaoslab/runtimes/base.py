@@ -82,16 +82,18 @@ class RunningService(Protocol):
         """The connection URL of this service through `endpoint`, such as a proxy's address."""
 
     async def ask(self, *, within_s: float) -> Sighting:
-        """Send a canary from the lab to the server, not through a proxy, within `within_s`."""
+        """Send a canary from the lab to the server, not through a proxy. Returns what it observed,
+        within `within_s` seconds.
+        """
 
     async def stop(self) -> None:
-        """Shut the server down in an orderly way; returns when its port is closed."""
+        """Shut the server down in an orderly way; returns once its port is closed."""
 
     async def kill(self) -> None:
-        """Kill the server with SIGKILL, as in a crash; returns when its port is closed."""
+        """Kill the server with SIGKILL, as in a crash; returns once its port is closed."""
 
     async def start(self) -> None:
-        """Start the server on the same port with the same data; returns when it answers its
+        """Start the server on the same port with the same data; returns once it answers its
         protocol.
         """
 
@@ -166,7 +168,7 @@ class Lookout(Protocol):
         """
 
     def name_of(self, pid: int) -> str:
-        """The name of that process; empty if it has ended or the machine does not show it."""
+        """The name of the process `pid`; empty if it has ended or the machine does not show it."""
 
 
 class ExternalSystem(Protocol):
@@ -180,7 +182,7 @@ class ExternalSystem(Protocol):
 
     def check(self, plan: Plan) -> None:
         """Raise FaultUnsupported, with every reason, if the plan needs to start or stop a part of
-        it.
+        the external system.
         """
 
     async def sessions(self, link: Link) -> ServerView | None:
@@ -211,8 +213,8 @@ class Runtime(Protocol):
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """The parts of the lab that this runtime runs now, for checks during the run; not external
-        ones.
+        """The parts of the lab that this runtime runs now, which are checked during the run;
+        without external parts.
         """
 
     @property
@@ -223,7 +225,9 @@ class Runtime(Protocol):
 
     @property
     def lookout(self) -> Lookout | None:
-        """Finds connections that avoid the proxy, if `past_proxy` is `detected`; else None."""
+        """An object that finds connections which avoid the proxy, if `past_proxy` is `detected`;
+        else None.
+        """
 
     async def start_service(self, service: Service) -> RunningService:
         """Start a service and wait until it answers its protocol.
@@ -240,12 +244,13 @@ class Runtime(Protocol):
         """
 
     def proxied(self, port: int) -> Endpoint:
-        """The address at which an app reaches that port of the proxy server."""
+        """The address at which an app reaches the port `port` of the proxy server."""
 
     async def ask(
         self, app: App, address: Endpoint, service: Service, *, within_s: float
     ) -> Sighting | None:
-        """Send a canary to `service` at `address`, from the network of `app`; returns its outcome.
+        """Send a canary to `service` at `address`, from the network of `app`; returns what it
+        observed.
 
         None if the lab cannot connect from there.
         """

@@ -13,10 +13,11 @@ _AT_ONCE = 8
 
 
 def find(*, images: bool = False, session: str = "") -> Found:
-    """Everything that dead labs left on this machine, and never anything of a running lab.
+    """Find everything that dead labs left on this machine, and nothing of a running lab. Returns
+    the leftovers, and notes on what was not checked or left alone.
 
-    With `images`, superseded images too. `session` names a session of a lab on another host that
-    the user knows to be dead.
+    With `images`, superseded images are leftovers too. `session` names a session of a lab on
+    another host that the user knows to be dead.
     """
     found, search = Found(), Search(images=images, session=session)
     for name in TABLE:
@@ -27,8 +28,8 @@ def find(*, images: bool = False, session: str = "") -> Found:
 
 
 def removed(leftovers: Iterable[Leftover]) -> Iterator[tuple[Leftover, str]]:
-    """Remove leftovers, several at once. Yields each with why it still exists, or with "" if
-    removed.
+    """Remove leftovers, several at once. Yields each leftover with why it still exists; with an
+    empty text if it was removed.
     """
     ordered = sorted(leftovers, key=lambda leftover: leftover.turn)
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as threads:

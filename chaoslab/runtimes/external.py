@@ -35,8 +35,8 @@ _UNKNOWN_VERSION = "external"
 class ExternalService:
     """Implements `RunningService` for a service that the lab did not start.
 
-    `address` is its URL without a proxy, or empty if the topology declares none. To stop, start or
-    freeze the service raises FaultUnsupported.
+    `address` is the URL of the service without a proxy, or empty if the topology declares none. To
+    stop, start or freeze the service raises FaultUnsupported.
     """
 
     def __init__(self, service: Service, address: str, version: str) -> None:
@@ -66,8 +66,8 @@ class ExternalService:
 
     @property
     def upstream(self) -> Endpoint:
-        """A placeholder that is not used: the service's proxy exists already and has the
-        address.
+        """A placeholder that is not used: the service's proxy exists already and knows the
+        service's address.
         """
         return Endpoint(host=self._service.name, port=0)
 
@@ -76,8 +76,8 @@ class ExternalService:
         return self._version
 
     def url(self, endpoint: Endpoint) -> str:
-        """The service's URL with `endpoint` as its address; sessions that use it have the lab's
-        name.
+        """The service's URL with `endpoint` as its address, and with the lab's name for the
+        sessions that use it.
         """
         parts = urlsplit(self._address)
         host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
@@ -110,7 +110,8 @@ class ExternalService:
 
 
 async def external_service(service: Service, address: str, *, named_by: str) -> ExternalService:
-    """A service that runs already. If `address` is given, the lab checks that it answers there.
+    """Return an ExternalService for a service that runs already. If `address` is given, check that
+    the service answers there.
 
     The check also reads the service's version, if its kind can report it. `named_by` is the key of
     the topology that declares the address. Raises RuntimeUnavailable if the service does not

@@ -20,9 +20,9 @@ class RuntimeKind:
     """One runtime: the functions that its package provides.
 
     `open_session` opens a session of labs; nothing is started before its first lab. `runs` says
-    whether the runtime can run services of a kind. `looks` returns the checks of the machine that
-    only this runtime needs, by name; `lacks` yields what a machine lacks for it. `leftovers` finds
-    what its dead labs left on this machine.
+    whether the runtime can run services of a kind. `looks` maps the names of the checks of the
+    machine that only this runtime needs to these checks; `lacks` yields what a machine lacks for
+    it. `leftovers` finds what dead labs of this runtime left on this machine.
     """
 
     open_session: Callable[[Topology, ProxyKind], RuntimeSession]
@@ -33,7 +33,7 @@ class RuntimeKind:
 
 
 def runtime_kind(name: str) -> RuntimeKind:
-    """The RuntimeKind of the runtime with that name in the table. Imports the runtime's package."""
+    """The RuntimeKind of the runtime `name` of the table. Imports the runtime's package."""
     module = import_module(f"chaoslab.runtimes.{TABLE[name].package}.kind")
     kind: RuntimeKind = module.KIND
     return kind

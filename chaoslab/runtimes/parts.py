@@ -64,8 +64,8 @@ class ApiPart:
     async def trouble(self) -> Trouble | None:
         """The trouble if the API gives no answer within `API_BOUND_S`, or the server has ended.
 
-        None if it answers, or if it has ended and `tells_end` is False. The server counts as ended
-        only if a second request is refused too.
+        None if the API answers, or if the server has ended and `tells_end` is False. The server
+        counts as ended only if a second request is refused too.
         """
         if (first := await self._asked()) is None or not first.ended:
             return first

@@ -15,7 +15,7 @@ EXIT_SETTINGS = 2
 
 
 def main(*, reader: Reader = read, **build: Unpack[Build]) -> int:
-    """Read the environment and serve; returns the exit status.
+    """Read the settings from the environment and serve until the end; returns the exit status.
 
     `build` has the parts that a defective build replaces.
     """

@@ -27,7 +27,9 @@ OnFailed = Callable[[StartupFailed], None]
 
 
 def ignore_failure(_failure: StartupFailed) -> None:
-    """Do nothing: the server stays up after a failed start, and `/health` reports it."""
+    """Do nothing after a failed start-up: the server stays up, and `/health` reports the
+    failure.
+    """
 
 
 def build_app(
@@ -39,10 +41,11 @@ def build_app(
     sequence: StartUp = start_up,
     on_failed: OnFailed = ignore_failure,
 ) -> FastAPI:
-    """The ASGI application. Its lifespan begins start-up and does not wait for it.
+    """Make the ASGI application of a backend. Start-up begins with its lifespan, which does not
+    wait for the end of the start-up.
 
-    `app.state.backend` is the running backend. If start-up fails, `/health` reports it for the
-    time `linger_s`; then `on_failed` is called once, in the event loop.
+    `app.state.backend` is the running backend. If start-up fails, `/health` reports it for the time
+    `linger_s`; then `on_failed` is called once, in the event loop.
     """
     record = StartupRecord([phase.name for phase in PHASES])
     backend = Backend(settings, parts=parts or Parts(), record=record)
@@ -113,7 +116,7 @@ class CountRequests:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and count its answer. WebSocket traffic is not counted."""
+        """Pass the request on to the app and count the answer. WebSocket traffic is not counted."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

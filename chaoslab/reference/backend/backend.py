@@ -70,8 +70,8 @@ class Backend:
         """Connect to a dependency within `limit_s`, and leave `reserve_s` of the start-up to later
         phases.
 
-        Raises DependencyUnavailable. The dependency is watched in either case: after a bypass, its
-        monitor reconnects.
+        Raises DependencyUnavailable if there is no connection in time. The dependency is watched in
+        either case: after a bypass, its monitor reconnects.
         """
         limits = self.settings.limits
         left_s = limits.init_s - self.record.lasted_s - reserve_s
@@ -88,7 +88,9 @@ class Backend:
             self._watch(dependency, every_s=check_every_s, backoff=backoff)
 
     def _watch(self, dependency: Dependency, *, every_s: float, backoff: Backoff) -> None:
-        """Check a dependency from now on, and reconnect it whenever it is lost."""
+        """Start a task that checks a dependency each `every_s` seconds from now on, and reconnects
+        it whenever it is lost.
+        """
         monitor = self.parts.monitor(dependency, every_s=every_s, backoff=backoff)
         name = dependency.status.name
         for other in self._statuses:
@@ -99,7 +101,7 @@ class Backend:
 
     @property
     def watched(self) -> frozenset[str]:
-        """The names of the dependencies that are being watched."""
+        """The names of the dependencies whose monitor runs now."""
         return frozenset(name for name, task in self._watchers.items() if not task.done())
 
     def abort(self) -> None:

@@ -11,11 +11,11 @@ from chaoslab.reference.backend.profiles import Limits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """Delays of `base_s * factor**n`, at most `cap_s`; each is longer by up to `jitter` times
-    itself.
+    """The delays between tries: `base_s * factor**n`, at most `cap_s`, and each made longer by a
+    random part, up to `jitter` times itself.
 
-    The jitter is added after the cap, so that clients which have all reached the cap do not retry
-    at the same time. A delay is counted from the *start* of one try to the start of the next.
+    This part is added after the cap, so that clients which have all reached the cap do not retry at
+    the same time. A delay is counted from the *start* of one try to the start of the next.
     """
 
     base_s: float
@@ -25,7 +25,9 @@ class Backoff:
 
     @classmethod
     def startup(cls, limits: Limits) -> Backoff:
-        """The back-off between tries while starting, and later of Postgres' reconnection."""
+        """The back-off between the tries of a start-up, and later between the reconnections to
+        Postgres.
+        """
         return cls(
             base_s=limits.retry_base_s,
             cap_s=limits.retry_cap_s,
@@ -35,7 +37,7 @@ class Backoff:
 
     @classmethod
     def redis(cls, limits: Limits) -> Backoff:
-        """The back-off of Redis' reconnection."""
+        """The back-off between the reconnections to Redis."""
         return replace(
             cls.startup(limits),
             base_s=limits.redis_backoff_base_s,
@@ -51,12 +53,15 @@ class Backoff:
             plain = min(plain * self.factor, self.cap_s)
 
     def longest(self, tries: int) -> list[float]:
-        """The longest possible delays between `tries` tries, in seconds."""
+        """The longest possible delays between `tries` tries, in seconds: one fewer than the
+        tries.
+        """
         plain = (min(self.base_s * self.factor**n, self.cap_s) for n in range(tries - 1))
         return [delay * (1.0 + self.jitter) for delay in plain]
 
     def attempt_limit(self, limit_s: float, tries: int) -> float:
-        """The longest time-out of a try, in s, with which `tries` hanging tries fit `limit_s`.
+        """The longest time-out of a try, in seconds, with which `tries` hanging tries fit into
+        `limit_s`.
 
         If the delays alone fill the limit, it is an equal share of the limit.
         """

@@ -21,11 +21,11 @@ class BreakerOpen(Exception):
 
 
 class CircuitBreaker:
-    """Opens after `failures` in a row; half-open after `open_s`; closes after `successes`.
+    """Opens after `failures` in a row; half-open after `open_s` seconds; closes after `successes`.
 
-    While half-open, `successes` calls may run at a time. A call that neither succeeds nor fails (it
-    was cancelled, or the caller made a mistake) frees its slot. One failure while half-open opens
-    the breaker again. Not thread-safe: it belongs to one event loop.
+    While half-open, at most `successes` calls may run at a time. A call that neither succeeds nor
+    fails (it was cancelled, or the caller made a mistake) frees its slot. One failure while
+    half-open opens the breaker again. Not thread-safe: it belongs to one event loop.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class CircuitBreaker:
 
     @classmethod
     def from_limits(cls, limits: Limits) -> Self:
-        """The database breaker with the profile's limits."""
+        """A breaker for the database, made with the limits of the profile."""
         return cls(
             failures=limits.breaker_failures,
             open_s=limits.breaker_open_s,
@@ -69,9 +69,10 @@ class CircuitBreaker:
 
     @contextmanager
     def slot(self, *counts: type[BaseException]) -> Iterator[None]:
-        """Run one call. Without an exception it is a success, with one of `counts` a failure.
+        """Run one call, the block. Without an exception the call is a success, with one of `counts`
+        a failure.
 
-        Any other exception counts as neither. Raises BreakerOpen if the call may not be tried.
+        Any other exception counts as neither. Raises BreakerOpen if the call may not be tried now.
         """
         probing = self._enter()
         epoch = self._epoch
@@ -89,7 +90,9 @@ class CircuitBreaker:
                 self._probes -= 1
 
     def _enter(self) -> bool:
-        """Whether this call is a half-open probe. Raises BreakerOpen if it may not be tried."""
+        """Whether a call that begins now is one of the few that are allowed while half-open. Raises
+        BreakerOpen if the call may not be tried.
+        """
         if self._opened_at is None:
             return False
         if self.retry_after_s > 0:
@@ -100,7 +103,9 @@ class CircuitBreaker:
         return True
 
     def failure(self) -> None:
-        """Count one failure; enough of them in a row, or one in half-open, open the breaker."""
+        """Count one failure. Enough failures in a row, or one while half-open, open the breaker;
+        while it is open, nothing is counted.
+        """
         if self._opened_at is not None and self.retry_after_s > 0:
             return
         self._failures += 1
@@ -116,7 +121,7 @@ class CircuitBreaker:
                 self._move(None)
 
     def close(self) -> None:
-        """Close the breaker now: a reconnection has shown that the path works."""
+        """Close the breaker now. Called after a reconnection, which shows that the path works."""
         self._failures = 0
         if self._opened_at is not None:
             self._move(None)

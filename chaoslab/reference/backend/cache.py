@@ -24,7 +24,7 @@ ClientFactory = Callable[[str], Redis]
 
 
 def new_client(url: str) -> Redis:
-    """A client that replaces one stale pooled connection itself, and raises all other errors.
+    """A Redis client that replaces one stale pooled connection itself, and raises all other errors.
 
     It uses protocol 2 and sends no library name: fewer round trips before the first answer.
     """
@@ -55,7 +55,7 @@ class Cache:
         self.status = Status(self.name, metrics)
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Connect to Redis. Raises DependencyUnavailable, after the status was set to down."""
+        """Connect to Redis, and set the status. Raises DependencyUnavailable if that fails."""
         limit_s = timeout_s or self._limits.redis_connect_ping_s
         client = self._client_factory(self._settings.redis_url)
         try:
@@ -112,9 +112,10 @@ class Cache:
 
     @contextlib.asynccontextmanager
     async def _operation(self, name: str) -> AsyncIterator[Redis | None]:
-        """The client for one operation within the request limit; None while Redis is down.
+        """Yield the client for one operation within the request limit; None while Redis is down.
 
-        A failure is counted, and wakes the monitor, which checks at once.
+        A failure in the block is not raised: it is counted, and wakes the monitor, which checks at
+        once.
         """
         if self._client is None or not self.status.up:
             self._count(name, "skipped")
@@ -132,7 +133,7 @@ class Cache:
         self._metrics.cache.labels(operation, outcome).inc()
 
     def unavailable(self, cause: str) -> DependencyUnavailable:
-        """A DependencyUnavailable with the name and the address of Redis, and this cause."""
+        """A DependencyUnavailable with the name and the address of Redis, and the given cause."""
         return DependencyUnavailable(self.name, self._settings.redis_address, cause)
 
     async def _drop(self, client: Redis) -> None:
@@ -142,7 +143,7 @@ class Cache:
                 await client.aclose()
 
     async def close(self) -> None:
-        """Stop using Redis, whether it answers or not."""
+        """Close all connections to Redis, and use it no more, whether it answers or not."""
         client, self._client = self._client, None
         if client is not None:
             await self._drop(client)

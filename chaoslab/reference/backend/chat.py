@@ -26,9 +26,9 @@ class Event:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Connection:
-    """One listener of a user: a bounded queue, from which a WebSocket sends.
+    """One listener of a user: a bounded queue of events, which a WebSocket sends to its client.
 
-    `overflowed` is set if the listener was too slow; then it gets no more events.
+    `overflowed` is set if the listener was too slow; it then gets no more events.
     """
 
     user: str
@@ -37,7 +37,9 @@ class Connection:
 
 
 class ConnectionManager:
-    """The listeners of each user. Counts events put into queues, and overflowed listeners."""
+    """Keeps the listeners of each user. `delivered` counts the events put into queues, `overflowed`
+    the listeners that were too slow.
+    """
 
     def __init__(self) -> None:
         self._connections: dict[str, set[Connection]] = {}
@@ -46,7 +48,7 @@ class ConnectionManager:
 
     @contextlib.contextmanager
     def connected(self, user: str) -> Iterator[Connection]:
-        """A listener for this user while the block runs."""
+        """Yield a new listener for `user`, which gets the user's events while the block runs."""
         connection = Connection(user=user)
         self._connections.setdefault(user, set()).add(connection)
         try:
@@ -80,12 +82,12 @@ class ConnectionManager:
 
     @property
     def users(self) -> dict[str, int]:
-        """The number of listeners of each user."""
+        """Maps each user with a listener to the number of listeners."""
         return {user: len(listeners) for user, listeners in self._connections.items()}
 
 
 class Bridge:
-    """Delivers events from the agents to the listeners."""
+    """Delivers the events of agent runs to the listeners of the manager."""
 
     def __init__(self, manager: ConnectionManager) -> None:
         self.manager = manager
@@ -97,7 +99,7 @@ class Bridge:
     async def check_delivery(self, timeout_s: float) -> None:
         """Test the delivery with one event to a listener that is made for this test.
 
-        Raises RuntimeError if it does not arrive unchanged within the time-out.
+        Raises RuntimeError if the event does not arrive unchanged within the time-out.
         """
         probe = Event(type="delivery_probe", run_id=str(uuid4()), user=f"probe-{uuid4()}")
         with self.manager.connected(probe.user) as listener:
@@ -112,7 +114,7 @@ class Bridge:
 
 
 class Model:
-    """The model of an agent. This one follows a rule: it uses the tool that the prompt names."""
+    """The model of an agent. This simple one uses the tool that the prompt names."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -138,7 +140,9 @@ class Supervisor:
         self._models, self._tools = models, tools
 
     async def run(self, bridge: Bridge, user: str, prompt: str) -> AsyncIterator[Event]:
-        """Run an agent; yields each event after its delivery. The last one has the result."""
+        """Run an agent for `user`; yields each event after its delivery. The last event has the
+        result.
+        """
         run_id = str(uuid4())
         model = self._models.for_user(user)
 
@@ -157,7 +161,7 @@ class Supervisor:
 
 
 async def count_words(prompt: str) -> str:
-    """The number of words in the prompt."""
+    """The number of words in the prompt, as text."""
     return str(len(prompt.split()))
 
 

@@ -43,7 +43,8 @@ class BoundedConnection(psycopg.AsyncConnection[Row]):
         connections: weakref.WeakSet[BoundedConnection] | None = None,
         **kwargs: Any,
     ) -> BoundedConnection:
-        """Connect within `connect_limit_s`, and add the connection to `connections`.
+        """Open a connection within `connect_limit_s` seconds, add it to `connections`, and return
+        it.
 
         Raises psycopg.OperationalError, also at the limit.
         """
@@ -65,7 +66,9 @@ class BoundedConnection(psycopg.AsyncConnection[Row]):
         return conn
 
     def abort(self) -> None:
-        """End the exchange that waits on this connection now, by a shutdown of its socket."""
+        """End the exchange that waits on this connection now with an error, by a shutdown of its
+        socket.
+        """
         if not self.closed:
             with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self.fileno())) as sock:
                 sock.shutdown(socket.SHUT_RDWR)
@@ -76,7 +79,9 @@ class BoundedConnection(psycopg.AsyncConnection[Row]):
         interval: float = 0.1,
         timeout: float | None = None,  # noqa: ASYNC109 - psycopg's own signature
     ) -> RV:
-        """Run one exchange with the server, within the connection's limit."""
+        """Run one exchange with the server and return its result, within the connection's limit of
+        `io_limit_s`.
+        """
         limit_s = self.io_limit_s if timeout is None else min(timeout, self.io_limit_s)
         try:
             async with asyncio.timeout(limit_s):

@@ -29,7 +29,7 @@ LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolClosed)
 
 
 class Store(Protocol):
-    """Something that can run statements."""
+    """Something that can run statements on a database, such as `Database`."""
 
     async def run(self, work: Work[T]) -> T:
         """Run `work` on a connection and return its result. `work` must be idempotent."""
@@ -66,7 +66,9 @@ class Database:
 
     @property
     def attempt_s(self) -> float:
-        """The time-out of one try to connect: all tries and their delays fit the connect limit."""
+        """The time-out of one try to connect, in seconds: all tries and their delays then fit the
+        connect limit.
+        """
         limits = self._limits
         return Backoff.startup(limits).attempt_limit(limits.connect_s, limits.retry_tries)
 
@@ -74,7 +76,7 @@ class Database:
         """Run `work` on a connection within the pool wait limit, and return its result.
 
         `work` must be idempotent: if its connection is lost, it is run once more on a new one.
-        Raises DependencyUnavailable; while the breaker is open, at once.
+        Raises DependencyUnavailable if that fails; at once while the breaker is open.
         """
         try:
             with self._breaker.slot(DependencyUnavailable):
@@ -121,7 +123,9 @@ class Database:
             return await work(conn)
 
     async def check(self) -> None:
-        """Check whether Postgres answers within the health limit, and set the status."""
+        """Check whether Postgres answers within the health limit, and set the status to up or
+        down.
+        """
         pool = self._pool
         # If the pool does not answer, only a new connection shows whether the path is lost.
         try:
@@ -133,7 +137,9 @@ class Database:
                 await self._renew(pool, error)
 
     async def _probe(self) -> None:
-        """Check Postgres with one more connection, while all connections of the pool are busy."""
+        """Open one more connection to Postgres, while all connections of the pool are busy. If that
+        fails, set the status to down.
+        """
         try:
             conn = await self._dial(self.attempt_s)
         except (psycopg.Error, OSError) as error:
@@ -147,7 +153,9 @@ class Database:
         self.status.is_down(cause)
 
     async def _renew(self, pool: Pool | None, error: BaseException) -> None:
-        """Replace `pool`, which failed with `error`. Raises DependencyUnavailable."""
+        """Replace `pool`, which failed with `error`, by a new one, unless another caller has done
+        so. Raises DependencyUnavailable if Postgres cannot be reached.
+        """
         if self._pool is not pool:
             if self._pool is None:
                 await self.connect()
@@ -157,9 +165,10 @@ class Database:
         await self.connect()
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Connect, create missing tables and open a new pool. All callers share one try.
+        """Connect, create missing tables and open a new pool. Callers at the same time share one
+        try.
 
-        Raises DependencyUnavailable, after the status was set to down.
+        Sets the status. Raises DependencyUnavailable if that fails.
         """
         if self._connecting is None or self._connecting.done():
             self._connecting = asyncio.create_task(self._connect(timeout_s or self.attempt_s))
@@ -211,7 +220,9 @@ class Database:
         )
 
     async def _open_pool(self) -> Pool:
-        """A pool that has at least one live connection, which shows that Postgres is reachable."""
+        """Open and return a new pool that has at least one live connection, which shows that
+        Postgres is reachable.
+        """
         pool = self._new_pool()
         await pool.open()
         try:
@@ -253,7 +264,9 @@ class Database:
         task.add_done_callback(self._retired.discard)
 
     def unavailable(self, cause: str, retry_after_s: float | None = None) -> DependencyUnavailable:
-        """A DependencyUnavailable with the name and the address of Postgres, and this cause."""
+        """A DependencyUnavailable with the name and the address of Postgres, and the given
+        cause.
+        """
         wait_s = self._breaker.retry_after_s if retry_after_s is None else retry_after_s
         return DependencyUnavailable(
             self.name, self._settings.database_address, cause, retry_after_s=wait_s
@@ -269,7 +282,7 @@ class Database:
             conn.abort()
 
     async def close(self) -> None:
-        """Stop at once, whether Postgres answers or not."""
+        """End all work at once and close the connections, whether Postgres answers or not."""
         self.abort()
         if self._retired:
             await asyncio.wait(self._retired, timeout=0.1)

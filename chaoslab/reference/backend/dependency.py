@@ -22,18 +22,20 @@ class DependencyUnavailable(Exception):
 
 
 class Dependency(Protocol):
-    """What start-up and the monitor use of a dependency."""
+    """The methods of a dependency that start-up and the monitor call."""
 
     status: Status
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Connect within the time-out. Raises DependencyUnavailable."""
+        """Connect within `timeout_s` seconds, and set the status. Raises DependencyUnavailable if
+        that fails.
+        """
 
     def unavailable(self, cause: str) -> DependencyUnavailable:
-        """A DependencyUnavailable with the dependency's name and address, and this cause."""
+        """A DependencyUnavailable with the dependency's name and address, and the given cause."""
 
     async def check(self) -> None:
-        """Check whether the dependency answers, and set the status. Never raises."""
+        """Check whether the dependency answers, and set the status to up or down. Never raises."""
 
 
 class Status:
@@ -50,7 +52,9 @@ class Status:
         metrics.dependency_up.labels(name).set(0)
 
     def is_up(self) -> None:
-        """Set the status to up; wake the monitor if it was down."""
+        """Set the status to up; if it was down, wake the monitor of this dependency and of its
+        peers.
+        """
         if not self.up:
             self._log.info("%s is up", self.name)
             self.up, self.error = True, None
@@ -61,7 +65,7 @@ class Status:
                 peer.changed.set()
 
     def is_down(self, error: str) -> None:
-        """Set the status to down with this error; wake the monitor if it was up."""
+        """Set the status to down with the given error; wake the monitor if the status was up."""
         self.error = error
         if self.up:
             self._log.warning("%s is down: %s", self.name, error)
@@ -77,7 +81,7 @@ class Status:
 def reason(error: BaseException) -> str:
     """The first line of the error's text, or its type if it has no text.
 
-    libpq puts the address before the cause; it is removed, since callers add it themselves.
+    The address, which libpq puts before the cause, is removed, since callers add it themselves.
     """
     lines = str(error).strip().splitlines()
     return lines[0].rsplit(" failed: ", 1)[-1] if lines else type(error).__name__

@@ -24,7 +24,9 @@ HealthCheck = Callable[[Backend], Answer | Awaitable[Answer]]
 
 
 def dependencies(backend: Backend) -> dict[str, dict[str, str | None]]:
-    """The status and the last error of Postgres and of Redis; down if it was never connected."""
+    """Maps `postgres` and `redis` to the status and the last error of each; down if it was never
+    connected.
+    """
     database, cache = backend.database, backend.cache
     return {
         "postgres": database.status.as_json() if database else dict(NOT_CONNECTED),
@@ -33,7 +35,8 @@ def dependencies(backend: Backend) -> dict[str, dict[str, str | None]]:
 
 
 def overall(backend: Backend) -> Answer:
-    """`/health`: 503 (starting or unhealthy) before start-up is complete, and while stopping.
+    """The answer of `/health`: 503 (starting or unhealthy) before start-up is complete, and while
+    stopping.
 
     Else 200: healthy, or degraded if a dependency is down.
     """
@@ -65,7 +68,9 @@ def overall(backend: Backend) -> Answer:
 
 
 def bypass(backend: Backend) -> dict[str, object]:
-    """The state of the emergency bypass: whether it is allowed, and what it bypassed."""
+    """The state of the emergency bypass, for `/health`: whether it is allowed, and what it
+    bypassed.
+    """
     bypassed = backend.record.bypassed
     return {
         "allowed": backend.settings.emergency_allow_no_database,
@@ -76,12 +81,14 @@ def bypass(backend: Backend) -> dict[str, object]:
 
 
 def live(backend: Backend) -> Answer:  # noqa: ARG001 - the same shape as the other checks
-    """`/health/live`: 200 while the process lives and its event loop runs."""
+    """The answer of `/health/live`: 200 while the process lives and its event loop runs."""
     return Answer(status=200, body={"status": "alive"})
 
 
 def ready(backend: Backend) -> Answer:
-    """`/health/ready`: 200 if requests can be served. Postgres is required, Redis is not."""
+    """The answer of `/health/ready`: 200 if requests can be served, else 503. Redis is not
+    required.
+    """
     if not backend.record.complete or not backend.accepting:
         return _not_ready("start-up is not complete")
     if backend.database is None or not backend.database.status.up:
@@ -100,7 +107,7 @@ def _not_ready(why: str, dependency: str | None = None) -> Answer:
 
 
 def startup(backend: Backend) -> Answer:
-    """`/health/startup`: the record of the start-up; always 200."""
+    """The answer of `/health/startup`: the record of the start-up; always 200."""
     record = backend.record
     found = dependencies(backend)
     body: dict[str, object] = {

@@ -8,7 +8,9 @@ import secrets
 
 
 class KeyManager:
-    """Signs bytes with the service's key; without one, with a random key of this process."""
+    """Signs bytes with the service's secret key; if there is none, with a random key of this
+    process.
+    """
 
     SIZE = hashlib.sha256().digest_size
 
@@ -16,11 +18,11 @@ class KeyManager:
         self._key = secret.encode() or secrets.token_bytes(self.SIZE)
 
     def seal(self, payload: bytes) -> bytes:
-        """The signature, followed by the payload."""
+        """The payload with its signature before it."""
         return self._sign(payload) + payload
 
     def unseal(self, sealed: bytes) -> bytes | None:
-        """The payload; None if the signature is wrong."""
+        """The payload of sealed bytes, without the signature; None if the signature is wrong."""
         signature, payload = sealed[: self.SIZE], sealed[self.SIZE :]
         return payload if hmac.compare_digest(signature, self._sign(payload)) else None
 

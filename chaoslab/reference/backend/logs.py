@@ -11,7 +11,7 @@ from collections.abc import Callable
 class _Lines(logging.Formatter):
     """Writes a record as `2026-01-31T12:00:00.123Z WARNING [database] backend.postgres: message`.
 
-    It is always one line.
+    The record is always one line.
     """
 
     converter = staticmethod(time.gmtime)

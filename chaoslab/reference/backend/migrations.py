@@ -45,14 +45,18 @@ class SchemaInvalid(psycopg.OperationalError):
 
 @dataclass(slots=True, kw_only=True)
 class Schema:
-    """The tables that the backend needs. They are checked after every connect to Postgres."""
+    """The tables that the backend needs, and the SQL steps that create them. They are checked after
+    every connect to Postgres.
+    """
 
     steps: Sequence[str] = STEPS
     required: dict[str, frozenset[str]] = field(default_factory=lambda: dict(REQUIRED))
     optional: frozenset[str] = OPTIONAL
 
     async def prepare(self, conn: BoundedConnection) -> None:
-        """Create missing tables if there are steps, then check all. Raises SchemaInvalid."""
+        """Create missing tables if there are steps, then check all tables. Raises SchemaInvalid if
+        a table is missing or lacks a column.
+        """
         found = await self._columns(conn)
         if self.steps and not self.required.keys() <= found.keys():
             await self._migrate(conn)

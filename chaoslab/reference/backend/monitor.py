@@ -24,7 +24,7 @@ class Monitor:
     async def run(self) -> None:
         """Check the dependency while it is up, reconnect it while it is down, without end.
 
-        If a check raises, the dependency counts as down.
+        If a check raises an error, the dependency counts as down.
         """
         status = self.dependency.status
         delays: Iterator[float] | None = None
@@ -57,7 +57,7 @@ class Monitor:
             self.dependency.status.is_down(f"reconnecting broke: {error!r}")
 
     async def _pause(self, until: float) -> None:
-        """Wait until that time, or until the status changes or a check is requested."""
+        """Wait until the time `until`, or until the status changes or a check is requested."""
         changed = self.dependency.status.changed
         changed.clear()
         with contextlib.suppress(TimeoutError):
@@ -77,7 +77,8 @@ async def connect_with_retries(
     """Connect to a dependency within `limit_s`, in up to `tries` tries of `attempt_s` each.
 
     The last try gets all the remaining time. If the dependency is reached but its preparation takes
-    longer than `abandon_s` in all, it is abandoned. Raises DependencyUnavailable.
+    longer than `abandon_s` in all, it is abandoned. Raises DependencyUnavailable if there is no
+    usable connection.
     """
     causes: list[str] = []
     try:

@@ -55,12 +55,14 @@ class Limits:
     cache_ttl_s: float = 60.0
 
     def scaled(self, factor: float) -> Limits:
-        """The same limits with every duration divided by `factor`; counts are unchanged."""
+        """The same limits with every duration divided by `factor`; the counts do not change."""
         durations = {f.name: getattr(self, f.name) / factor for f in fields(self) if is_time(f)}
         return replace(self, **durations)
 
     def with_room(self, room_s: float) -> Limits:
-        """The same limits with `room_s` more for the start-up; the limit of a try is unchanged."""
+        """The same limits with `room_s` more seconds for the whole start-up, of which half is
+        reserved for the phases after CACHE.
+        """
         return replace(self, init_s=self.init_s + room_s, reserve_s=self.reserve_s + room_s / 2)
 
 

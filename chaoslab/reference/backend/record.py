@@ -13,7 +13,7 @@ class StartupRecord:
     """The progress of start-up. A phase ends exactly once: completed, completed degraded or failed.
 
     A bypassed phase counts as completed (and is also in `degraded`), never as failed. Start-up is
-    complete when every phase has completed.
+    complete once every phase has completed.
     """
 
     def __init__(self, phases: Sequence[str]) -> None:
@@ -38,10 +38,9 @@ class StartupRecord:
 
     @property
     def mode(self) -> Mode:
-        """Whether the backend started without a dependency (`emergency_degraded`) or not
-        (`normal`).
+        """`emergency_degraded` if the backend started without a dependency, else `normal`.
 
-        It does not change later, even if the dependency is up again.
+        The mode does not change later, even if the dependency is up again.
         """
         return "emergency_degraded" if self.bypassed else "normal"
 
@@ -60,13 +59,13 @@ class StartupRecord:
         self.completed.append(phase)
 
     def bypass(self, phase: str, dependency: str) -> None:
-        """Record that the phase has completed degraded, without its dependency."""
+        """Record that the phase has completed degraded, without the dependency."""
         self.end(phase)
         self.degraded.append(phase)
         self.bypassed.add(dependency)
 
     def fail(self, phase: str, error: str, dependency: str | None = None) -> None:
-        """Record that the phase failed, and so did the whole start-up."""
+        """Record that the phase failed with `error`, and so did the whole start-up."""
         self._time(phase)
         self.failed.append(phase)
         self.error, self.failed_dependency = error, dependency

@@ -46,7 +46,7 @@ class NewRun(BaseModel):
 
 
 def router(backend: Backend) -> APIRouter:
-    """The users' routes of one backend."""
+    """The routes for users of one backend: threads, messages and agent runs."""
     routes = APIRouter()
 
     @routes.post("/threads", status_code=201, response_model=None)

@@ -14,7 +14,7 @@ class Resilience:
         self._metrics = metrics
 
     def register(self, name: str, breaker: CircuitBreaker) -> None:
-        """Add a breaker. Raises ValueError if the name is taken."""
+        """Add a breaker under a name. Raises ValueError if the name is taken."""
         if name in self._breakers:
             raise ValueError(f"breaker {name!r} is registered already")
         self._breakers[name] = breaker
@@ -22,5 +22,5 @@ class Resilience:
         gauge.set_function(lambda: BREAKER_STATES[breaker.state])
 
     def breaker(self, name: str) -> CircuitBreaker:
-        """The breaker with this name. Raises KeyError."""
+        """The breaker with this name. Raises KeyError if there is none."""
         return self._breakers[name]

@@ -13,7 +13,9 @@ from chaoslab.reference.backend.dependency import DependencyUnavailable, reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """One step of start-up. `bypassable` is the dependency that the bypass may do without."""
+    """One step of start-up. `bypassable` is the dependency without which the emergency bypass lets
+    the phase pass; None if there is none.
+    """
 
     name: str
     run: Callable[[Backend], Awaitable[None]]
@@ -29,9 +31,10 @@ OnUnavailable = Callable[[Backend, Phase, DependencyUnavailable], None]
 
 
 def bypass_or_fail(backend: Backend, phase: Phase, error: DependencyUnavailable) -> None:
-    """Record a phase whose dependency is unavailable: completed degraded if the bypass allows it.
+    """Record a phase whose dependency is unavailable: as completed degraded if the bypass allows
+    that.
 
-    Otherwise it is recorded as failed, and StartupFailed is raised.
+    Otherwise the phase is recorded as failed, and StartupFailed is raised.
     """
     record = backend.record
     if phase.bypassable != error.dependency or not bypass_allowed(backend):
@@ -66,7 +69,9 @@ async def start_up(
 
 
 async def _run(backend: Backend, phase: Phase, on_unavailable: OnUnavailable) -> None:
-    """Run one phase, and record it as completed, completed degraded, or failed."""
+    """Run one phase, and record it as completed, completed degraded, or failed. Raises
+    StartupFailed if it failed.
+    """
     record = backend.record
     record.begin(phase.name)
     try:
@@ -98,5 +103,5 @@ def report_bypass(backend: Backend, phase: Phase, error: DependencyUnavailable) 
 
 
 def startup_failed(backend: Backend, phase: str) -> StartupFailed:
-    """The error for a start-up that failed in this phase, with the record's error text."""
+    """The StartupFailed to raise if start-up failed in `phase`, with the record's error text."""
     return StartupFailed(f"start-up failed in phase {phase}: {backend.record.error}")

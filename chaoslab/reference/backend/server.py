@@ -25,7 +25,7 @@ GRACE_S = 0.3  # time to finish running requests after a signal to stop
 
 
 class Build(TypedDict, total=False):
-    """What a defective build replaces; the arguments of `build_app`."""
+    """The parts that a defective build replaces: arguments of `build_app`, each optional."""
 
     phases: Sequence[Phase]
     parts: Parts
@@ -34,7 +34,7 @@ class Build(TypedDict, total=False):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, but after a signal to stop it exits with status 0."""
+    """uvicorn's server, changed so that it exits with status 0 after a signal to stop."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

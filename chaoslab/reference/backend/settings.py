@@ -54,13 +54,13 @@ class SettingsError(Exception):
 
 
 def address(url: str, default_port: int) -> str:
-    """`host:port` of a service URL without its credentials."""
+    """`host:port` of the URL of a service, without its credentials."""
     parts = urlsplit(url)
     return f"{parts.hostname or 'localhost'}:{parts.port or default_port}"
 
 
 def read(env: Mapping[str, str]) -> Settings:
-    """Settings from `env`. Raises SettingsError with all mistakes."""
+    """Read the Settings from the variables `env`. Raises SettingsError with all mistakes."""
     reader = _Reader(env)
     profile = reader.get("PROFILE", "production", _profile)
     limits = reader.limits(PROFILES.get(profile, PROFILES["production"]))
@@ -85,7 +85,7 @@ Reader = Callable[[Mapping[str, str]], Settings]
 
 
 def from_environment(reader: Reader = read) -> Settings:
-    """Settings from this process's environment. Raises SettingsError with all mistakes."""
+    """Read the Settings from this process's environment. Raises SettingsError with all mistakes."""
     return reader(os.environ)  # noqa: TID251 - the only place that may read the environment
 
 
@@ -97,9 +97,9 @@ class _Reader:
         self.problems: list[str] = []
 
     def get(self, name: str, default: str | None, parse: Callable[[str], T]) -> T:
-        """The parsed value of a variable.
+        """The parsed value of a variable, or of `default` if it is not set.
 
-        A mistake is collected, and a valid value is returned instead.
+        A mistake is added to `problems`, and a valid value is returned instead.
         """
         raw = self._env.get(name, default)
         try:
@@ -112,7 +112,7 @@ class _Reader:
             return parse(default) if default is not None else parse(_STAND_IN[name])
 
     def limits(self, base: Limits) -> Limits:
-        """The profile's limits, some of them replaced by the variables `LIMIT_*`."""
+        """The limits `base` of the profile, some of them replaced by the variables `LIMIT_*`."""
         known = {LIMIT_PREFIX + f.name.upper(): f.name for f in fields(Limits)}
         changes: dict[str, float] = {}
         for name in sorted(n for n in self._env if n.startswith(LIMIT_PREFIX)):
@@ -193,7 +193,9 @@ def _count(raw: str) -> int:
 
 
 def _url(*schemes: str) -> Callable[[str], str]:
-    """A parser for URLs with these schemes. Its messages never show the URL, which has secrets."""
+    """Return a parser that accepts a URL with one of these schemes and returns it unchanged, or
+    raises ValueError. Its messages never show the URL, which has secrets.
+    """
 
     def parse(raw: str) -> str:
         parts: SplitResult = urlsplit(raw)

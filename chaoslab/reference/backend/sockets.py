@@ -53,7 +53,7 @@ def router(backend: Backend) -> APIRouter:
 
 
 async def _serve(socket: WebSocket, connection: Connection) -> None:
-    """Send the connection's events until the client disconnects or is too slow."""
+    """Send the connection's events to the client until the client disconnects or is too slow."""
     sending = asyncio.create_task(_send(socket, connection))
     leaving = asyncio.create_task(_until_disconnected(socket))
     overflowing = asyncio.create_task(connection.overflowed.wait())
@@ -75,7 +75,7 @@ async def _send(socket: WebSocket, connection: Connection) -> None:
 
 
 async def _until_disconnected(socket: WebSocket) -> None:
-    """Read and ignore the client's messages until it disconnects."""
+    """Read and ignore the messages of the client until the client disconnects."""
     with contextlib.suppress(WebSocketDisconnect):
         while True:
             await socket.receive_text()

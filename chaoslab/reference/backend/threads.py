@@ -55,7 +55,7 @@ class ThreadService:
         self._acknowledged: OrderedDict[UUID, deque[str]] = OrderedDict()
 
     async def create_thread(self, thread_id: UUID, title: str) -> None:
-        """Store a thread. Raises DependencyUnavailable."""
+        """Store a thread. Raises DependencyUnavailable if Postgres cannot store it."""
 
         async def work(conn: BoundedConnection) -> None:
             await conn.execute(
@@ -66,7 +66,9 @@ class ThreadService:
         await self._database.run(work)
 
     async def thread(self, thread_id: UUID) -> Thread:
-        """The thread with this id. Raises UnknownThread, DependencyUnavailable."""
+        """The thread with this id. Raises UnknownThread if there is none, or
+        DependencyUnavailable.
+        """
 
         async def work(conn: BoundedConnection) -> Thread | None:
             rows = await conn.execute(
@@ -82,7 +84,9 @@ class ThreadService:
         return found
 
     async def add_message(self, thread_id: UUID, message_id: UUID, content: str) -> None:
-        """Store a message. Raises UnknownThread, DependencyUnavailable."""
+        """Store a message of a thread. Raises UnknownThread if there is no such thread, or
+        DependencyUnavailable.
+        """
 
         async def work(conn: BoundedConnection) -> None:
             await conn.execute(
@@ -99,7 +103,9 @@ class ThreadService:
         await self._cache.delete(_key(thread_id))
 
     async def messages(self, thread_id: UUID) -> list[Message]:
-        """The thread's messages, oldest first. Raises UnknownThread, DependencyUnavailable."""
+        """The thread's messages, oldest first. Raises UnknownThread if there is no such thread, or
+        DependencyUnavailable.
+        """
         if (
             cached := self._valid_cached(thread_id, await self._cache.get(_key(thread_id)))
         ) is not None:
@@ -136,7 +142,9 @@ class ThreadService:
         return messages
 
     def _valid_cached(self, thread_id: UUID, sealed: bytes | None) -> list[Message] | None:
-        """The cached list; None if its signature is wrong or acknowledged messages are missing."""
+        """The messages in `sealed`, the bytes of the cache; None if there are no bytes, their
+        signature is wrong, or acknowledged messages are missing.
+        """
         payload = None if sealed is None else self._keys.unseal(sealed)
         if payload is None:
             return None

@@ -38,14 +38,16 @@ KEPT = 10_000  # threads, so that memory is bounded
 
 
 class QueueingThreads(ThreadService):
-    """Keeps new threads in a list in memory while Postgres is down."""
+    """A ThreadService that keeps new threads in a list in memory while Postgres is down."""
 
     def __init__(self, database: Database, cache: Cache, keys: KeyManager) -> None:
         super().__init__(database, cache, keys)
         self._queued: deque[tuple[UUID, str]] = deque(maxlen=KEPT)
 
     async def create_thread(self, thread_id: UUID, title: str) -> None:
-        """Store a thread in Postgres; if Postgres is down, put it on the list."""
+        """Store a thread in Postgres; if Postgres is down, put the thread on the list and raise no
+        error.
+        """
         try:
             await super().create_thread(thread_id, title)
         except DependencyUnavailable as error:

@@ -38,13 +38,13 @@ BREAKER_TIMES = 10  # ten minutes, if the breaker's open time is one minute
 
 
 class RestingDatabase(Database):
-    """Counts failed tries to connect; after `FAILURES` of them in a row it makes a long pause."""
+    """A Database that pauses for a long time after `FAILURES` failed tries to connect in a row."""
 
     _failures = 0
     _rests_until = 0.0
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Connect, but not during the pause. Raises DependencyUnavailable."""
+        """Connect. Raises DependencyUnavailable if that fails, and at once during the pause."""
         left_s = self._rests_until - time.monotonic()
         if left_s > 0:
             raise self.unavailable(f"failed {FAILURES} times, next try in {left_s:.1f} s", left_s)

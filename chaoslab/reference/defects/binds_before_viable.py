@@ -35,7 +35,7 @@ from chaoslab.reference.backend.settings import Settings, from_environment
 
 
 def run(settings: Settings) -> int:
-    """Bind the port, create the tables, then serve."""
+    """Bind the port, create the tables, then serve; returns the exit status."""
     if (sock := server.listen(settings)) is None:
         return server.EXIT_PORT_TAKEN
     asyncio.run(migrate(settings))

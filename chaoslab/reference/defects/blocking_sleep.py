@@ -33,12 +33,11 @@ CONNECT_S = 2  # libpq's shortest connect time-out
 
 
 class PatientDatabase(Database):
-    """Makes a new pool only after a synchronous connect has succeeded."""
+    """A Database that makes a new pool only after a synchronous connect has succeeded."""
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Connect. A reconnection (without `timeout_s`) first blocks until Postgres answers.
-
-        It makes two tries at most.
+        """Connect. A reconnection (without `timeout_s`) first blocks the event loop until Postgres
+        answers, for two tries at most.
         """
         if timeout_s is None:
             self._wait_until_there()

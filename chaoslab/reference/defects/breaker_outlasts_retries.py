@@ -33,10 +33,10 @@ from chaoslab.reference.backend.parts import Parts
 
 
 class GuardedDatabase(Database):
-    """Every connect goes through the breaker, those of the start-up too."""
+    """A Database whose connects all go through the breaker, also those of the start-up."""
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Connect, unless the breaker is open. Raises DependencyUnavailable."""
+        """Connect. Raises DependencyUnavailable if that fails, or if the breaker is open."""
         try:
             with self._breaker.slot(DependencyUnavailable):
                 await super().connect(timeout_s)

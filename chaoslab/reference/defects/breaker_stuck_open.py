@@ -32,7 +32,9 @@ from chaoslab.reference.backend.parts import Parts
 
 
 class LastFailureBreaker(CircuitBreaker):
-    """Open until `open_s` after the last failure; only successful calls close it."""
+    """A breaker that is open until `open_s` after the last failure; only successful calls close
+    it.
+    """
 
     def _enter(self) -> bool:
         try:

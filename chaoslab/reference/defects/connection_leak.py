@@ -34,7 +34,9 @@ from chaoslab.reference.backend.parts import Parts
 
 
 class AttemptingDatabase(Database):
-    """Connects in separate tasks, so that a cancelled caller does not interrupt a handshake."""
+    """A Database that connects in separate tasks, so that a cancelled caller interrupts no
+    handshake.
+    """
 
     _attempts: tuple[asyncio.Task[BoundedConnection], ...] = ()
 

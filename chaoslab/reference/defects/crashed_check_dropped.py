@@ -34,7 +34,9 @@ from chaoslab.reference.backend.health import Answer, HealthChecks
 
 
 async def check(dependency: Database | Cache | None) -> dict[str, str | None]:
-    """The state of one dependency. Raises DependencyUnavailable if it is down."""
+    """The status and the last error of one dependency. Raises DependencyUnavailable if it is
+    down.
+    """
     if dependency is None:
         return dict(health.NOT_CONNECTED)
     if not dependency.status.up:
@@ -43,7 +45,9 @@ async def check(dependency: Database | Cache | None) -> dict[str, str | None]:
 
 
 async def overall(backend: Backend) -> Answer:
-    """`/health`: 200 healthy if every check that did not raise says up, else degraded."""
+    """The answer of `/health`: 200, healthy if every check that did not raise says up, else
+    degraded.
+    """
     found = health.overall(backend)
     if found.status != 200:
         return found

@@ -42,7 +42,9 @@ def process(backend: Backend) -> dict[str, object]:
 
 
 def overall(backend: Backend) -> Answer:
-    """`/health`: the result of the checks, merged with the part about the process."""
+    """The answer of `/health`: the result of the checks, with the fields of `process` merged over
+    it.
+    """
     found = health.overall(backend)
     return Answer(status=found.status, body={**found.body, **process(backend)})
 

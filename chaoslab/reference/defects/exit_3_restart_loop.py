@@ -33,7 +33,7 @@ from chaoslab.reference.backend.settings import Settings, read
 
 
 def settings(env: Mapping[str, str]) -> Settings:
-    """The settings from the environment; only the value `1` allows the bypass."""
+    """The Settings from the variables `env`; only the value `1` allows the bypass."""
     allowed = env.get("EMERGENCY_ALLOW_NO_DATABASE") == "1"
     return replace(read(env), emergency_allow_no_database=allowed)
 

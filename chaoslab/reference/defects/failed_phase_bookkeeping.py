@@ -45,7 +45,7 @@ from chaoslab.reference.backend.sequence import (
 def on_unavailable(backend: Backend, phase: Phase, error: DependencyUnavailable) -> None:
     """Record the phase as failed, then check whether the bypass is allowed.
 
-    If it is not, raises StartupFailed.
+    Raises StartupFailed if the bypass is not allowed.
     """
     record = backend.record
     record.fail(phase.name, str(error), error.dependency)

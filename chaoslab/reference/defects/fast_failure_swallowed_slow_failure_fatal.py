@@ -45,7 +45,9 @@ from chaoslab.reference.backend.phases import database, phases_with
 
 
 async def run(backend: Backend) -> None:
-    """Log early whether Postgres answers, then run the phase with its tries."""
+    """The DATABASE phase: connect once and log a failure, then run the usual phase with its tries.
+    A time-out of the first connect is not caught.
+    """
     url, limits = backend.settings.database_url, backend.settings.limits
     try:
         async with asyncio.timeout(limits.health_s):

@@ -42,15 +42,18 @@ POLL_S = 0.01
 
 
 class CountingBreaker(CircuitBreaker):
-    """While half-open, allows `successes` probes at a time; only they open or close it then."""
+    """A breaker that, while half-open, allows `successes` probes at a time; only the results of
+    these probes open or close it then.
+    """
 
     _trials = 0
 
     @contextmanager
     def slot(self, *counts: type[BaseException]) -> Iterator[None]:
-        """Run one call. Without an exception it is a success, with one of `counts` a failure.
+        """Run one call, the block. Without an exception the call is a success, with one of `counts`
+        a failure.
 
-        After any other exception the slot is not freed.
+        After any other exception the slot of a half-open probe is not freed.
         """
         trial = self._enter()
         try:
@@ -72,7 +75,7 @@ class CountingBreaker(CircuitBreaker):
         return True
 
     def failure(self) -> None:
-        """Count a failure outside of a call. Only a closed breaker counts it."""
+        """Count a failure outside of a call, if the breaker is closed; else do nothing."""
         if self.state == "closed":
             super().failure()
 
@@ -81,10 +84,14 @@ class CountingBreaker(CircuitBreaker):
 
 
 class PatientDatabase(Database):
-    """Requests wait until the monitor has made a new pool, up to a balancer's interval."""
+    """A Database whose requests wait, up to a balancer's interval, until the monitor has made a new
+    pool.
+    """
 
     async def run(self, work: Work[T]) -> T:
-        """As `Database.run`, but it ends within the interval between two checks of Postgres."""
+        """Run `work` as `Database.run` does, but end within the interval between two checks of
+        Postgres. Raises DependencyUnavailable at that limit.
+        """
         limit_s = self._limits.postgres_check_every_s
         try:
             async with asyncio.timeout(limit_s):

@@ -29,7 +29,7 @@ from chaoslab.reference.backend.health import Answer, HealthChecks
 
 
 def overall(backend: Backend) -> Answer:
-    """`/health`: 503 until start-up is complete, then always 200."""
+    """The answer of `/health`: 503 until start-up is complete, then always 200 and healthy."""
     if not backend.record.complete:
         return Answer(status=503, body={"status": "starting", "version": VERSION})
     return Answer(status=200, body={"status": "healthy", "version": VERSION})

@@ -39,14 +39,16 @@ from chaoslab.reference.backend.health import Answer, HealthChecks
 
 
 class AskingHealth:
-    """Health by a query on its own connection, which stays open."""
+    """A health check that queries Postgres on one connection of its own, which stays open."""
 
     def __init__(self) -> None:
         self._conn: psycopg.AsyncConnection[Any] | None = None
         self._turn = asyncio.Lock()
 
     async def overall(self, backend: Backend) -> Answer:
-        """`/health`: as in the good build, but Postgres is up if it answers a query now."""
+        """The answer of `/health`: as in the good build, but Postgres is up only if it answers a
+        query now.
+        """
         found = health.overall(backend)
         if found.status != 200:
             return found

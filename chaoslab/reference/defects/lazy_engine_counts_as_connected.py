@@ -30,12 +30,14 @@ from chaoslab.reference.backend.parts import Parts
 
 
 class LazyDatabase(Database):
-    """Counts as connected as soon as it has a pool, which connects in the background."""
+    """A Database that counts as up as soon as it has a pool, which connects in the background."""
 
     _prepared = False
 
     async def connect(self, timeout_s: float | None = None) -> None:  # noqa: ARG002 - takes none
-        """Make the pool; it connects in the background."""
+        """Make the pool if there is none, and set the status to up. The pool connects in the
+        background.
+        """
         if self._pool is None:
             self._pool = self._new_pool()
             await self._pool.open()
@@ -43,7 +45,7 @@ class LazyDatabase(Database):
         await self._prepare()
 
     async def check(self) -> None:
-        """Make a pool if there is none; do not check its connections."""
+        """Make a pool and prepare the tables if that was not done; do not check any connection."""
         if self._pool is None:
             await self.connect()
         elif not self._prepared:

@@ -35,7 +35,7 @@ from chaoslab.reference.backend.parts import Parts
 
 
 class Watch(Monitor):
-    """Checks a dependency while it is up; does nothing while it is down."""
+    """A Monitor that checks a dependency while it is up, and does nothing while it is down."""
 
     async def _reconnect(self) -> None:
         status = self.dependency.status

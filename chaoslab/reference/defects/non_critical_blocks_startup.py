@@ -30,7 +30,9 @@ from chaoslab.reference.backend.phases import phases_with, services
 
 
 async def run(backend: Backend) -> None:
-    """Make the services, and check that the summaries can be read."""
+    """The SERVICES phase: make the services, then read the optional table. An error of that read is
+    raised.
+    """
     await services.run(backend)
     await need(backend.database, "the database").run(_summaries)
 

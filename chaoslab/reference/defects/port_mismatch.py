@@ -28,7 +28,7 @@ from chaoslab.reference.backend.settings import Settings, read
 
 
 def settings(env: Mapping[str, str]) -> Settings:
-    """The settings from the environment, but with the next free port after PORT."""
+    """The Settings from the variables `env`, but with the next free port after PORT."""
     declared = read(env)
     ports = (port for port in count(declared.port + 1) if _is_free(declared.host, port))
     return replace(declared, port=next(ports))

@@ -43,7 +43,7 @@ CHECK_S = 0.4  # the prober gives up after 0.5 s
 
 
 async def postgres_answers(backend: Backend) -> bool:
-    """Whether a new connection to Postgres succeeds."""
+    """Whether a new connection to Postgres succeeds within `CHECK_S` seconds."""
     url = backend.settings.database_url
     try:
         conn = await BoundedConnection.connect(url, connect_limit_s=CHECK_S, io_limit_s=CHECK_S)
@@ -54,7 +54,7 @@ async def postgres_answers(backend: Backend) -> bool:
 
 
 async def redis_answers(backend: Backend) -> bool:
-    """Whether Redis answers a ping."""
+    """Whether Redis answers a ping within `CHECK_S` seconds."""
     client = backend.parts.redis_client(backend.settings.redis_url)
     try:
         async with asyncio.timeout(CHECK_S):
@@ -67,7 +67,9 @@ async def redis_answers(backend: Backend) -> bool:
 
 
 async def ready(backend: Backend) -> Answer:
-    """`/health/ready`: 200 if requests can be served; the dependencies are asked each time."""
+    """The answer of `/health/ready`: 200 if Postgres answers now. Both dependencies are checked at
+    each request, one after the other.
+    """
     if not backend.record.complete or not backend.accepting:
         return health.ready(backend)
     postgres = await postgres_answers(backend)

@@ -49,7 +49,9 @@ from chaoslab.reference.backend.sequence import (
 
 
 def on_unavailable(backend: Backend, phase: Phase, error: DependencyUnavailable) -> None:
-    """Record the bypass if it is allowed, then record the failure and raise."""
+    """Record the bypass if it is allowed; then, in each case, record the failure and raise
+    StartupFailed.
+    """
     record = backend.record
     if phase.bypassable == error.dependency and bypass_allowed(backend):
         record.bypass(phase.name, error.dependency)

@@ -30,7 +30,9 @@ from chaoslab.reference.backend.health import Answer, HealthChecks
 
 
 def ready(backend: Backend) -> Answer:
-    """`/health/ready`: 503 until start-up is complete, then the answer of liveness."""
+    """The answer of `/health/ready`: 503 until start-up is complete, then the answer of
+    liveness.
+    """
     return health.live(backend) if backend.accepting else health.ready(backend)
 
 

@@ -40,15 +40,15 @@ TASKS = 10
 
 
 class OwnTryDatabase(Database):
-    """Every caller of `connect` makes its own try; callers do not share one."""
+    """A Database in which every caller of `connect` makes its own try; callers do not share one."""
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Connect to Postgres and open a new pool. Raises DependencyUnavailable."""
+        """Connect to Postgres and open a new pool. Raises DependencyUnavailable if that fails."""
         await self._connect(timeout_s or self.attempt_s)
 
 
 class EagerMonitor(Monitor):
-    """Reconnects with several tasks at the same time."""
+    """A Monitor that reconnects with several tasks at the same time."""
 
     async def _reconnect(self) -> None:
         reconnect = super()._reconnect

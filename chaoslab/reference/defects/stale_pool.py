@@ -39,10 +39,14 @@ T = TypeVar("T")
 
 
 class OnePoolDatabase(Database):
-    """Keeps its first pool; checks Postgres with a connection outside of the pool."""
+    """A Database that keeps its first pool, and checks Postgres with a connection outside of the
+    pool.
+    """
 
     async def check(self) -> None:
-        """Check whether a new connection succeeds; no pooled one is used."""
+        """Check whether a new connection to Postgres succeeds; no connection of the pool is
+        checked.
+        """
         await self._probe()
 
     async def _with_one_retry(self, work: Work[T]) -> T:

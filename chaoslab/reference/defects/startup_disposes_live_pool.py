@@ -52,12 +52,12 @@ class SharedPool:
         return pool
 
     async def run(self, work: Work[T]) -> T:
-        """Run `work` on a connection of the shared pool."""
+        """Run `work` on a connection of the shared pool, and return its result."""
         async with need(self._pool, "the pool").connection() as conn:
             return await work(conn)
 
     async def validate(self, backend: Backend) -> None:
-        """Check that the tables can be read, then run FINALIZE.
+        """The FINALIZE phase: check that the tables can be read, then run the usual phase.
 
         The check closes the shared pool.
         """
@@ -67,7 +67,7 @@ class SharedPool:
         await finalize.run(backend)
 
     def threads(self, _database: Database, cache: Cache, keys: KeyManager) -> ThreadService:
-        """The thread service on the shared pool."""
+        """Make the thread service; it uses the shared pool and not the database."""
         return ThreadService(self, cache, keys)
 
 

@@ -37,9 +37,10 @@ from chaoslab.reference.backend.phases import finalize, phases_with
 
 
 async def run(backend: Backend) -> None:
-    """Check that everything exists that requests need, then run FINALIZE.
+    """The FINALIZE phase: check that everything exists that requests need, then run the usual
+    phase.
 
-    Raises RuntimeError if not.
+    Raises RuntimeError if a part is missing or the database is down.
     """
     problems = [
         f"{name} is not usable"

@@ -29,8 +29,8 @@ class AttachedControl:
 
     `proxies` maps a link to the name of its proxy, `reached` maps a link to the proxy's address for
     the lab. `without_canary` has the links whose proxies the lab cannot reach with a canary; the
-    runtime adds to it. A fault is noted in the lease before it is put in force, and removed from
-    the lease after its heal.
+    runtime adds links to it. A fault is noted in the lease before it is put in force, and removed
+    from the lease after its heal.
     """
 
     def __init__(
@@ -112,7 +112,8 @@ class AttachedControl:
         return None if proxy in self._unmatched else await self._server.packets(self._at(proxy))
 
     async def ended_bytes(self, proxy: str) -> int | None:
-        """The bytes of ended connections on a link without canaries, from Toxiproxy's metrics.
+        """The number of bytes on the ended connections of a link without canaries, from Toxiproxy's
+        metrics.
 
         None on a link with canaries. None for chaoslab's engine too: it counts bytes at once, not
         at a connection's end.
@@ -133,7 +134,9 @@ class AttachedControl:
         return tuple(r for r in records if r.closed_s is None or r.closed_s >= self._since_s)
 
     def carries(self, address: Endpoint) -> str | None:
-        """The link whose proxy has that address for the lab; None if no link's proxy has it."""
+        """The name of the link whose proxy has that address for the lab; None if no link's proxy
+        has it.
+        """
         return next((link for link, there in self._reached.items() if there == address), None)
 
     def refuses_connects(self, link: str) -> bool:
@@ -148,7 +151,8 @@ class AttachedControl:
         return link not in self._unmatched
 
     async def match(self, link: str, client_port: int | None, asked_s: float) -> None:
-        """Mark a link as matched if the server's records have the canary that was sent at asked_s.
+        """Mark a link as matched if the server's records have the canary that was sent at
+        `asked_s`.
 
         The canary is not found if a forwarded port changes its client port, or if the server is on
         another machine with another clock. The records of that link are then not used.
@@ -162,8 +166,8 @@ class AttachedControl:
         return self._proxies[link]
 
     def _there(self, action: Action) -> Action:
-        """The action as the server needs it: with the proxy's name there, and a toxic's name with
-        the lab's prefix.
+        """The action with the names that the proxy server knows: the name of the link's proxy, and
+        the name of a toxic with the lab's prefix.
         """
         action = replace(action, proxy=self._at(action.proxy))
         return replace(action, name=MARK + action.name) if isinstance(action, AddToxic) else action

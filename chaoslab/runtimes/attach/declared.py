@@ -43,8 +43,8 @@ def declared(topology: Topology) -> Attach:
 
 
 def absent(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[Problem]:
-    """A problem for each declared proxy that is not in `there`, the proxies of the server by
-    name.
+    """Yield a Problem for each declared proxy that is not in `there`, which maps the name of each
+    proxy on the server to its state.
     """
     for link, proxy in attach.links.items():
         if proxy not in there:
@@ -53,7 +53,9 @@ def absent(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[Problem]
 
 
 def unfit(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[Problem]:
-    """A problem for each declared proxy that is disabled, or that has a toxic of an unknown lab."""
+    """Yield a Problem for each declared proxy that is disabled, or that has a toxic of an unknown
+    lab.
+    """
     for link, proxy in attach.links.items():
         state = there.get(proxy)
         if state is not None and not state.enabled:

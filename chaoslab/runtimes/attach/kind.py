@@ -16,7 +16,9 @@ from chaoslab.runtimes.kind import RuntimeKind
 
 
 class AttachSession:
-    """Implements `RuntimeSession` for attached labs. They share nothing, and nothing is started."""
+    """Implements `RuntimeSession` for attached labs: they share no parts, and nothing is
+    started.
+    """
 
     def __init__(self, topology: Topology, proxy: ProxyKind) -> None:
         del proxy
@@ -25,7 +27,7 @@ class AttachSession:
     def check(self) -> None:
         """Check that the proxy server answers and has the declared proxies.
 
-        Raises RuntimeUnavailable.
+        Raises RuntimeUnavailable if not.
         """
         attach = declared(self._topology)
         with ProxyApi(attach.toxiproxy) as api:
@@ -34,8 +36,8 @@ class AttachSession:
             raise RuntimeUnavailable(problems)
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
-        """The runtime of one lab; it attaches on entry. Raises RuntimeUnavailable without an
-        [attach].
+        """A runtime for one lab; it attaches on entry. Raises RuntimeUnavailable if the topology
+        has no [attach].
         """
         return AttachedRuntime(self._topology)
 

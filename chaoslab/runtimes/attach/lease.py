@@ -105,7 +105,9 @@ class Lease:
         self._write(LeaseRecord(api=api, pid=os.getpid(), host=platform.node(), since=since))
 
     def note(self, *faults: InForce) -> None:
-        """Record changes that will be put in force; the record is on disk when this returns."""
+        """Add changes to the record before they are put in force; the record is on disk on
+        return.
+        """
         assert self._record is not None
         new = tuple(fault for fault in faults if fault not in self._record.in_force)
         self._write(replace(self._record, in_force=(*self._record.in_force, *new)))
@@ -117,7 +119,9 @@ class Lease:
         self._write(replace(self._record, in_force=left))
 
     def end(self) -> None:
-        """Delete the record and release the lock. For a lab that has nothing in force."""
+        """Delete the record and release the lock. Call it only if the lab has nothing in force any
+        more.
+        """
         self._path.unlink(missing_ok=True)
         self.release()
 
@@ -145,7 +149,9 @@ def lease_path(api: str) -> Path:
 
 
 def lease_paths() -> Iterator[Path]:
-    """The files of all leases of this user on this machine, those of running and of dead labs."""
+    """Yield the paths of all lease files of this user on this machine, of running and of dead
+    labs.
+    """
     with suppress(OSError):
         yield from sorted(_folder().glob("*.json"))
 

@@ -12,7 +12,9 @@ from chaoslab.runtimes.leftovers import Found, Leftover
 
 
 def find() -> Found:
-    """A leftover for the lease of every dead lab; running labs are only noted. Sends no request."""
+    """Find the leases of dead labs: each is a Leftover in the result. A running lab is only
+    mentioned in a note. Sends no request.
+    """
     found = Found()
     for path in lease_paths():
         try:
@@ -51,7 +53,8 @@ def _leftover(path: Path, record: LeaseRecord) -> Leftover:
 
 
 def _remove(path: Path) -> str:
-    """Take the lease again, heal the faults in its record, and delete the record.
+    """Take the lease with the file `path` again, heal the faults in its record, and delete the
+    record.
 
     Returns why that was not possible, or the empty string. The lease is taken again since a run may
     have taken it in the meantime.

@@ -19,9 +19,9 @@ _NO_ATTACH = Part(
 
 
 def looks(topology: Topology) -> Mapping[str, Look]:
-    """Maps the name of each address of [attach] to a check, which sends one HTTP request.
+    """Maps the name of each address of [attach] to a check, a function that sends one HTTP request.
 
-    Without an [attach], there is one check, which reports that.
+    If there is no [attach], the only check reports that.
     """
     if (attach := topology.attach) is None:
         return {_NO_ATTACH.name: lambda: _NO_ATTACH}
@@ -34,9 +34,9 @@ def looks(topology: Topology) -> Mapping[str, Look]:
 
 
 def lacks(machine: Machine) -> Iterator[Lack]:
-    """A lack for each address of [attach] that did not answer when the machine was looked at.
+    """Yield a Lack for each address of [attach] that did not answer when the machine was checked.
 
-    It sends nothing. A missing [attach] is one lack.
+    Sends nothing. A missing [attach] is one Lack.
     """
     yield from lacking(*machine.of_runtimes["attach"])
 

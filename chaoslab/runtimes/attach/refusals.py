@@ -52,8 +52,8 @@ def _boots(plan: Plan, attach: Attach) -> Iterator[str]:
 
 
 def _start_up(plan: Plan) -> Iterator[str]:
-    """The reasons against expectations on the start-up: the app has started before the lab, so an
-    expectation can only claim that it is up.
+    """Yield each reason why an expectation on the start-up cannot be judged: the app has started
+    before the lab, so an expectation can only claim that it is up.
     """
     modes = {e.start_mode for e in plan.expect} - {None}
     if "end" in modes:
@@ -78,8 +78,8 @@ def _moments(plan: Plan) -> Iterator[AtMoment]:
 
 
 def _writes(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
-    """A reason for each app whose writes the lab cannot read back, since its service's address is
-    not declared.
+    """Yield a reason for each app whose writes the lab cannot read back, because the address of the
+    service with these writes is not declared.
     """
     writing = {load.app for load in plan.load}
     writing |= {e.app for e in plan.expect if e.proof or e.keeps_writes}

@@ -137,7 +137,8 @@ class AttachedRuntime:
     async def start_service(self, service: Service) -> ExternalService:
         """The external service; nothing is started.
 
-        Raises RuntimeUnavailable if the topology declares its address and it does not answer there.
+        Raises RuntimeUnavailable if the topology declares the service's address and no service
+        answers there.
         """
         address = self._attach.services.get(service.name, "")
         named_by = f"[attach.services.{service.name}]"
@@ -167,9 +168,9 @@ class AttachedRuntime:
         return self._control
 
     def proxied(self, port: int) -> Endpoint:
-        """The address, for the lab, of the declared proxy that listens on `port`.
+        """The address at which the lab reaches the declared proxy that listens on `port`.
 
-        If none does, that port of the host of the proxy server's API.
+        If no declared proxy listens there: that port on the host of the proxy server's API.
         """
         found = (there for there in self._reached().values() if there.port == port)
         return next(found, Endpoint(host=host_and_port(self._attach.toxiproxy)[0], port=port))
@@ -251,9 +252,10 @@ class AttachedRuntime:
             self._notes.append(f"healed a fault left in force by {left}: {what}")
 
     def _look(self) -> None:
-        """Check that each proxy exists, is enabled, and has no fault of an unknown lab.
+        """Read the state of each declared proxy, and check that it exists, is enabled, and has no
+        fault of an unknown lab.
 
-        Raises RuntimeUnavailable if not. Toxics of others are noted.
+        Raises RuntimeUnavailable if not. Toxics of others are mentioned in the notes.
         """
         with ProxyApi(self._attach.toxiproxy) as api:
             self._is_engine = api.is_engine()

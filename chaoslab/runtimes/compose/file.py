@@ -47,11 +47,11 @@ class ComposeFile:
     _rendered: Mapping[str, Any]
 
     def image(self, service: str) -> str:
-        """The image that the file names for a service; empty if it names none."""
+        """The name of the image that the file has for a service; empty if it has none."""
         return str(self._services[service].get("image") or "")
 
     def is_built(self, service: str) -> bool:
-        """Whether the file has `build` for the service."""
+        """Whether the file says that the service's image is built (`build`)."""
         return bool(self._services[service].get("build"))
 
     def networks(self, service: str) -> frozenset[str]:
@@ -137,7 +137,7 @@ def beside(topology: Topology) -> Path:
 
 
 def read(compose: Compose, path: Path) -> ComposeFile:
-    """Read a Compose file as Compose renders it.
+    """Read a Compose file as Compose renders it, and return it.
 
     Raises ServiceFailed, with Compose's last lines, if Compose refuses the file; RuntimeUnavailable
     if the output is not a Compose file.
@@ -165,8 +165,8 @@ def _labels(declared: object) -> dict[str, str]:
 
 
 def _own(declared: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
-    """A network's or volume's entry in the copy: without its name, and with labels added. An
-    external one is unchanged.
+    """The entry of a network or volume for the copy: without its fixed name, and with `labels`
+    added. An external one is unchanged.
     """
     if declared.get("external"):
         return dict(declared)

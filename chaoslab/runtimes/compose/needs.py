@@ -19,13 +19,17 @@ _FIX = (
 
 
 def looks(topology: Topology) -> Mapping[str, Look]:
-    """Maps `Compose` to the one check of this runtime: whether Compose is installed."""
+    """Maps `Compose` to the only check of this runtime, a function that finds whether Compose is
+    installed.
+    """
     del topology
     return {"Compose": _compose}
 
 
 def lacks(machine: Machine) -> Iterator[Lack]:
-    """A lack for each missing package, for Compose, for the engine, and for missing images."""
+    """Yield a Lack for each missing package, for Compose, for the engine, and for missing
+    images.
+    """
     yield from lacking(*machine.packages, *machine.of_runtimes["compose"])
     yield from engine_lacks(machine)
 

@@ -14,7 +14,8 @@ from chaoslab.services.base import ContainerServer, ability
 
 
 def stack_server(service: Service, env: Mapping[str, str]) -> ContainerServer:
-    """How a lab uses the server of one service in a stack; `env` are its container's variables.
+    """The ContainerServer by which a lab uses the server of one service in a stack. `env` has the
+    environment variables of its container.
 
     Raises RuntimeUnavailable if that kind of service cannot be used in a stack.
     """

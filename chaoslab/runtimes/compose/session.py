@@ -36,8 +36,8 @@ class ComposeSession(DockerSession):
     def check(self) -> None:
         """Check that an engine and Compose answer, and that the file has all of the topology.
 
-        Raises SpecError if the option is wrong or the file lacks a part, ServiceFailed if Compose
-        refuses the file, else RuntimeUnavailable.
+        Raises SpecError if the embedded proxy was chosen or the file lacks a part, ServiceFailed if
+        Compose refuses the file, else RuntimeUnavailable.
         """
         if self._proxy == "embedded":
             where, fix = (

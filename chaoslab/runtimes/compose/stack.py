@@ -66,7 +66,7 @@ class StandIn:
     remote name server, which blocks Toxiproxy and its API. So this container has the names in the
     meantime, and refuses connects.
 
-    `home` is the network that it is on at other times.
+    `home` is the network of this container at other times.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class StandIn:
 class ComposeServer(ServerContainer):
     """A server's container that Compose made, with a stand-in that has its names while it is down.
 
-    Its names always exist. For a moment both containers have the names; clients then try both.
+    So the names always exist. For a moment both containers have the names; clients then try both.
     """
 
     stand_in: StandIn
@@ -143,7 +143,9 @@ class ComposeStack(Stack):
         self._start([self._start_gateway, *servers, *pods])
 
     def _used_images(self, topology: Topology) -> Images:
-        """The images from which the stack's containers were made, by use."""
+        """The images that this stack uses: those from which Compose made its containers, and the
+        lab's own.
+        """
         image = {name: str(each.attrs["Config"]["Image"]) for name, each in self.containers.items()}
         chosen = images.chosen(topology)
         kinds = {service.kind: image[name] for name, service in topology.services.items()}
@@ -192,12 +194,13 @@ class ComposeStack(Stack):
 
     @property
     def _behind(self) -> set[str]:
-        """The networks on which a service is, by name."""
+        """The names of the networks on which a service is."""
         services = [each for name, each in self.containers.items() if name != PROXY_NAME]
         return {name for each in services for name in _networks(each)}
 
     def _front(self, app: App) -> str:
-        """The network that the app's service shares with Toxiproxy and with no other service.
+        """The name of the network that the app's service shares with Toxiproxy and with no other
+        service.
 
         Raises RuntimeUnavailable if there is none.
         """
@@ -219,15 +222,15 @@ class ComposeStack(Stack):
 
 
 def environment_of(container: Container) -> dict[str, str]:
-    """The environment variables with which a container was made: maps each name to its value."""
+    """Maps the name of each environment variable with which a container was made to its value."""
     pairs = [str(each).partition("=") for each in container.attrs["Config"]["Env"] or ()]
     return {name: value for name, _, value in pairs}
 
 
 def published(name: str, container: Container, port: int) -> int:
-    """The fixed port of loopback on which the engine publishes a container's port.
+    """The fixed port of loopback on which the engine publishes the container's port `port`.
 
-    Raises RuntimeUnavailable, with the fix, if it is published elsewhere or not at all.
+    Raises RuntimeUnavailable, with the fix, if the port is published elsewhere or not at all.
     """
     asked = (container.attrs["HostConfig"]["PortBindings"] or {}).get(f"{port}/tcp") or ()
     # A port that the engine chooses changes with a restart.
@@ -250,7 +253,8 @@ def published(name: str, container: Container, port: int) -> int:
 def until_healthy(name: str, container: Container) -> None:
     """Wait until a container is healthy, or runs if it has no health check. Blocks.
 
-    Raises ServiceFailed if it ends, becomes unhealthy, or is not healthy within HEALTHY_WITHIN_S.
+    Raises ServiceFailed if the container ends, becomes unhealthy, or is not healthy within
+    HEALTHY_WITHIN_S.
     """
     end_s = now_s() + HEALTHY_WITHIN_S
     while True:

@@ -54,8 +54,8 @@ class Start:
     def up(self) -> dict[str, Container]:
         """Start the services and Toxiproxy, with their ports published on free ports of loopback.
 
-        Returns the containers by the names of their services; does not wait until they are healthy.
-        The file's apps are not started: the lab runs them. Raises RuntimeUnavailable or
+        Maps the name of each service to its container; does not wait until the containers are
+        healthy. The file's apps are not started: the lab runs them. Raises RuntimeUnavailable or
         ServiceFailed, with the fix.
         """
         services = (PROXY_NAME, *self.topology.services)
@@ -113,7 +113,7 @@ class Start:
 
 @contextmanager
 def _covered(compose: Compose, session: str) -> Iterator[tuple[Compose, Path]]:
-    """A Compose and a new folder, for the `with` block: at its end the folder is deleted.
+    """Yield a Compose, and a new folder that is deleted at the end of the `with` block.
 
     If this process dies before, the commands of this Compose end and the folder is deleted too.
     Containers that Compose has made by then are removed by the session's switch, by their label.

@@ -125,15 +125,16 @@ class Agent:
             raise RuntimeUnavailable(Problem(reason=reason, lines=lines)) from None
 
     def ask_now(self, do: str, **given: object) -> dict[str, Any]:
-        """Send a request and wait for its answer; for callers without an event loop. Blocks.
+        """Send the request `do` with the fields `given`, wait for its answer and return it; for
+        callers without an event loop. Blocks.
 
-        Raises InjectionFailed if the agent could not carry it out, TimeoutError without an answer
-        in time.
+        Raises InjectionFailed if the agent could not carry it out, TimeoutError if there is no
+        answer in time.
         """
         return _answered(do, self._send(do, given).result(ANSWER_WITHIN_S))
 
     async def request(self, do: str, **given: object) -> dict[str, Any]:
-        """Send a request and await its answer.
+        """Send the request `do` with the fields `given`, await its answer and return it.
 
         Raises InjectionFailed if the agent could not carry it out or did not answer in time,
         RuntimeUnavailable if the agent has ended.
@@ -146,7 +147,9 @@ class Agent:
             raise InjectionFailed(Problem(reason=reason)) from None
 
     async def canary(self, address: Endpoint, question: Question, *, within_s: float) -> Sighting:
-        """Send a canary to a server at that address, from the agent's network namespace."""
+        """Send a canary to a server at `address`, from the agent's network namespace. Returns what
+        the canary observed.
+        """
         answer = await self.request(
             "ask",
             host=address.host,
@@ -166,7 +169,7 @@ class Agent:
         self.ask_now("watch", on=True)
 
     def sockets(self) -> tuple[AppSocket, ...]:
-        """The sockets that the agent sent last.
+        """The sockets of its namespace that the agent sent last.
 
         Raises RuntimeUnavailable if the agent has ended, cannot list sockets, or was not requested
         to watch.
@@ -272,9 +275,9 @@ class Agent:
             self._waiting.clear()
 
     def _because(self, why: str) -> tuple[str, RuntimeUnavailable]:
-        """Why the agent ended, and the error to raise.
+        """Why the agent ended, in words, and the error to raise for it.
 
-        The reason is the engine's own, if the engine still answers, else `why`.
+        The words are the engine's own, if the engine still answers, else `why`.
         """
         if not self._closing:
             try:

@@ -35,8 +35,8 @@ _BY_SIGNAL = {128 + number: number for number in (*range(1, 32),)}
 class Pod:
     """The network namespace of one app.
 
-    Its agent's container owns it; the container of every boot joins it. The app listens on port
-    `inside`, which the engine publishes as `published` on loopback.
+    The container of `agent` owns the namespace; the container of every boot joins it. The app
+    listens on port `inside`, which the engine publishes as `published` on loopback.
     """
 
     app: str
@@ -182,10 +182,11 @@ class ContainerApp:
 
 
 def _began(started_at: str, asked_s: float) -> float:
-    """The time on the lab's clock at which the app's process started, as the engine reports it.
+    """The time on the lab's clock at which the app's process started. `started_at` is that time as
+    the engine reports it.
 
-    It is at least `asked_s`. The time that the engine takes to make a container is not part of the
-    app's start-up.
+    The result is at least `asked_s`. The time that the engine takes to make a container is not part
+    of the app's start-up.
     """
     began = datetime.fromisoformat(_FRACTION.sub(r"\1", started_at.replace("Z", "+00:00")))
     ago_s = (wall_time().astimezone(UTC) - began).total_seconds()

@@ -56,8 +56,8 @@ class Run:
     """The settings with which a container is started.
 
     `role` is a label for people. `ports` maps a port in the container to a port of 127.0.0.1.
-    `joins` is the id of a container whose network namespace it shares. With `talks`, its stdin
-    stays open.
+    `joins` is the id of another container, whose network namespace this one shares. With `talks`,
+    its stdin stays open.
     """
 
     image: str
@@ -104,7 +104,7 @@ class Engine:
         return str(self.docker.api.base_url)
 
     def network(self, role: str) -> Network:
-        """Make a bridge network; the engine isolates bridges from each other."""
+        """Make a bridge network and return it; the engine isolates bridges from each other."""
         from testcontainers.core.network import Network  # noqa: PLC0415
 
         self._check_open(f"network {role}")
@@ -116,7 +116,7 @@ class Engine:
             return network.create()
 
     def existing_network(self, name: str) -> Network:
-        """A network that Compose made, by its name, for containers of the lab to join."""
+        """The network with that name, which Compose made, for containers of the lab to join."""
         from testcontainers.core.network import Network  # noqa: PLC0415
 
         with engine_errors(f"network {name}"):
@@ -126,7 +126,7 @@ class Engine:
             return network
 
     def run(self, run: Run) -> Container:
-        """Create a container and start it; does not wait until it is ready.
+        """Create a container, start it and return it; does not wait until it is ready.
 
         Raises RuntimeUnavailable or ServiceFailed, with the fix.
         """

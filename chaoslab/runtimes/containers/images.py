@@ -40,8 +40,8 @@ _one_build = threading.Lock()
 
 
 def chosen(topology: Topology) -> Images:
-    """The images that a lab uses. Each comes from its environment variable, else the topology, else
-    the default of its kind of service.
+    """The images that a lab of this topology uses. Each comes from its environment variable, else
+    the topology, else the default of its kind of service.
     """
     machine, images = environment(), topology.images
     usual = {kind.name: kind.image for kind in services.kinds().values() if kind.image}
@@ -77,7 +77,9 @@ def of_service(service: Service, images: Images) -> str:
 
 
 def variable(use: str) -> str:
-    """The name of the environment variable that sets another image for a use."""
+    """The name of the environment variable that sets another image for a use, such as
+    `CHAOSLAB_IMAGE_REDIS`.
+    """
     return VARIABLE.format(use.upper().replace("-", "_"))
 
 

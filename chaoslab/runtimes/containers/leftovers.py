@@ -25,10 +25,11 @@ class _Image(NamedTuple):
 
 
 def find(*, images: bool = False, session: str = "") -> Found:
-    """Everything in the engine of dead labs; with `images`, superseded images of the agent too.
+    """Find everything in the engine that dead labs left. With `images`, superseded images of the
+    agent too.
 
-    Things of running labs, and of labs that cannot be checked from here, are not included but
-    noted. An engine that does not answer is noted too. `session` names a session of a lab on
+    Things of running labs, and of labs that cannot be checked from here, are not leftovers; notes
+    mention them. An engine that does not answer is noted too. `session` names a session of a lab on
     another host that the user knows to be dead.
     """
     found = Found()

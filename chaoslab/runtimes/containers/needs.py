@@ -12,8 +12,8 @@ STAND_INS = "docker/airgapped/images.sh && . docker/airgapped/images.env"
 
 
 def lacks(machine: Machine) -> Iterator[Lack]:
-    """A lack for each missing package, for the engine, for missing images, and for each app without
-    an image in the topology.
+    """Yield a Lack for each missing package, for the engine, for missing images, and for each app
+    without an image in the topology.
     """
     yield from lacking(*machine.packages)
     yield from engine_lacks(machine)
@@ -27,7 +27,9 @@ def lacks(machine: Machine) -> Iterator[Lack]:
 
 
 def engine_lacks(machine: Machine) -> Iterator[Lack]:
-    """A lack for the engine if it was not found, else for the images that it does not have."""
+    """Yield a Lack for the engine if it was not found, else for the images that it does not
+    have.
+    """
     yield from lacking(machine.engine)
     wanted = tuple(_wanted(machine.images))
     refused = [image for image in wanted if image.state == "refused"]

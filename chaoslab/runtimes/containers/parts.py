@@ -19,7 +19,7 @@ _LOG_LINES = 15
 
 
 def engine_gone(error: EngineGone) -> Trouble:
-    """The trouble to report for a container whose engine stopped answering; it ends the run."""
+    """The Trouble of a container whose engine stopped answering with `error`; it ends the run."""
     return Trouble(what="the Docker engine stopped answering", ended=True, error=error)
 
 
@@ -96,7 +96,7 @@ class ContainerPart:
         return None
 
     def _is_here(self, pid: int) -> bool:
-        """Whether the process with that number on this machine is in this container."""
+        """Whether the process `pid` of this machine is a process of this container."""
         try:
             with open(f"/proc/{pid}/cgroup") as file:
                 return str(self.container.id) in file.read()

@@ -165,7 +165,8 @@ def engine_errors(where: str, *, image: str = "") -> Iterator[None]:
 def _known(where: str, error: BaseException, *, image: str) -> ChaoslabError | None:
     """The chaoslab error for a failure of the engine's clients; None if the failure is not known.
 
-    Mostly RuntimeUnavailable if this machine lacks something, ServiceFailed if a container failed.
+    In most cases, RuntimeUnavailable if this machine lacks something, ServiceFailed if a container
+    failed.
     """
     if isinstance(error, ModuleNotFoundError):
         return _not_installed(where, error)
@@ -196,7 +197,9 @@ def _known(where: str, error: BaseException, *, image: str) -> ChaoslabError | N
 
 
 def not_pulled(where: str, image: str, answer: str) -> RuntimeUnavailable:
-    """The error for an image that the engine does not have and could not pull."""
+    """The RuntimeUnavailable for an image that the engine does not have and could not pull;
+    `answer` is the engine's answer.
+    """
     if _ABSENT.search(answer) and not _DENIED.search(answer):
         cause, first = "no registry has it", "check its name and tag"
     elif _DENIED.search(answer):

@@ -108,7 +108,9 @@ class ContainerRuntime:
         return (*services, *self._proxy_parts, *self._stack.agents)
 
     async def start_service(self, service: Service) -> ContainerService:
-        """A running service of the stack, with a new, empty database for this lab."""
+        """Start a server of the stack if it is down, make a new, empty database in it for this lab,
+        and return the running service.
+        """
         server = self._stack.servers[service.name]
         running = ContainerService(
             service=service, server=server, lab=self._lab,
@@ -170,13 +172,17 @@ class ContainerRuntime:
         )
 
     def proxied(self, port: int) -> Endpoint:
-        """The address of that port of the proxy server, by its host name on the apps' network."""
+        """The address of `port` of the proxy server, by the server's host name on the apps'
+        network.
+        """
         return Endpoint(host=PROXY_NAME, port=port)
 
     async def ask(
         self, app: App, address: Endpoint, service: Service, *, within_s: float
     ) -> Sighting:
-        """Send a canary from the app's network namespace."""
+        """Send a canary to `address` from the app's network namespace. Returns what the canary
+        observed.
+        """
         return await self._stack.pods[app.name].agent.canary(
             address, question_of(service), within_s=within_s
         )
@@ -186,8 +192,8 @@ class ContainerRuntime:
         return self._stack.pods[app.name].inside
 
     async def spawn_app(self, start: AppStart) -> ContainerApp:
-        """Start a container of the app's image in its pod; the boot's `env` is added to the
-        image's own.
+        """Start a container of the app's image in the app's pod, and return the app; the boot's
+        `env` is added to the image's own variables.
         """
         pod = self._stack.pods[start.app.name]
         assert start.port == pod.inside

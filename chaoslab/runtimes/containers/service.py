@@ -33,8 +33,8 @@ _LOOK_EVERY_S = 0.25
 class ServerContainer:
     """The container of a service's server.
 
-    `published` is its port on the lab's loopback, which never changes; `upstream` is its address
-    for the proxy server.
+    `published` is the server's port on the lab's loopback, which never changes; `upstream` is the
+    server's address for the proxy server.
     """
 
     name: str
@@ -141,7 +141,8 @@ class ContainerService:
         return self._server.server.url(endpoint, self._lab)
 
     async def ask(self, *, within_s: float) -> Sighting:
-        """Send a canary to the server from the proxy server's network namespace.
+        """Send a canary to the server from the proxy server's network namespace. Returns what the
+        canary observed.
 
         From this machine, a published port would accept a connect even if the server is down.
         """
@@ -160,8 +161,8 @@ class ContainerService:
         await self._do(self._server.kill, thawed=True, only="running")
 
     async def start(self) -> None:
-        """Start or unfreeze the server, and wait until it answers. It keeps its address and its
-        data.
+        """Start or unfreeze the server, and wait until it answers. The server keeps its address and
+        its data.
         """
         await self._do(self._server.start, thawed=True)
         await self._server.until_it_answers()

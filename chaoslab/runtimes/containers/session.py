@@ -62,7 +62,7 @@ class DockerSession:
 
     @asynccontextmanager
     async def lab(self) -> AsyncIterator[ContainerRuntime]:
-        """A runtime for one lab. The session's first lab starts the stack.
+        """Yield a runtime for one lab. The session's first lab starts the stack.
 
         Raises RuntimeUnavailable or ServiceFailed, with the fix.
         """
@@ -89,8 +89,8 @@ class DockerSession:
         return StartedStack(self._engine, self._topology, self._proxy, self._ports)
 
     def _end_starting(self) -> None:
-        """Make the start of a stack end, if it is not complete: it would make containers during
-        the removal.
+        """If the stack is still being started, make that start end: it would make containers during
+        the removal. Then close the stack's agents.
         """
         if self._engine is not None:
             self._engine.end()

@@ -71,8 +71,8 @@ class Stack:
             agent.close()
 
     def _start(self, work: Sequence[Callable[[], None]]) -> None:
-        """Run all calls of the stack's start at once. If one fails, close all agents and raise
-        its error.
+        """Run all calls of the stack's start at once. If one fails, close all agents and raise the
+        error of that call.
         """
         try:
             at_once(work)

@@ -33,9 +33,7 @@ KINDS = tuple(_LISTS)
 
 
 class EngineError(Exception):
-    """The engine gave no answer, or an answer that is an error; the text of the exception has
-    it.
-    """
+    """The engine gave no answer, or answered with an error; the text says which."""
 
 
 class Thing(NamedTuple):
@@ -114,7 +112,7 @@ class Engine:
         """Remove a thing from the engine; returns why it still exists, or the empty string.
 
         A container's anonymous volumes are removed too. If the engine refuses to remove a network,
-        its containers are disconnected, and it is removed again.
+        its containers are disconnected, and the removal is tried once more.
         """
         path = _DELETES[thing.kind].format(urllib.parse.quote(thing.id, safe=""))
         status, answer = self.call("DELETE", path)
@@ -163,7 +161,7 @@ def _thing(kind: str, listed: dict[str, object]) -> Thing:
 
 
 def remove_all(engine: Engine, things: list[Thing]) -> dict[Thing, str]:
-    """Remove things from the engine; maps each that still exists to the reason.
+    """Remove things from the engine. Maps each thing that still exists to the reason.
 
     Containers are removed first, since networks and volumes can be removed only without them.
     Things of one kind are removed at once.
@@ -193,8 +191,8 @@ def remove_all(engine: Engine, things: list[Thing]) -> dict[Thing, str]:
 
 
 def sweep(engine: Engine, session: str) -> str:
-    """Try once to remove everything of a session; returns what still exists and why, or the
-    empty string.
+    """Try once to remove everything of a session; returns what still exists and why, or the empty
+    text.
     """
     label = f"{SESSION}={session}"
     try:
@@ -211,7 +209,7 @@ def sweep(engine: Engine, session: str) -> str:
 
 
 def sweep_until_gone(engine: Engine, session: str, *, rounds: int = PATIENCE) -> str:
-    """Call `sweep` until nothing is left, at most `rounds` times; returns what its last call
+    """Call `sweep` until nothing is left, at most `rounds` times; returns what the last call
     returned.
     """
     for number in range(rounds):

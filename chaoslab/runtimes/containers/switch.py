@@ -10,11 +10,11 @@ FINISH_S = 30.0
 
 
 class Switch(DeadMansSwitch):
-    """Removes everything with a session's label: on `finish`, or by itself when this process dies.
+    """Removes everything with a session's label: on `finish`, or by itself if this process dies.
 
     If `finish` leaves something, the switch keeps trying for a minute. `base_url` is the engine's
-    address from docker-py; without it the environment names the engine. Raises RuntimeUnavailable
-    for an address that the lab cannot use.
+    address from docker-py; if it is empty, the environment names the engine. Raises
+    RuntimeUnavailable for an address that the lab cannot use.
     """
 
     def __init__(self, session_id: str, base_url: str = "") -> None:

@@ -37,8 +37,8 @@ T = TypeVar("T")
 def look(topology: Topology, named: str, *, pull: bool = False) -> Machine:
     """Check what a run of this topology needs and what this machine has of it; returns all results.
 
-    With `pull`, missing images are pulled; else it takes a few seconds at most. `named` says for
-    people where the topology is from.
+    With `pull`, missing images are pulled; else the checks take a few seconds at most. `named` says
+    for people where the topology is from.
     """
     programs = {kind.name: kind.program for kind in services.kinds().values() if kind.program}
     runtimes = {name: runtime_kind(name) for name in TABLE}

@@ -41,7 +41,7 @@ class EngineSeen:
 class EngineLook:
     """The check of the engine and images for a topology; every request takes at most `limit_s`.
 
-    With `pull`, it pulls missing images, which may take longer.
+    With `pull`, missing images are pulled, which may take longer.
     """
 
     def __init__(self, topology: Topology, *, limit_s: float, pull: bool) -> None:
@@ -54,8 +54,8 @@ class EngineLook:
         return EngineSeen(engine=Part(name=NAME, problem=problem, fix="correct DOCKER_HOST"))
 
     def look(self) -> EngineSeen:
-        """Check the engine and each image; returns the engine's version and storage, and
-        whether it has each image.
+        """Check the engine and each image. Returns the engine's version and storage, and whether it
+        has each image.
         """
         try:
             address = engine_address()

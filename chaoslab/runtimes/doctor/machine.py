@@ -13,8 +13,8 @@ ImageState = Literal["here", "absent", "refused"]
 class Part:
     """A program, a package or an ability of the machine, and whether it was found.
 
-    `found` describes it; if it is empty, `problem` says why. `fix` has the commands that provide
-    it, one a line.
+    `found` describes it; if `found` is empty, `problem` says why. `fix` has the commands that
+    provide the part, one a line.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Lack:
 
 
 def lacking(*parts: Part) -> Iterator[Lack]:
-    """A lack for each part that was not found."""
+    """Yield a Lack for each part that was not found."""
     for part in parts:
         if not part.found:
             fixes = tuple(part.fix.splitlines())

@@ -31,7 +31,7 @@ class RuntimeNeeds:
 
 
 def needs_of(machine: Machine) -> tuple[RuntimeNeeds, ...]:
-    """For every runtime, what it lacks on this machine."""
+    """The RuntimeNeeds of every runtime: what it lacks on this machine."""
     return tuple(
         RuntimeNeeds(
             runtime=name, lacks=(*_unable(machine, name), *runtime_kind(name).lacks(machine))

@@ -1,4 +1,4 @@
-"""Chooses the topology that the doctor checks the machine for."""
+"""Chooses the topology for which the doctor checks the machine."""
 
 from __future__ import annotations
 

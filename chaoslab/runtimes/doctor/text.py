@@ -16,8 +16,8 @@ _STYLES = {"ready": "green", "unknown": "yellow", "lacking": "red"}
 
 
 def diagnosis(machine: Machine, needs: tuple[RuntimeNeeds, ...]) -> Group:
-    """The text of the doctor: what was found, then for each runtime what it lacks and how to
-    fix it.
+    """The text of the doctor, to print: what was found, then for each runtime what it lacks and how
+    to fix it.
     """
     return Group(_found(machine), Text(), *(line for each in needs for line in _runtime(each)))
 

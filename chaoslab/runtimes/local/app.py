@@ -85,7 +85,7 @@ class LocalApp:
         return self._output.tail(lines)
 
     async def terminate(self, grace_s: float = 2.0) -> int:
-        """End the app: SIGTERM, after `grace_s` SIGKILL for it and its descendants.
+        """End the app: SIGTERM; after `grace_s` seconds, SIGKILL for the app and its descendants.
 
         Returns the exit code. Processes that outlive the app are killed too; daemons are found by
         their birthmark. Then the log is closed; the next boot appends to the same file.
@@ -104,7 +104,7 @@ class LocalApp:
 
 
 def app_environment(machine: Mapping[str, str]) -> dict[str, str]:
-    """The environment variables of the machine, changed for an app.
+    """The environment variables `machine`, changed for an app.
 
     Python's output is unbuffered and its bytecode is cached.
     """

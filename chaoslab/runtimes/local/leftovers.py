@@ -34,7 +34,8 @@ class _Lab:
 
 
 def find(places: tuple[Path, ...] = _PLACES) -> Found:
-    """A leftover for every lab whose own process has ended and that left a folder or processes.
+    """Find every lab whose own process has ended and that left a folder or processes: each is a
+    Leftover in the result.
 
     The processes are found by the lab's mark in their environment. `places` are the folders that
     are searched for the labs' folders.

@@ -15,10 +15,10 @@ from chaoslab.runtimes.base import ServerClient
 class Lookout:
     """Implements `Lookout` for servers on this machine's loopback.
 
-    The kernel's table has both ends of such a connection. The client's end is used: it shows the
-    process that holds the connection, also one outside an app's process tree. `own` returns the
-    lab's processes: this process, its proxy server, its services. `boot_of` maps a process to the
-    main process of the boot that started it, to 0 if no boot did.
+    The kernel's table has both ends of a connection to such a server. The client's end is used: it
+    shows the process that holds the connection, also one outside an app's process tree. `own`
+    returns the lab's processes: this process, its proxy server, its services. `boot_of` maps a
+    process to the main process of the boot that started it, to 0 if no boot did.
     """
 
     def __init__(self, own: Callable[[], Iterable[int]], boot_of: Callable[[int], int]) -> None:
@@ -74,7 +74,9 @@ def _clients(places: set[tuple[str, int]]) -> list[Row]:
 
 
 def _holders(wanted: set[int]) -> dict[int, int]:
-    """Maps the inode of each wanted socket to a process that holds the socket, if one is found."""
+    """Maps the inode of each wanted socket to the number of a process that holds it, if one is
+    found.
+    """
     found: dict[int, int] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():

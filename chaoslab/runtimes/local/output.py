@@ -36,7 +36,7 @@ class Output:
         self._thread = Thread(target=self._run, name="chaoslab-output", daemon=True)
 
     def begin(self) -> None:
-        """Start to read the pipe. Call it after the app's process has the writing end, which is
+        """Start to read the pipe. Call it once the app's process has the writing end, which is
         closed here.
         """
         os.close(self.write_end)
@@ -48,7 +48,7 @@ class Output:
         return self._log.tail(lines)
 
     def read_rest(self) -> None:
-        """Read the output that an ended process left in the pipe."""
+        """Read the output that an ended process left in the pipe, into the log."""
         self._read_available()
 
     def close(self) -> None:

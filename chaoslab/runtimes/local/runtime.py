@@ -58,8 +58,8 @@ _KEPT = ("PATH", "LD_LIBRARY_PATH")
 class LocalRuntime:
     """Implements `Runtime` with processes of this machine; an async context manager.
 
-    On exit, and when this process dies, all of the lab's processes end, its folder is deleted, and
-    its ports are free again.
+    On exit, or if this process dies, all of the lab's processes end, its folder is deleted, and its
+    ports are free again.
     """
 
     name = "local"
@@ -198,13 +198,15 @@ class LocalRuntime:
         return control
 
     def proxied(self, port: int) -> Endpoint:
-        """The address of that port of the proxy server on loopback, which all parts share."""
+        """The address of `port` of the proxy server on loopback, which all parts share."""
         return Endpoint(host=HOST, port=port)
 
     async def ask(
         self, app: App, address: Endpoint, service: Service, *, within_s: float
     ) -> Sighting:
-        """Send a canary from this process, which is in the same network as every app."""
+        """Send a canary to `address` from this process, which is in the same network as every app.
+        Returns what the canary observed.
+        """
         del app
         return await canary.ask(address.host, address.port, question_of(service), within_s=within_s)
 
@@ -233,7 +235,9 @@ class LocalRuntime:
             yield from tree(service.pid) if service.pid is not None else ()
 
     def _boot_of(self, pid: int) -> int:
-        """The main process of the app's boot that started process `pid`; 0 if no boot did."""
+        """The number of the main process of the app's boot that started the process `pid`; 0 if no
+        boot did.
+        """
         birthmark = reaper.birthmark(pid)
         for app in self._apps:
             if birthmark == app.birthmark or pid in tree(app.pid):
@@ -274,8 +278,8 @@ class LocalRuntime:
         return local(service, self._folder, self._server_env())
 
     def _env_of(self, service: Service, port: int) -> dict[str, str]:
-        """The environment variables of a server. A command of the topology gets the machine's
-        too.
+        """The environment variables with which a service's server is started on `port`. A service
+        that runs a command of the topology also gets the machine's variables.
         """
         variables = kind_of(service.kind).variables
         if variables is None:

@@ -44,7 +44,7 @@ _POLL_S = 0.004
 class LocalService:
     """A real server as processes of this machine; implements `RunningService` and `Part`.
 
-    Calls that start, stop, kill or freeze it run one at a time; the others wait.
+    Calls that start, stop, kill or freeze the server run one at a time; the others wait.
     """
 
     look_every_s = LOOK_EVERY_S
@@ -115,10 +115,10 @@ class LocalService:
             await wait_for_end(self._process)
 
     async def start(self) -> None:
-        """Start the server on its port with its data; returns when it answers its protocol.
+        """Start the server on its port with its data; returns once it answers its protocol.
 
-        If it runs already, it is only unfrozen. Raises PortTaken, or ServiceFailed with the last
-        log lines if the server ends or does not answer within 30 s.
+        If the server runs already, it is only unfrozen. Raises PortTaken, or ServiceFailed with the
+        last log lines if the server ends or does not answer within 30 s.
         """
         async with self._turn:
             if self.pid is not None:
@@ -151,11 +151,13 @@ class LocalService:
         return trouble_of(process, tree(process.pid), self.log_tail)
 
     async def ask(self, *, within_s: float) -> Sighting:
-        """Send a canary to the server, not through a proxy; takes at most `within_s`."""
+        """Send a canary to the server, not through a proxy. Returns what the canary observed,
+        within `within_s` seconds.
+        """
         return await canary.ask(HOST, self._port, question_of(self._service), within_s=within_s)
 
     async def stop(self) -> None:
-        """Shut the server down without waiting for its clients; returns when its port is closed.
+        """Shut the server down without waiting for its clients; returns once its port is closed.
 
         A server that does not end in time is killed.
         """
@@ -172,7 +174,7 @@ class LocalService:
             await self._kill()
 
     async def kill(self) -> None:
-        """Kill every process of the server with SIGKILL; returns when its port is closed."""
+        """Kill every process of the server with SIGKILL; returns once its port is closed."""
         async with self._turn:
             self._should_run = False
             await self._kill()

@@ -29,5 +29,5 @@ PHASES = (
 
 
 def phases_with(name: str, run: Callable[[Backend], Awaitable[None]]) -> tuple[Phase, ...]:
-    """The phases, with `run` in place of the one with this name."""
+    """The seven phases, with `run` in place of the function of the phase `name`."""
     return tuple(replace(phase, run=run) if phase.name == name else phase for phase in PHASES)

@@ -6,7 +6,9 @@ from chaoslab.reference.backend.backend import Backend
 
 
 async def run(backend: Backend) -> None:
-    """Make the cache, and connect to Redis within the limit. Raises DependencyUnavailable."""
+    """Make the backend's cache, and connect to Redis within the limit. Raises DependencyUnavailable
+    if that fails.
+    """
     limits, parts = backend.settings.limits, backend.parts
     backend.cache = cache = parts.cache(
         backend.settings, metrics=backend.metrics, client_factory=parts.redis_client

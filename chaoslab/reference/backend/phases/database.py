@@ -6,9 +6,9 @@ from chaoslab.reference.backend.backend import Backend, need
 
 
 async def run(backend: Backend) -> None:
-    """Make the database part, and connect to Postgres within the limit.
+    """Make the backend's database, and connect to Postgres within the limit.
 
-    Raises DependencyUnavailable.
+    Raises DependencyUnavailable if that fails.
     """
     limits, parts = backend.settings.limits, backend.parts
     backend.database = database = parts.database(

@@ -9,7 +9,7 @@ from chaoslab.reference.backend.resilience import Resilience
 
 
 async def run(backend: Backend) -> None:
-    """Make the parts that need no network."""
+    """Make the backend's parts that need no network: keys, model factory and circuit breakers."""
     backend.keys = KeyManager(backend.settings.secret_key)
     backend.models = ModelFactory()
     backend.resilience = Resilience(backend.metrics)

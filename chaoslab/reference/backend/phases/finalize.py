@@ -7,9 +7,10 @@ from chaoslab.reference.backend.chat import EVENTS
 
 
 async def run(backend: Backend) -> None:
-    """Check the parts and the critical path (chat), then accept requests.
+    """Check that the needed parts exist and that a chat run works, then accept requests.
 
-    A dependency that an earlier phase bypassed is not required here.
+    A dependency that an earlier phase bypassed is not required here. Raises RuntimeError or
+    NotStarted if a check fails.
     """
     need(backend.threads, "the thread service")
     for name in ("postgres", "redis"):

@@ -10,7 +10,9 @@ from chaoslab.reference.backend.migrations import Schema
 
 
 async def run(backend: Backend) -> None:
-    """Set up logging, log the settings, and define the tables."""
+    """Set up logging, log the settings, and define the tables that are needed. No connection is
+    made.
+    """
     settings = backend.settings
     logs.set_up(settings.log_level, lambda: backend.record.phase or "running")
     log = logging.getLogger("backend.startup")
