@@ -117,7 +117,7 @@ def check(file: Path | None) -> None:
 def proxy(ctx: click.Context, /, **given: Any) -> None:
     """Run the embedded proxy and serve Toxiproxy's HTTP API, until Ctrl-C or SIGTERM.
 
-    Prints one line of JSON when it listens. Exits with 0 after Ctrl-C or SIGTERM, with 1 after an
+    Prints one line of JSON once it listens. Exits with 0 after Ctrl-C or SIGTERM, with 1 after an
     error. The Host name of a request must be a loopback address, --host or an --allow-host.
     Requests from web browsers are refused.
     """

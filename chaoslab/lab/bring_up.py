@@ -85,8 +85,8 @@ async def brought_up(
 
 
 async def check_steady(context: Context, link: Link) -> None:
-    """Send a canary through a link while no fault is in force. Raises ServiceFailed if it gets no
-    answer.
+    """Send a canary through a link while no fault is in force. Raises ServiceFailed if the canary
+    gets no answer.
     """
     sighting = await context.canary(link, within_s=STEADY_WITHIN_S)
     if sighting is not None and sighting.outcome not in REACHED:
@@ -127,7 +127,7 @@ async def _start(
 
 
 def _merged(errors: ExceptionGroup[ChaoslabError]) -> ChaoslabError:
-    """One error with the type of the first error and the problems of all of them."""
+    """One error with the type of the first error in `errors` and the problems of all of them."""
     each = [error for error in errors.exceptions if isinstance(error, ChaoslabError)]
     return type(each[0])(problem for error in each for problem in error.problems)
 
@@ -144,8 +144,8 @@ async def _canary_proxies(
     services: dict[str, RunningService],
     disabled: Mutation | None,
 ) -> dict[str, int]:
-    """Create the extra proxies that only canaries use, which some self-tests need. Maps the name of
-    each link with an extra proxy to the port of that proxy.
+    """Create the extra proxies that only canaries use, which some self-tests need. Returns a
+    mapping of the name of each link with an extra proxy to the port of that proxy.
     """
     if disabled is None:
         return {}

@@ -31,12 +31,12 @@ class Interrupts:
 
     @contextmanager
     def cancelling(self, tell: Callable[[str], object]) -> Iterator[None]:
-        """Cancel the current task at the first Ctrl-C, and raise KeyboardInterrupt at the end of
-        the block.
+        """At the first Ctrl-C, cancel the current task and call `tell` with a note for the user; at
+        the end of the block, raise KeyboardInterrupt.
 
-        `tell` is then called with a note for the user. Several scenarios may run at the same time.
-        Nothing is done if SIGINT is ignored, or outside the main thread, which alone gets signals.
-        After a Ctrl-C the handler stays installed, so that pytest can finish its report.
+        Several scenarios may run at the same time. Nothing is done if SIGINT is ignored, or outside
+        the main thread, which alone gets signals. After a Ctrl-C the handler stays installed, so
+        that pytest can finish its report.
         """
         if not _may_handle():
             yield

@@ -59,10 +59,11 @@ def _limit(family: Iterable[int], soft: int) -> None:
 
 def of_boot(session: int, birthmark: int, family: Iterable[int] = ()) -> dict[int, Process]:
     """Maps the number of each live process of one boot to the process. A process is of the boot if
-    it is in its session, has its birthmark, or is in `family`.
+    it is in the session, has the birthmark, or is in `family`.
 
-    The boot's own process has ended. If a live process has the session's number, that number is
-    reused, and the processes of that session are not the boot's.
+    Call it only once the boot's own process, whose number is `session`, has ended. If a live
+    process has that number, the number is reused, and the processes of that session are not the
+    boot's.
     """
     known, machine = set(family), reaper.all_processes()
     is_reused = session in machine
@@ -99,7 +100,7 @@ async def end_rest(
 
 
 async def _after(limit_s: float, processes: dict[int, Process]) -> dict[int, Process]:
-    """Wait until the processes have ended, at most `limit_s`; returns those that are still
+    """Wait until the processes have ended, at most `limit_s` seconds; returns those that are still
     alive.
     """
     end_s = now_s() + limit_s

@@ -106,7 +106,7 @@ def lab_folder(lab_id: str) -> Path:
 
 
 def make_home(folder: Path, identity: Identity) -> None:
-    """Make a folder that only the servers' user may enter."""
+    """Make a folder that only the user `identity` may enter."""
     folder.mkdir(mode=0o700)
     if identity.uid is not None and identity.gid is not None:
         os.chown(folder, identity.uid, identity.gid)

@@ -93,7 +93,7 @@ class Ports:
             claim.close()
 
     def close(self) -> None:
-        """Give all ports of this lab back."""
+        """Give all ports of this lab back: release the lab's claims on them."""
         for port in tuple(self._claims):
             self.give_back(port)
 

@@ -156,7 +156,7 @@ def is_stopped(pid: int) -> bool:
 
 
 def tail(log: Path, lines: int = 15, *, start: int = 0) -> tuple[str, ...]:
-    """The last lines of a log after byte `start`; empty if none. Reads at most 64 KiB."""
+    """The last `lines` lines of a log after byte `start`; empty if none. Reads at most 64 KiB."""
     try:
         with open(log, "rb") as file:
             file.seek(max(start, os.fstat(file.fileno()).st_size - _TAIL_BYTES))

@@ -46,7 +46,7 @@ class Process:
 
 
 def look(pid: int) -> Process | None:
-    """The process with that number; None if it has ended or is a zombie."""
+    """The process with the number `pid`; None if it has ended or is a zombie."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
@@ -102,12 +102,12 @@ def _carries(pid: int, mark: bytes, folder: str) -> bool:
 
 
 def members(mark: str, folder: str, sessions: dict[int, int]) -> dict[int, Process]:
-    """Maps the number of each live process of a lab to the process: with the lab's mark, in its
-    folder or in its sessions.
+    """Maps the number of each live process of a lab to the process. A process is of the lab if it
+    has the mark, works in the folder, or is in one of the sessions.
 
-    Their descendants are included, this process is not. `sessions` maps a session leader's number
-    to its start in clock ticks. An empty `mark` matches nothing, so that a service can be found by
-    its folder alone.
+    Descendants of such a process are included, this process is not. `sessions` maps a session
+    leader's number to its start in clock ticks. An empty `mark` matches nothing, so that a service
+    can be found by its folder alone.
     """
     machine = all_processes()
     births = birthmarks(mark)

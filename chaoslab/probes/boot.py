@@ -46,7 +46,9 @@ class BootProbe:
         self._failure_noted = False
 
     async def run(self, over: asyncio.Event) -> None:
-        """Record each stage when it is first observed, until the app is ready or `over` is set."""
+        """Record each stage of the boot as soon as it is observed, until the app is ready or `over`
+        is set.
+        """
         for stage in (self._bound, self._complete, self._ready):
             while not await self._passed(stage, over):
                 if over.is_set():
@@ -65,10 +67,11 @@ class BootProbe:
 
     async def _bound(self, _: asyncio.Event) -> bool:
         """Check once whether the app listens on its port, as the kernel shows it; if so, record
-        Bound. Returns whether the check succeeded.
+        Bound. Returns whether the app listens.
 
         The lab does not connect to find out, so no connection of its own is taken for the app's. An
-        attached app has no bind to observe: it listened before the run, maybe on another machine.
+        attached app has no bind to observe, and the result is True: it listened before the run,
+        maybe on another machine.
         """
         if self._watched.attached:
             return True
@@ -116,7 +119,9 @@ class BootProbe:
         return next(mine, None)
 
     async def _note_progress(self) -> None:
-        """Record which phases were completed, if a start-up did not end."""
+        """Record which phases of the start-up were completed. Called if the start-up did not
+        end.
+        """
         with suppress(NotAsked):
             if (snapshot := await self.snapshot()) is not None:
                 self._journal.append(snapshot)

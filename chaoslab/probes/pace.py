@@ -34,12 +34,12 @@ _BY_ANSWERS = frozenset(
 
 
 class Pace:
-    """Reads a run's journal and tells whether an answer of one boot is awaited now.
+    """Reads a run's journal and tells whether the lab waits for an answer of one boot now.
 
-    An answer is awaited, until its bound: at the start-up, for its end; after a fault is in force,
-    for `degraded` with the lost dependencies that `Degrades` names; after a heal, for `healthy`. An
-    answer is also awaited while the plan waits for a moment that depends on answers, and for
-    `STEADY_S` after each change of health.
+    The lab waits for an answer until its bound has passed: during the start-up, for the end of the
+    start-up; while a fault is in force, for `degraded` with the lost dependencies that `Degrades`
+    names; after a heal, for `healthy`. The lab also waits for an answer while the plan waits for a
+    moment that depends on answers, and for `STEADY_S` after each change of health.
     """
 
     def __init__(self, plan: Plan, app: App, boot: int, journal: Journal) -> None:
@@ -114,9 +114,9 @@ class Pace:
         return any(e.awaits(seen) for e in self._plan.expect if e.app == self._app.name)
 
     def _deadline_awaits(self, now_s: float) -> bool:
-        """Whether a deadline of the app has not passed, and the answer for which it is has not been
-        observed; whatever the plan expects. The deadlines are those for the start-up, the recovery
-        and the degraded state.
+        """Whether the time of a deadline of the app is running: it has not passed, and the app has
+        not given the answer that must come by then. The plan's expectations have no effect. The
+        deadlines are those for the start-up, the recovery and the degraded state.
         """
         limits = self._app.deadlines
         if self._complete_s is None and now_s < self._spawned_s + limits.startup_s:

@@ -38,9 +38,7 @@ class PartsProbe:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def check_once(self) -> None:
-        """Check every part once more, and record its trouble, to find trouble since its last
-        check.
-        """
+        """Check every part once more, and record trouble that began since its last check."""
         for part in self._parts:
             trouble = await part.trouble()
             if trouble is not None and trouble.ended and self.failure is None:

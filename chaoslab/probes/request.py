@@ -109,10 +109,10 @@ class Connection:
             raise httpx.ReadError(str(error)) from error
 
     def is_reusable(self) -> bool:
-        """Whether another request can be sent.
+        """Whether another request can be sent on this connection.
 
-        The server must allow it, and have sent and closed nothing since its last answer.
-        If so, the connection is made ready for it, and reading is paused until then.
+        The server must allow it, and have sent and closed nothing since its last answer. If so, the
+        connection is made ready for that request, and reading is paused until then.
         """
         unrequested, _ = self._http.trailing_data
         if unrequested or self._reader.at_eof() or self._transport.is_closing():

@@ -83,10 +83,11 @@ class Run:
         return self._interrupts
 
     def _mutation(self, text: str | None) -> Mutation | None:
-        """The fault to disable, from the text of the option; None without the option.
+        """The fault to disable, read from the text of --chaos-disable; None if the option is not
+        given.
 
-        Raises UsageError if the text has a mistake, or if the embedded engine does not run with
-        local.
+        Raises UsageError if the text has a mistake, or if the runtime is not local or the proxy not
+        the embedded engine.
         """
         if text is None:
             return None

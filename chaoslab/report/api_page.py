@@ -49,7 +49,7 @@ PREFIX = {"Triggers": "when.", "Expectations": "expect."}
 
 
 def page() -> str:
-    """The text of docs/api.md."""
+    """Make the text of docs/api.md from the docstrings, and return it."""
     parts = [HEAD]
     for title, (imported, names) in SECTIONS.items():
         parts.append(f"\n## {title}\n\n`{imported}`\n")

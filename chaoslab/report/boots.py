@@ -38,7 +38,8 @@ _NAMES = ("scenario", "seed", "runtime", "proxy")
 
 
 def boots(runs: Iterable[Path]) -> tuple[Row, ...]:
-    """One row per boot of every app in every scenario of these runs (folders inside results/).
+    """One row (a mapping) per boot of every app in every scenario of these runs (folders inside
+    results/).
 
     The keys of a row are the column names of `boots_frame`; what did not happen is left out. Raises
     SpecError if a run cannot be read.
@@ -92,9 +93,10 @@ def _cells(row: Row, header: Sequence[str], measured: Collection[str]) -> Iterat
 
 
 def boot_rows(topology: Topology, info: RunInfo, history: History) -> Iterator[Row]:
-    """One row for each boot of one run, in order; a time that was not reached is left out.
+    """Yield one row (a mapping) for each boot of one run, in order; a time that was not reached is
+    left out.
 
-    An attached app has no boot.
+    An attached app has no boot, and no row.
     """
     for spawned in history.of(Spawned):
         if spawned.standing:

@@ -20,7 +20,8 @@ _KINDS = (
 
 
 def boots_frame(runs: Iterable[Path]) -> pd.DataFrame:
-    """One row per boot of every app in every scenario of these runs (folders inside results/).
+    """A data frame with one row per boot of every app in every scenario of these runs (folders
+    inside results/).
 
     Columns, in this order: scenario (str), seed (int64), runtime, proxy (str); bind_s,
     first_answer_s, startup_complete_s, ready_or_degraded_s (float64, seconds since the spawn);
@@ -29,6 +30,7 @@ def boots_frame(runs: Iterable[Path]) -> pd.DataFrame:
     seconds); each installed column (float64, see `columns`); verdict (str, of the scenario: `PASS`,
     `UNKNOWN` or `FAIL`, empty if none was saved); app (str), boot (int64, from 1), exit_code
     (Int64, <NA> if the app did not exit by itself), run (str).
+
     What did not happen is NaN, never 0. Raises SpecError if a run cannot be read.
     """
     rows = boots(runs)

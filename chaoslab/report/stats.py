@@ -84,10 +84,11 @@ def spread(values: Iterable[float]) -> Spread:
 
 
 def delta(baseline: Iterable[float], candidate: Iterable[float], *, seed: int = 0) -> Delta | None:
-    """Median of `candidate` minus that of `baseline`, with a percentile bootstrap interval (95 %).
+    """The Delta of two lists of times: median of `candidate` minus that of `baseline`, with a
+    percentile bootstrap interval (95 %).
 
-    NaN is left out. None if one side has no value. The same seed gives the same interval.
-    Source: B. Efron, R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
+    NaN is left out. None if one side has no value. The same seed gives the same interval. Source:
+    B. Efron, R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
     """
     before, after = _known(baseline), _known(candidate)
     if not before or not after:
@@ -156,7 +157,9 @@ def _known(values: Iterable[float]) -> list[float]:
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
-    """The quantile of sorted values, by linear interpolation between two neighbours."""
+    """The quantile of sorted values at `share` (0.95 for the 95th percentile), by linear
+    interpolation between two neighbours.
+    """
     place = share * (len(values) - 1)
     low = values[int(place)]
     high = values[min(int(place) + 1, len(values) - 1)]

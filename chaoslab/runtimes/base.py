@@ -1,7 +1,7 @@
 """The protocols that every runtime implements.
 
 Every call is bounded in time and may be repeated. A runtime removes every process, container, port
-and folder that it made: when it exits, and by a dead-man's switch when the test process dies.
+and folder that it made: on its exit, or by a dead-man's switch if the test process dies.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Backoff:
         """The longest time-out of a try, in seconds, with which `tries` hanging tries fit into
         `limit_s`.
 
-        If the delays alone fill the limit, it is an equal share of the limit.
+        If the delays alone fill the limit, the result is an equal share of the limit.
         """
         gaps = self.longest(tries)
         low, high = limit_s / (tries * 4), limit_s

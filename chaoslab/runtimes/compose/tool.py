@@ -96,7 +96,7 @@ def installed(
 def _run(
     words: Sequence[str], *, env: Mapping[str, str], folder: Path, limit_s: float
 ) -> subprocess.CompletedProcess[str] | None:
-    """Run a command to its end; returns None if it took too long and was killed."""
+    """Run a command to its end and return its result; None if it took too long and was killed."""
     process = subprocess.Popen(
         words,
         cwd=folder,

@@ -54,9 +54,9 @@ class Start:
     def up(self) -> dict[str, Container]:
         """Start the services and Toxiproxy, with their ports published on free ports of loopback.
 
-        Maps the name of each service to its container; does not wait until the containers are
-        healthy. The file's apps are not started: the lab runs them. Raises RuntimeUnavailable or
-        ServiceFailed, with the fix.
+        Returns a mapping of the name of each service to its container; does not wait until the
+        containers are healthy. The file's apps are not started: the lab runs them. Raises
+        RuntimeUnavailable or ServiceFailed, with the fix.
         """
         services = (PROXY_NAME, *self.topology.services)
         for name in services:

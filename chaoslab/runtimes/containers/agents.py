@@ -67,7 +67,7 @@ _STDOUT = 1
 
 
 class Agent:
-    """An agent in a container, used through its attached stream; it ends if the stream is
+    """An agent in a container, used through its attached stream. The agent ends if the stream is
     closed.
     """
 
@@ -97,8 +97,8 @@ class Agent:
         return self._container
 
     async def trouble(self) -> Trouble | None:
-        """The trouble of the agent if it does not answer or has ended, else None; it is a `Part` of
-        the lab.
+        """The trouble of the agent if it does not answer or has ended, else None; for the lab's
+        checks.
         """
         try:
             async with asyncio.timeout(API_BOUND_S):

@@ -161,7 +161,8 @@ def _thing(kind: str, listed: dict[str, object]) -> Thing:
 
 
 def remove_all(engine: Engine, things: list[Thing]) -> dict[Thing, str]:
-    """Remove things from the engine. Maps each thing that still exists to the reason.
+    """Remove things from the engine. Returns a mapping of each thing that still exists to the
+    reason.
 
     Containers are removed first, since networks and volumes can be removed only without them.
     Things of one kind are removed at once.
