@@ -66,7 +66,7 @@ def _warnings_as_lines() -> Iterator[None]:
 def main() -> None:
     """Test whether a service starts, degrades and recovers when its network path is cut.
 
-    Scenarios are pytest tests: run them with pytest. These commands do the rest.
+    Scenarios are pytest tests: run them with pytest. The commands below do the rest.
     """
 
 

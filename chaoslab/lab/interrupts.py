@@ -65,8 +65,8 @@ class Interrupts:
             self._end(cancel)
 
     def restore(self) -> None:
-        """Remove this handler of SIGINT, if it is installed: restore the one that was there before,
-        or Python's default one after a Ctrl-C. May be called again.
+        """Remove this handler of SIGINT, if it is installed: restore the handler that was there
+        before, or Python's default one after a Ctrl-C. May be called again.
         """
         if threading.current_thread() is not threading.main_thread():
             return

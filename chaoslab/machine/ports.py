@@ -33,7 +33,9 @@ _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def port_range() -> range:
-    """The ports that labs may use: from 10240 up to the ephemeral range, at most up to 32767."""
+    """The range of ports that labs may use: from 10240 up to the ephemeral range, at most to
+    32767.
+    """
     try:
         first_ephemeral = int(_EPHEMERAL.read_text().split()[0])
     except (OSError, ValueError, IndexError):

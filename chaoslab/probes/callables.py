@@ -86,8 +86,10 @@ def _text(error: BaseException) -> str:
 
 
 def recordable(value: object) -> str | int | float | bool | None:
-    """The result of a probe for the history: None, booleans and numbers unchanged, everything else
-    as text, cut. A number that JSON cannot hold exactly is also made a text.
+    """The result of a probe as the history can hold it: None, booleans and numbers unchanged,
+    everything else as text, cut.
+
+    A number that JSON cannot hold exactly is also made a text.
     """
     if value is None or isinstance(value, bool):
         return value

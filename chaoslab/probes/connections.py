@@ -21,10 +21,10 @@ EMPTY_WITHIN_S = 1.0
 class ConnectionsProbe:
     """Records the number of clients of one server, at first and at each change.
 
-    The lab's own named clients are not counted: this probe, and the look-ups of writes. A canary
-    does not log in to Postgres. At Redis it is counted while its connection is open: some
-    milliseconds, or until the heal if the proxy holds it. So a count that lasts while no fault is
-    in force is the app's.
+    The lab's own named clients are not counted: this probe, and the probe that looks up writes. A
+    canary does not log in to Postgres. At Redis a canary is counted while its connection is open:
+    some milliseconds, or until the heal if the proxy holds it. So a count that lasts while no fault
+    is in force is the app's.
     """
 
     def __init__(self, service: RunningService, journal: Journal) -> None:

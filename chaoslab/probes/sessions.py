@@ -14,9 +14,10 @@ LOOK_EVERY_S = 0.1
 
 
 class SessionProbe:
-    """Records the sessions of one link, as its server reports them: at first and at each change.
+    """Records the sessions of one link, as the service's server reports them: at first and at each
+    change.
 
-    If the server does not report them to the lab, nothing is recorded.
+    If the server does not report sessions to the lab, nothing is recorded.
     """
 
     def __init__(self, link: Link, external: ExternalSystem, journal: Journal) -> None:
@@ -32,7 +33,9 @@ class SessionProbe:
         await self._look()
 
     async def run(self) -> None:
-        """Ask for the sessions again and again until cancelled, and record each change."""
+        """Read the sessions from the server again and again until cancelled, and record each
+        change.
+        """
         try:
             while self._view is not None:
                 await asyncio.sleep(LOOK_EVERY_S)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 NO_SHARED_NETWORK = ErrorCode(
     "compose.no_shared_network",
     "'{service}' and '{proxy}' share no network",
-    "In the Compose file, a service shares no network with Toxiproxy, which cannot reach it.",
+    "In the Compose file, Toxiproxy cannot reach a service: they share no network.",
 )
 NO_FRONT_NETWORK = ErrorCode(
     "compose.no_front_network",

@@ -169,7 +169,7 @@ class Agent:
         self.ask_now("watch", on=True)
 
     def sockets(self) -> tuple[AppSocket, ...]:
-        """The sockets of its namespace that the agent sent last.
+        """The sockets of the agent's network namespace, as the agent sent them last.
 
         Raises RuntimeUnavailable if the agent has ended, cannot list sockets, or was not requested
         to watch.
