@@ -1,1 +1,3 @@
-"""What the records of a run show: times, samples, traffic, and whether a fault affected the app."""
+"""Functions that compute facts from the history of a run: times, samples, traffic, and whether a
+fault affected the app.
+"""

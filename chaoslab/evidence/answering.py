@@ -1,4 +1,4 @@
-"""Reasons for how an app answered a prober: in time, too late, or on no path. Pure.
+"""Reasons that say how an app answered the lab's requests: in time, too late, or on no path. Pure.
 
 The module `probes` defines what a miss is.
 """
@@ -157,12 +157,14 @@ def no_answer_yet(seen: Watched, path: str, contract: HealthContract) -> Reason 
 
 
 def _paths(probes: Iterable[Probe]) -> list[str]:
-    """The paths that these probes asked, each once, in alphabetical order."""
+    """The names of the paths on which `probes` were sent, each once, in alphabetical order."""
     return sorted({p.path for p in probes})
 
 
 def row_of(misses: list[Probe], code: Code, limit_s: float) -> Reason:
-    """The reason that has these misses in a row on one path. `code` is `NOT_2XX` or `NO_ANSWER`."""
+    """A reason with the times, status codes and errors of `misses`: misses in a row on one path.
+    `code` is `NOT_2XX` or `NO_ANSWER`.
+    """
     return code(
         path=misses[0].path,
         from_s=misses[0].at_s,
@@ -174,8 +176,8 @@ def row_of(misses: list[Probe], code: Code, limit_s: float) -> Reason:
 
 
 def meanwhile(misses: list[Probe], seen: Watched, contract: HealthContract) -> Reason | None:
-    """The reason that says how the app's other paths answered during these misses. None if that is
-    not known.
+    """The reason that says how the app's other paths answered while the requests `misses`, all on
+    one path, failed. None if that is not known.
     """
     span = Span(start_s=misses[0].at_s + TURN_S, end_s=misses[-1].over_s)
     others = [p for p in seen.after if p.path != misses[0].path]
@@ -195,7 +197,9 @@ def meanwhile(misses: list[Probe], seen: Watched, contract: HealthContract) -> R
 
 
 def _declared(contract: HealthContract) -> set[str]:
-    """The paths that the app declares for probers. A blocked app answers on none of them."""
+    """The names of the paths that the app declares: `health` always, `liveness` and `readiness` if
+    the contract has them.
+    """
     paths = {"liveness": contract.live_path, "readiness": contract.ready_path}
     return {"health", *(name for name, path in paths.items() if path is not None)}
 
@@ -203,7 +207,9 @@ def _declared(contract: HealthContract) -> set[str]:
 def unwatched(
     e: OfBoot, seen: Watched, cadence_s: dict[str, float], history: History
 ) -> Reason | None:
-    """Why it is not known whether the app answered all the time. None if it is known."""
+    """The reason why it is not known whether the boot of `e` answered all the time. None if it is
+    known. `cadence_s` maps each path to the seconds between its requests.
+    """
     ended, end = exited(history, e.app, e.boot), run_ended(history)
     if seen.answered_s is None:
         return NEVER_ANSWERED(paths=_paths(seen.before)) if seen.before else NEVER_ASKED()
@@ -222,8 +228,8 @@ def unwatched(
 
 
 def all_of(probes: list[Probe], missed: Iterable[Probe]) -> Reason:
-    """The reason `ANSWERED`: how often one path was asked, and how many of these requests were
-    misses.
+    """The reason `ANSWERED`: how often the lab asked one path (`probes`), and how many of these
+    requests were misses (`missed`).
     """
     return ANSWERED(
         path=probes[0].path,

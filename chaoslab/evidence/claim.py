@@ -1,4 +1,4 @@
-"""Protocols: what the functions of this package need to know about a claim."""
+"""Protocols for claims: the properties of an expectation that this package reads."""
 
 from __future__ import annotations
 

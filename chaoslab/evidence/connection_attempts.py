@@ -34,7 +34,7 @@ SOURCES: Mapping[Source, str] = {
 
 
 def _count(data: Mapping[str, Any]) -> str:
-    """The number of connects as text, or the range in which it is."""
+    """The number of connects as text: exact, as a range, or as `at least` a number."""
     least, most = data["least"], data["most"]
     if most is None:
         return f"at least {least}"
@@ -82,8 +82,8 @@ NO_JITTER = Code(
 class Tries:
     """How often the app tried to connect: at least `least`, at most `most` times (None: not known).
 
-    `times_s` are the times of the tries that are known. `until_s` is when the lab last read the
-    records from which they were counted; 0 if that is not needed.
+    `times_s` are the times of the tries that are known. `until_s` is the time at which the lab last
+    read the records from which the tries were counted; 0 if it was not computed.
     """
 
     least: int
@@ -94,8 +94,8 @@ class Tries:
 
 
 def rate_of(tries: Tries, link: Link, lasted_s: float, allowed_per_s: float) -> Reason:
-    """The reason `RATE`: the number of tries during `lasted_s` seconds, and the rate that is
-    allowed.
+    """The reason `RATE`: how often the app tried to connect on `link` in `lasted_s` seconds, and
+    how many tries per second are allowed.
     """
     return RATE(
         link=link.name,
@@ -109,7 +109,7 @@ def rate_of(tries: Tries, link: Link, lasted_s: float, allowed_per_s: float) -> 
 
 
 def tries_of(fault: Declared, link: Link, during: Span, history: History, boot: int) -> Tries:
-    """The tries of the app to connect on `link` in the time `during`, from the most exact count
+    """How often the app tried to connect on `link` in the time `during`, by the most exact source
     that the history has.
     """
     in_connect = fault.acts_on_connects
@@ -154,10 +154,11 @@ def _seen_trying(link: Link, during: Span, history: History, boot: int) -> dict[
 
 
 def retry_pattern(tries: Tries, during: Span) -> Iterator[Reason]:
-    """Reasons that say whether the tries became rarer, and whether their pauses are alike. They are
-    reported and not judged. None are yielded if there are too few tries.
+    """Yields reasons that are reported and not judged: whether the tries became rarer from the
+    first half of `during` to the second, and whether the pauses between them are alike. Yields
+    nothing if there are too few tries.
 
-    The two halves of the time are compared, because several workers may try at the same time.
+    Halves are compared, and not single pauses, because several workers may try at the same time.
     """
     if len(tries.times_s) < FEW:
         return
@@ -171,10 +172,11 @@ def retry_pattern(tries: Tries, during: Span) -> Iterator[Reason]:
 
 
 def connects_after(fault: Declared, link: Link, after: Span, history: History, boot: int) -> Tries:
-    """The largest number of connects within half a second of the time `after` a heal.
+    """The largest number of connects on `link` within any half second of the time `after`, which
+    begins at the heal of `fault`.
 
-    `until_s` is when the lab last read the records. If only the kernel counts the connects, `most`
-    is the number of all connects since the heal.
+    `until_s` is the time at which the lab last read the records. If only the kernel counts the
+    connects, `most` is the number of all connects since the heal.
     """
     if engine_recorded(history, link.name, ""):
         mine = app_connections(history, link.name, "")

@@ -1,4 +1,4 @@
-"""What the proxy engine's record of one connection shows about a fault. Pure.
+"""Functions that say what the proxy engine's record of one connection shows about a fault. Pure.
 
 A pool that closes its idle connections sends a last message on each of them. Such a message is no
 request, and it does not show that the service ended the connection.
@@ -22,8 +22,8 @@ SHORT_S = 1.0  # a connection that lasted less was opened for one use; a pool ke
 def effects_since(
     begun_s: float, connection: LinkConnection, records: Sequence[LinkConnection]
 ) -> LinkConnection:
-    """The connection with only the effects since `begun_s`. Earlier effects are those of another
-    fault.
+    """A copy of `connection` without the effects that its records from before `begun_s` already
+    have: these are effects of an earlier fault.
     """
     earlier = [
         r.effects for r in records if r.connection == connection.connection and r.at_s < begun_s
@@ -32,10 +32,10 @@ def effects_since(
 
 
 def bytes_held(c: LinkConnection, types: Collection[str], gone: Collection[int]) -> int:
-    """On how many bytes of the connection toxics of these types acted, without the app's last
-    message.
+    """The number of bytes of the connection on which toxics of `types` acted, without the app's
+    last message.
 
-    `gone` are the local ports of the connections that, as the app's own sockets show, have ended.
+    `gone` are the local ports of connections that have ended, as the app's own sockets show.
     """
     effects = [each for each in c.effects if each.type in types]
     up, down = _of(effects, "upstream"), _of(effects, "downstream")
@@ -53,10 +53,11 @@ def closed_by_app(c: LinkConnection) -> bool:
 
 
 def ended_by_service(c: LinkConnection, during: Span) -> bool:
-    """Whether the service ended the connection in the time `during`: its side ended first, or it
-    announced the end. After the announcement the app's side may end first.
+    """Whether the service ended the connection in the time `during`: the service's side ended
+    first, or the service announced the end. After the announcement the app's side may end first.
 
-    Records of older runs do not say when a side ended. Then any end by the service counts.
+    Records of older runs do not have the time at which a side ended. Then any end by the service
+    counts.
     """
     by_it = {"upstream_closed", "upstream_reset"}
     if c.dismissed_s is not None and during.holds(c.dismissed_s):
@@ -68,7 +69,7 @@ def ended_by_service(c: LinkConnection, during: Span) -> bool:
 
 def asked_in_vain(c: LinkConnection, during: Span) -> bool:
     """Whether the app sent something on the connection in the time `during`, and the service had
-    sent no answer to it when the lab read the record.
+    not answered when the lab read the record.
     """
     if c.asked_s is None:  # the engine of that run did not record it
         return c.opened_s >= during.start_s and c.bytes_upstream > 0 and not c.bytes_downstream
@@ -76,7 +77,9 @@ def asked_in_vain(c: LinkConnection, during: Span) -> bool:
 
 
 def over_before(c: LinkConnection, at_s: float) -> bool:
-    """Whether the app opened the connection for one use, and had closed it by `at_s`."""
+    """Whether the app opened the connection for one use (it lasted less than a second), and had
+    closed it by `at_s`.
+    """
     return (
         closed_by_app(c)
         and c.closed_s is not None

@@ -1,4 +1,4 @@
-"""What kernels and proxies counted at a link during one fault, without canaries. Pure."""
+"""Counts of kernels and proxies at one link during one fault, without the lab's canaries. Pure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SYN_RETRIES_S = (0.9, 2.9, 6.9)
 
 
 def syns_dropped(link: Link, fault: Declared, span: Span, history: History) -> int:
-    """How many SYNs the kernel dropped at the link's socket during the fault, without those of
-    canaries.
+    """The number of SYNs that the kernel dropped at the link's socket during the fault, minus the
+    SYNs of canaries. Below 0 if canaries sent more SYNs than the kernel counted.
     """
     drops = (d for d in history.of(LinkDrops) if (d.link, d.fault) == (link.name, fault.label))
     canaries = sum(
@@ -30,8 +30,8 @@ def syns_dropped(link: Link, fault: Declared, span: Span, history: History) -> i
 
 
 def packets_counted(link: Link, fault: Declared, history: History) -> LinkPackets | None:
-    """What the kernel counted at the link from when the fault was observed in force until just
-    before its heal. None if the counters were not read twice.
+    """What the kernel counted at the link between the first and the last time that the lab read its
+    counters during the fault. None if the lab did not read them twice.
     """
     label = fault.label
     read = [p for p in history.of(LinkPackets) if (p.link, p.fault) == (link.name, label)]
@@ -50,8 +50,8 @@ def packets_counted(link: Link, fault: Declared, history: History) -> LinkPacket
 
 
 def bytes_metered(link: Link, fault: Declared, history: History) -> int:
-    """How many bytes the connections carried that ended during the fault, by the proxy's own
-    metrics. 0 if the metrics were not read twice.
+    """The number of bytes of connections that ended during the fault, by the proxy's own metrics. 0
+    if the lab did not read the metrics twice.
     """
     label = fault.label
     read = [m for m in history.of(LinkMetered) if (m.link, m.fault) == (link.name, label)]

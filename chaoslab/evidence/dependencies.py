@@ -58,16 +58,16 @@ BLIND = Code(
 
 
 def lost(sample: HealthSample, expected: Collection[str], contract: HealthContract) -> Reason:
-    """The reason `NAMED`: the dependencies that one answer of health named as lost, and those
-    expected.
+    """The reason `NAMED`: the dependencies that the answer `sample` of health names as lost, and
+    those that it should name (`expected`).
     """
     names = contract.lost(sample.dependencies)
     return NAMED(names=names, expected=sorted(expected), at_s=sample.at_s)
 
 
 def unknown_words(held: list[HealthSample], app: str, contract: HealthContract) -> Reason | None:
-    """The reason with the words for dependencies that are not in the contract. None if all are
-    known.
+    """The reason with the words that the answers `held` use for dependencies and that are not in
+    the contract. None if all words are known.
     """
     words = {w for s in held for w in s.dependencies.values() if w.lower() not in contract.words}
     return UNKNOWN_WORDS(words=sorted(words), app=app) if words else None
@@ -79,8 +79,8 @@ def hidden_losses(
     asked: list[HealthSample],
     contract: HealthContract,
 ) -> Iterator[Reason]:
-    """Reasons that say how health hid the dependencies that it should name: it named them but
-    answered healthy, it stopped mentioning them, or it always answered healthy.
+    """Yields at most one reason that says how health hid the dependencies that it should name: it
+    named one but answered healthy, it stopped mentioning one, or it always answered healthy.
 
     `seen` are the answers while the fault was in force, `asked` all answers of the boot.
     """

@@ -1,4 +1,4 @@
-"""How much time an app is given for something, and when that was done. Pure."""
+"""The time that an app is given for a task, such as a start, and when the task was done. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from chaoslab.history.journal import History
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """The time that an app is given for something. `done_s` is when that was done, or was given up.
+    """The time `span` that an app is given for a task. `done_s` is the time at which the task was
+    done or given up.
 
-    `own`: the bound is not one of the plan. It is the app's own limit, at which the app ends
-    itself. The app may count that limit only from `since_s` on, so waits before `since_s` do not
-    excuse it.
+    `own`: the limit is not one of the plan. It is the app's own limit, at which the app ends
+    itself. The app may count that limit only from `since_s` on, so its waits for a core before
+    `since_s` do not excuse it.
     """
 
     span: Span
@@ -30,8 +31,9 @@ class Given:
 def start_of(
     app: str, boot: int, within_s: float | None, gives_up_s: float | None, history: History
 ) -> Iterator[Given]:
-    """The time that a start is given: `within_s` seconds from the spawn. If the app ended itself
-    before its start-up was complete, the app's own limit `gives_up_s` follows as well.
+    """Yields the time that a start is given: `within_s` seconds from the spawn. If the app ended
+    itself before its start-up was complete, yields the app's own limit of `gives_up_s` seconds as
+    well. Yields nothing if the boot was not spawned.
     """
     if (lived := life(history, app, boot)) is None:
         return
@@ -57,8 +59,9 @@ def settling_start(
     *,
     settles: bool,
 ) -> Iterator[Given]:
-    """The same times as from `start_of`. With `settles` the start may turn from degraded to
-    healthy: then it is done only when health is healthy.
+    """Yields the same times as `start_of`. With `settles` a start may turn from degraded to
+    healthy: its `done_s` is then the first healthy answer of health, or, without one, the end of
+    the watch.
     """
     for given in start_of(app, boot, within_s, gives_up_s, history):
         complete = completed(app, boot, history)
@@ -71,5 +74,5 @@ def settling_start(
 
 
 def completed(app: str, boot: int, history: History) -> StartupComplete | None:
-    """The event that the start-up of a boot was complete. None if that was not observed."""
+    """The event that the start-up of the boot was complete. None if that was not observed."""
     return history.first_of_boot(StartupComplete, app, boot)

@@ -75,9 +75,9 @@ CONNECTED = Code(
 
 
 def late_recovery(e: Bounded, history: History, healed_s: float) -> Iterator[Reason]:
-    """Reasons that can explain a late recovery: that the app was healthy only for a moment, what
-    health still names as lost, and when the app connected on its links. They are reported and not
-    judged.
+    """Yields reasons that can explain a late recovery: that the app was healthy only for a moment,
+    what health still names as lost, and when the app connected on its links. They are reported and
+    not judged.
 
     If no proxy records the connections of a link, the app's own sockets are used. They do not show
     a connection that ends at once.
@@ -106,7 +106,9 @@ def late_recovery(e: Bounded, history: History, healed_s: float) -> Iterator[Rea
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """When connections were opened since the heal began, and how many older ones stayed open."""
+    """The app's connections on a link: `opened_s` has the times at which connections were opened
+    since the heal began, `older` the number of earlier connections that stayed open.
+    """
 
     opened_s: list[float]
     older: int

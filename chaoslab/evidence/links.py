@@ -1,7 +1,7 @@
-"""One link during one fault: what kernel, proxy and server recorded about the app. Pure.
+"""The records of kernel, proxy and server about one link during one fault. Pure.
 
-Canaries are left out everywhere, by their local ports. The modules `observations` and `sockets` say
-what these records show.
+Canaries are no connections of the app: they are left out, by their local ports. The modules
+`observations` and `sockets` say what these records show.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ LISTENED_S = 0.1  # an app that listened for less may not have used its link yet
 
 
 class LinkView:
-    """The records of one link that concern one fault, and one boot of the app (0 is any).
+    """The records of one link that concern one fault, and one boot of the app (0: all boots).
 
     `lived` is the life of the boot, `span` the part of it in which the fault was in force.
-    `begun_s` is when the fault was requested, or when the boot began if that was later. `healed_s`
-    is when the fault was healed.
+    `begun_s` is the time at which the fault was requested, or at which the boot began if that was
+    later. `healed_s` is the time at which the fault was healed, or the end of the history if it was
+    not.
     """
 
     def __init__(
@@ -57,13 +58,13 @@ class LinkView:
 
     @cached_property
     def sockets(self) -> list[AppSockets]:
-        """All reads of the app's sockets on this link."""
+        """All lists of the app's sockets on this link that the lab recorded, in order."""
         of_link = (e for e in self._history.of(AppSockets) if e.link == self._link.name)
         return [e for e in of_link if self._boot in (0, e.boot)]
 
     @cached_property
     def looks(self) -> list[AppSockets]:
-        """The reads of the app's sockets while the fault was in force."""
+        """The lists of the app's sockets that the lab recorded while the fault was in force."""
         return [e for e in self.sockets if self.span.holds(e.at_s)]
 
     @cached_property
@@ -83,15 +84,17 @@ class LinkView:
         return gone
 
     def ports_established_at(self, at_s: float) -> set[int]:
-        """The local ports of the app's connections, as the last read of its sockets until `at_s`
-        shows them.
+        """The local ports of the app's open connections, by the last list of its sockets up to
+        `at_s`. Empty if there is no list.
         """
         before = [e for e in self.sockets if e.at_s <= at_s]
         return set(before[-1].established) if before else set()
 
     @property
     def app_listened(self) -> bool:
-        """Whether the app began to listen early enough before the heal to have used its link."""
+        """Whether the app began to listen at least 0.1 s before the heal began, so that it may have
+        used its link.
+        """
         until_s, app, boot = self._in_force.end_s - LISTENED_S, self._link.app, self._boot
         return any(
             b.app == app and boot in (0, b.boot) and b.at_s <= until_s
@@ -111,15 +114,13 @@ class LinkView:
 
     @property
     def has_records(self) -> bool:
-        """Whether the proxy recorded connections during this fault. Its records always include
-        canaries.
-        """
+        """Whether the proxy recorded connections, canaries included, during this fault."""
         return any(c.fault == self._fault.label for c in self._records)
 
     @property
     def records_have_answers(self) -> bool:
-        """Whether the proxy's records say when each side sent something; those of older runs do
-        not. Canaries are always answered, so records that say it have at least one answer.
+        """Whether the proxy's records have the times of answers; records of older runs do not.
+        Canaries are always answered, so newer records have at least one such time.
         """
         return any(c.answered_s is not None for c in self._records)
 
@@ -138,8 +139,8 @@ class LinkView:
 
     @property
     def ports_ended_before(self) -> set[int]:
-        """The local ports of connections that ended before the fault was requested. The last read
-        of the app's sockets before the fault may still show them.
+        """The local ports of connections that ended before the fault was requested. The last list
+        of the app's sockets before the fault may still have them.
         """
         return {
             c.client_port
@@ -149,11 +150,11 @@ class LinkView:
 
     @property
     def connected_later(self) -> bool:
-        """Whether the app opened a connection after the fault, as the records of the run's end
-        show.
+        """Whether the app opened a connection after the heal began, by the proxy's records at the
+        end of the run.
 
-        A short connection may not be in any read of the sockets. The first one may be opened before
-        the lab has confirmed the heal.
+        Lists of the app's sockets may miss a short connection. The first connection may be opened
+        before the lab has confirmed the heal.
         """
         return any(
             c.opened_s > self._in_force.end_s and self.lived.holds(c.opened_s)
@@ -170,7 +171,9 @@ class LinkView:
 
     @cached_property
     def syns_dropped(self) -> int:
-        """How many SYNs of the app the kernel dropped at the proxy's socket. 0 if not known."""
+        """The number of SYNs of the app that the kernel dropped at the proxy's socket. 0 if not
+        known.
+        """
         if not self._lived_alone:
             return 0
         return syns_dropped(self._link, self._fault, self._in_force, self._history)
@@ -184,7 +187,7 @@ class LinkView:
 
     @cached_property
     def ended_bytes(self) -> int:
-        """How many bytes the connections carried that ended during the fault, by the proxy's
+        """The number of bytes of connections that ended during the fault, by the proxy's own
         metrics. 0 if not known.
         """
         if not self._lived_alone:
@@ -195,7 +198,7 @@ class LinkView:
 
     @cached_property
     def sessions(self) -> list[LinkSessions]:
-        """All reads of the sessions that came through this link's proxy, as the service's server
-        lists them.
+        """All lists of the sessions through this link's proxy, as the service's server reported
+        them, in order.
         """
         return [e for e in self._history.of(LinkSessions) if e.link == self._link.name]

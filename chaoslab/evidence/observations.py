@@ -127,8 +127,8 @@ METERED = Code(
 
 
 def bytes_affected(link: LinkView, *types: str, code: Code = BYTES_HELD) -> Observed:
-    """Yields a reason with the numbers of bytes and connections of the app on which toxics of these
-    types acted. `code` is the code of the reason.
+    """Yields a reason with the numbers of bytes and connections of the app on which toxics of
+    `types` acted. `code` is the code of the reason.
     """
     counts = [bytes_held(connection, types, link.ports_gone) for connection in link.connections]
     affected = [count for count in counts if count]

@@ -58,8 +58,8 @@ def phases_so_far(e: OfBoot, history: History) -> list[Reason]:
 
 
 def phases_missed(e: OfBoot, contract: HealthContract, history: History) -> list[Reason]:
-    """Reasons for phases that failed, and for phases of the contract, or phases with a time, that
-    were not finished.
+    """Reasons for phases that failed, and for phases that are required and not finished: those of
+    the contract, and those for which the app published a time. Empty if there are none.
 
     An app may stop mentioning a phase. Then only the contract shows that it is missing.
     """

@@ -29,8 +29,8 @@ class Probe:
     """One request as a prober counts it. A prober waits no longer than its limit, until `over_s`.
     The lab itself waited `took_s` seconds, until `ended_s`.
 
-    `heard`: an answer arrived within the limit. `good`: that answer was 2xx. `answer_s` is when the
-    answer arrived, in time or late; None without one.
+    `heard`: an answer arrived within the limit. `good`: that answer was 2xx. `answer_s` is the time
+    at which the answer arrived, in time or late; None without an answer.
     """
 
     path: str
@@ -55,8 +55,9 @@ class Probe:
 class Watched:
     """The probes of one boot, without misses that the end of the boot caused.
 
-    `before` were over by the first answer at `answered_s`, `after` were sent later. `listened_s` is
-    when the app began to listen. Misses count until `until_s`.
+    `answered_s` is the time of the first answer, `listened_s` the time at which the app began to
+    listen (None: not observed). `before` are the probes that were over by `answered_s`, `after`
+    those that were sent later. Misses count until `until_s`.
     """
 
     listened_s: float | None
@@ -71,7 +72,9 @@ class Watched:
 
 
 def watched(app: str, boot: int, contract: HealthContract, history: History) -> Watched:
-    """The probes of one boot, without misses that the end of the boot caused."""
+    """The probes of one boot, without misses that the end of the boot caused, and the times of its
+    first answer and of its listening.
+    """
     begun, ended = spawned(history, app, boot), exited(history, app, boot)
     until_s = end_s(history)
     if run_ended(history) is None:  # a request that was still open may have had a good answer
@@ -119,7 +122,8 @@ def _probe(path: str, sample: HealthSample | ProberSample, limit_s: float) -> Pr
 
 
 def in_a_row(missed: Iterable[Probe], probes: Iterable[Probe], failures: int) -> list[Probe]:
-    """The first `failures` misses in a row, one sent after the other. Empty if there are fewer.
+    """The first `failures` probes in a row that are all in `missed`, each sent after the one before
+    was over. Empty if there are fewer.
 
     Every probe that was sent between two of them is a miss as well.
     """
@@ -143,8 +147,9 @@ def watch_under_way(
     *,
     startup_s: float,
 ) -> str | None:
-    """What the run waits for, as text: a few answers after the first, or the end of the start-up's
-    time. None if it waits for nothing more.
+    """Text that says what the run still waits for: the boot, its first answer (at most `startup_s`
+    seconds after the spawn), or a few answers after the first on the paths `asked_by`. None if it
+    waits for nothing more.
     """
     begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
     if begun is None or ended is not None:
@@ -161,7 +166,9 @@ def watch_under_way(
 
 
 def _few(path: str, first: FirstAnswer, plan: Plan, history: History, now_s: float) -> bool:
-    """Whether the lab still asks a path, and has had fewer answers on it than are required."""
+    """Whether the lab still sends requests on `path`, and has recorded fewer results after the
+    first answer than are required.
+    """
     health, who = path == "health", (first.app, first.boot)
     mine: list[HealthSample | ProberSample] = []
     mine += history.of_boot(HealthSample, *who) if health else ()

@@ -147,8 +147,9 @@ class Proof:
 
 
 def by_write(e: Bounded, history: History, span: Span) -> Proof:
-    """Whether this boot acknowledged a write of the lab within the bound after the heal, and the
-    lab found it.
+    """Proves a recovery by a write of the lab. PASS: this boot acknowledged a write within the
+    bound after the heal, and the lab found it in the database. FAIL: the write was lost, too late
+    or never acknowledged. UNKNOWN: the history cannot decide.
 
     The lab begins to write once health is healthy, and tries again until a write is acknowledged.
     """
@@ -169,8 +170,8 @@ def by_write(e: Bounded, history: History, span: Span) -> Proof:
 
 
 def by_load(e: Bounded, history: History, span: Span) -> Proof:
-    """Whether this boot acknowledged a write of the plan's load within the bound after the heal,
-    and the lab found it. UNKNOWN without a reason if not.
+    """Proves a recovery by a write of the plan's load. PASS: this boot acknowledged a write within
+    the bound after the heal, and the lab found it in the database. Else UNKNOWN, without a reason.
     """
     due_s = span.start_s + (e.within_s or 0.0)
     served = [w for w in _writes(e, history, span, "load") if w.outcome == "ok"]
@@ -179,8 +180,8 @@ def by_load(e: Bounded, history: History, span: Span) -> Proof:
 
 
 def _writes(e: Bounded, history: History, span: Span, purpose: str) -> list[Write]:
-    """The writes of that purpose to this boot that were sent and over between the heal and the next
-    fault.
+    """The writes of `purpose` to this boot that were sent after the heal and over before the next
+    fault and the boot's end, in the order in which they were sent.
     """
     lived = life(history, e.app, e.boot)
     until_s = min(span.end_s, lived.end_s) if lived else -math.inf
@@ -191,9 +192,9 @@ def _writes(e: Bounded, history: History, span: Span, purpose: str) -> list[Writ
 
 
 def _late(proof: Write, tries: list[Write], due_s: float, span: Span) -> Proof:
-    """FAIL, because the app acknowledged the write after the bound. UNKNOWN if the write was sent
-    after the bound and no earlier one was open at the bound or later: then no write shows what the
-    app would have done at the bound.
+    """The outcome FAIL: the app acknowledged the write `proof` after the bound `due_s`. UNKNOWN if
+    the write was sent after the bound and no earlier one was open at the bound or later: then no
+    write shows what the app would have done at the bound.
     """
     after_s, sent_s = over_s(proof) - span.start_s, proof.at_s - span.start_s
     before = [w for w in tries if w.at_s < proof.at_s]
@@ -224,8 +225,8 @@ def _unknown(*because: Reason) -> Proof:
 def recovery_shown(
     e: Bounded, history: History, span: Span, faults: Sequence[Declared], service: str
 ) -> Proof:
-    """Whether the app is shown to use each path again that a fault had cut in this boot's time.
-    UNKNOWN if not.
+    """PASS if the app is shown to use again each path that a fault had cut while this boot ran,
+    else UNKNOWN.
 
     A path is shown by a write that was found in `service`, if the fault had cut the path to
     `service`, or by health.
@@ -275,8 +276,8 @@ def _turned(
     None if there is none.
 
     Health must not be healthy again before the heal. With `at_once` the path itself returned before
-    the heal, and any answer since the fault began counts. Requests that got no answer do not count
-    before the app has ever answered. Answers during another fault that cuts another path do not
+    the heal, and any answer since the fault began counts. Requests without an answer do not count
+    if the app had never answered before. Answers during another fault that cuts another path do not
     count, unless they name one of `services`.
     """
     begun = faults_begun_s(history)
@@ -326,8 +327,8 @@ def _others(e: Bounded, history: History, fault: str, services: set[str]) -> lis
 
 
 def _names(sample: HealthSample, services: set[str], well: HealthSample) -> bool:
-    """Whether the sample has another word for one of these services than the healthy sample `well`
-    has.
+    """Whether the answer `sample` has another word for one of `services` than the healthy answer
+    `well` has.
     """
     known = {name: sample.dependencies[name] for name in services & set(sample.dependencies)}
     return any(word != well.dependencies.get(name) for name, word in known.items())

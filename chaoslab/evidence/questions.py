@@ -58,7 +58,9 @@ class Questions:
 
 
 def questions(history: History, app: str, boot: int) -> Questions:
-    """The lab's requests to one boot. The writes of the plan's loads are not among them."""
+    """The times of the lab's requests to one boot. The writes of the plan's loads are not among
+    them.
+    """
     mine: list[HealthSample | ProberSample] = [*history.of_boot(HealthSample, app, boot)]
     mine += history.of_boot(ProberSample, app, boot)
     return Questions(
@@ -68,7 +70,7 @@ def questions(history: History, app: str, boot: int) -> Questions:
 
 
 def own_questions(e: OfBoot, history: History) -> list[Reason]:
-    """The reason that says how many requests of the lab were open at the same time. Empty if the
+    """A list of one reason: how many requests of the lab were open at the same time. Empty if the
     run did not record that.
     """
     counts = history.last_of_boot(QuestionsAsked, e.app, e.boot)

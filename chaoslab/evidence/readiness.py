@@ -146,7 +146,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One request to readiness, from `at_s` to `over_s`. `code` is the status, None without one."""
+    """One request to readiness, from `at_s` to `over_s`. `code` is the status of its answer; None
+    without an answer.
+    """
 
     at_s: float
     over_s: float
@@ -208,23 +210,23 @@ def rows_of(e: OfBoot, history: History, known_s: float) -> list[Row]:
 
 
 def during(row: Row, answers: list[Answer], within_s: float = 0.0) -> list[Answer]:
-    """The answers that were requested from `within_s` seconds after the row's `shown_s` on, and
-    given before its last write was sent.
+    """The items of `answers` that were requested from `within_s` seconds after the row's `shown_s`
+    on, and given before the row's last write was sent.
     """
     return [a for a in answers if a.at_s >= row.shown_s + within_s and a.over_s <= row.last_s]
 
 
 def not_ready_during(row: Row, answers: list[Answer]) -> bool:
-    """Whether readiness answered not ready at least three times during this row. Requests without
-    an answer do not count.
+    """Whether readiness answered not ready at least three times during `row`. Requests without an
+    answer do not count.
     """
     given = [a for a in during(row, answers) if a.code is not None]
     return sum(not a.ready for a in given) >= MIN_IN_A_ROW
 
 
 def ready_since(row: Row, answers: list[Answer]) -> bool:
-    """Whether the newest three answers of readiness since `shown_s` are all ready. False if there
-    are fewer.
+    """Whether the newest three answers of readiness since the row's `shown_s` are all ready. False
+    if there are fewer.
 
     `AnswersInTime` judges how long they took.
     """
@@ -268,7 +270,7 @@ def _denials(e: OfBoot, history: History, before_s: float) -> Iterator[HealthSam
 
 
 def contradicted(row: Row, wrong: list[Answer]) -> Reason:
-    """The reason that these answers of readiness contradict what users got in this row."""
+    """The reason that the answers `wrong` of readiness contradict what users got in `row`."""
     return CONTRADICTED(
         ready=wrong[0].ready,
         count=len(wrong),
@@ -279,12 +281,12 @@ def contradicted(row: Row, wrong: list[Answer]) -> Reason:
 
 
 def never_not_ready(row: Row) -> Reason:
-    """The reason that users were not served in this row, and readiness did not answer not ready."""
+    """The reason that users were not served in `row`, and readiness did not answer not ready."""
     return NEVER_NOT_READY(lasted_s=row.lasted_s, **row.data())
 
 
 def agreed(row: Row, answers: list[Answer]) -> Reason:
-    """The reason that says what readiness answered during this row."""
+    """The reason that says what readiness answered during `row`."""
     given = [a for a in during(row, answers) if a.code is not None]
     return AGREED(
         from_s=row.writes[0].at_s,

@@ -1,6 +1,7 @@
-"""What health and the process show after the last heal in a boot's life. Pure.
+"""Observations of health and of the process after the last heal in a boot's life. Pure.
 
-The module `proof` has what writes show, and `late_recovery` what can explain a late recovery.
+The module `proof` says what writes show, and the module `late_recovery` what can explain a late
+recovery.
 """
 
 from __future__ import annotations
@@ -109,25 +110,31 @@ def after_heal(e: OfBoot, history: History, span: Span) -> list[HealthSample]:
 
 
 def healthy(e: OfBoot, history: History, span: Span, since: HealthSample) -> Reason:
-    """The reason that says when the app was healthy again, and in which process."""
+    """The reason that says how long after the heal the app was healthy again, and in which process.
+    `since` is the first answer of the healthy series at the end.
+    """
     begun = spawned(history, e.app, e.boot)
     pid = begun.pid if begun and not begun.standing else None
     return HEALTHY(after_s=answered_s(since) - span.start_s, healed_s=span.start_s, pid=pid)
 
 
 def not_healthy(span: Span, last: HealthSample | None) -> Reason:
-    """The reason that the app did not become healthy to the end, with the last answer of health."""
+    """The reason that the app was not healthy at the end of `span`, with the state of the last
+    answer of health.
+    """
     return NOT_HEALTHY(healed_s=span.start_s, last_state=last.state.value if last else None)
 
 
 def stayed_healthy(watched: list[HealthSample]) -> Reason:
-    """The reason that says for how long the app was healthy, by these answers."""
+    """The reason that says for how long, and with how many answers, the app was healthy: from the
+    first to the last of the answers `watched`.
+    """
     return STAYED_HEALTHY(watched_s=_lasted_s(watched), answers=len(watched))
 
 
 def watched_shortly(watched: list[HealthSample], stable_s: float) -> Reason | None:
-    """The reason that there are fewer healthy answers than are required, or over a shorter time.
-    Else None.
+    """The reason that the healthy answers `watched` are too few, or were sent within less than
+    `stable_s` seconds. None if they are enough.
 
     The run waits until there are enough.
     """
@@ -140,7 +147,9 @@ def watched_shortly(watched: list[HealthSample], stable_s: float) -> Reason | No
 
 
 def not_stable(watched: list[HealthSample], stable_s: float, sampling: Sampling) -> Reason | None:
-    """Why these answers do not show that the app stayed healthy. None if they do."""
+    """The reason why the answers `watched` do not show that the app stayed healthy for `stable_s`
+    seconds: there are too few, or a pause between them is too long. None if they do.
+    """
     if short := watched_shortly(watched, stable_s):
         return short
     pause = gap(map(asking, watched), silence_s(sampling))
@@ -154,13 +163,17 @@ def _lasted_s(watched: list[HealthSample]) -> float:
 
 
 def fault_missed(history: History) -> Reason | None:
-    """The reason that a fault was not in force, or could not be healed. None if all were."""
+    """The reason that a fault was not in force, or could not be healed. None if there was no such
+    fault.
+    """
     missed = history.first(FaultMissed)
     return FAULT_MISSED.because_of(missed.why, fault=missed.fault) if missed else None
 
 
 def fault_in_force(history: History, span: Span) -> Reason | None:
-    """The reason that a fault had begun before this heal and was not healed by then. Else None."""
+    """The reason that a fault had begun before the heal at the start of `span`, and was not healed
+    by then. None if there is no such fault.
+    """
     healed = {h.fault for h in history.of(FaultHealed) if h.at_s <= span.start_s}
     for fault, at_s in faults_begun_s(history).items():
         if at_s <= span.start_s and fault not in healed:
@@ -169,13 +182,13 @@ def fault_in_force(history: History, span: Span) -> Reason | None:
 
 
 def exit_after_heal(pid: int, ended: Exited, span: Span) -> tuple[Reason, Reason]:
-    """The reasons that the process ended by itself, and how long after the heal."""
+    """Two reasons: that the process ended by itself, and how many seconds after the heal."""
     return process_exit(ended), EXITED(pid=pid, after_s=ended.at_s - span.start_s)
 
 
 def replaced_by_plan(e: OfBoot, history: History) -> Iterator[Reason]:
-    """The reason that the plan replaced this boot, so that it was not observed any longer. Nothing
-    if the plan did not replace it.
+    """Yields the reason that the plan replaced this boot, so that it was not observed any longer.
+    Yields nothing if the plan did not replace it.
     """
     if ended := replaced(history, e.app, e.boot):
         yield REPLACED(boot=e.boot, at_s=ended.at_s)

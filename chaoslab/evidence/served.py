@@ -52,8 +52,9 @@ AFTER = Code(
 class Served:
     """The writes that count: sent once the app was ready, and not during or shortly after a fault.
 
-    `calm_s` is when the last fault was healed and the app had its time to recover. It is infinite
-    if a fault was not healed, and None if no fault was requested in the life of this boot.
+    `calm_s` is the time at which the last fault had been healed and the app had had its time to
+    recover. It is infinite if a fault was not healed, and None if no fault was requested in the
+    life of this boot. `first_fault_s` is the time of the first fault.
     """
 
     writes: Sequence[Write]
@@ -66,7 +67,9 @@ class Served:
         return [] if self.calm_s is None else [w for w in self.writes if w.at_s > self.calm_s]
 
     def counts(self) -> Iterator[Reason]:
-        """The results before, between and after the faults. Nothing if there was no fault."""
+        """Yields a reason with the results of the writes before the faults, one for those between
+        faults, and one for those after. Yields nothing if there was no fault.
+        """
         if self.calm_s is None:
             return
         before = [w for w in self.writes if w.at_s < self.first_fault_s]
@@ -96,27 +99,27 @@ def served(e: OfBoot, history: History, recovery_s: float) -> Served | None:
 
 
 def is_enough(after: Sequence[Write], after_heal: int) -> bool:
-    """Whether at least `after_heal` writes were sent, and at least half of that number on new
-    connections.
+    """Whether `after` has at least `after_heal` writes, and at least half of that number were sent
+    on new connections.
     """
     return len(after) >= after_heal and fresh(after) >= half(after_heal)
 
 
 def fresh(writes: Iterable[Write]) -> int:
-    """How many of these writes were sent on a new connection."""
+    """The number of `writes` that were sent on a new connection."""
     return sum(w.fresh for w in writes)
 
 
 def half(after_heal: int) -> int:
-    """How many of `after_heal` writes must use a new connection. New connections reach every
-    worker.
+    """The number of writes, of `after_heal` required ones, that must use a new connection. New
+    connections reach every worker.
     """
     return (after_heal + 1) // 2
 
 
 def loads_over(e: OfBoot, plan: Plan, history: History, calm_s: float) -> dict[str, float]:
-    """Maps each load of the app to when it stopped. Empty if one of them was not stopped by
-    `calm_s`.
+    """Maps the name of each load of the app, such as `load[0]`, to the time at which it stopped.
+    Empty if one of the loads was not stopped by `calm_s`.
     """
     over: dict[str, float] = {}
     for i, load in enumerate(plan.load):
@@ -130,7 +133,9 @@ def loads_over(e: OfBoot, plan: Plan, history: History, calm_s: float) -> dict[s
 
 
 def _faults_of(e: OfBoot, history: History) -> list[str]:
-    """The faults that were requested before the end of this boot."""
+    """The labels of the faults that were requested before the end of this boot, each once, in
+    order.
+    """
     lived = life(history, e.app, e.boot)
     asked = (f for f in history.of(FaultRequested) if lived and f.at_s <= lived.end_s)
     return list(dict.fromkeys(f.fault for f in asked))

@@ -28,14 +28,16 @@ from chaoslab.reason import Code, Reason
 
 
 class Start(Bounded, Protocol):
-    """A claim about the state that a start reaches."""
+    """A claim about the state that a start reaches: `mode` is `normal`, `degraded` or None (any of
+    the two).
+    """
 
     @property
     def mode(self) -> str | None: ...
 
 
 class Availability(OfBoot, Protocol):
-    """A claim about the state that an app keeps."""
+    """A claim about the state that an app keeps: `healthy` says whether degraded is not enough."""
 
     @property
     def healthy(self) -> bool: ...
@@ -67,8 +69,8 @@ def may_settle(e: Start, complete: StartupComplete) -> bool:
 
 
 def came_s(e: Start, complete: StartupComplete, history: History) -> float | None:
-    """When the start reached the state that `e` claims: at its first good answer, or at a later
-    one. None if it did not.
+    """The time at which the start reached the state that `e` claims: at its first good answer, or
+    at a later one. None if it did not.
     """
     if complete.state in wanted(e):
         return complete.at_s
@@ -80,8 +82,8 @@ def came_s(e: Start, complete: StartupComplete, history: History) -> float | Non
 def healthy_from_s(
     app: str, boot: int, complete: StartupComplete, history: History
 ) -> float | None:
-    """When the first healthy answer after the start-up's first good answer was received. None if
-    there is none.
+    """The time at which the first healthy answer after the start-up's first good answer was
+    received. None if there is none.
     """
     healthy = (s for s in samples(history, app, boot) if s.state is HealthState.HEALTHY)
     return min((s for s in map(answered_s, healthy) if s > complete.at_s), default=None)
@@ -139,8 +141,9 @@ def settled_from(
     startup_s: float,
     history: History,
 ) -> HealthSample | None:
-    """The first healthy answer of an app that was degraded before it, if it was within the app's
-    time to start. None if the app was not degraded at first, or if there is no such answer.
+    """The first healthy answer in `seen` of an app whose first good answer was degraded, if it
+    arrived within `startup_s` seconds from the spawn. None if there is no such answer, or if the
+    app did not have to settle.
     """
     begun = spawned(history, e.app, e.boot)
     if not has_to_settle(e, complete) or begun is None:
@@ -151,5 +154,7 @@ def settled_from(
 
 
 def before_settling(seen: list[HealthSample], first: HealthSample) -> list[HealthSample]:
-    """The degraded answers whose requests were sent before the first healthy answer arrived."""
+    """The degraded answers in `seen` whose requests were sent before the healthy answer `first`
+    arrived.
+    """
     return [s for s in seen if s.state is HealthState.DEGRADED and s.at_s < answered_s(first)]

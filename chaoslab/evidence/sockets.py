@@ -65,8 +65,8 @@ SESSIONS_ENDED = Code(
 
 
 def all_connections_ended(link: LinkView) -> Observed:
-    """Yields a reason if all connections of the app ended, or if it had none during the fault, and
-    one after it.
+    """Yields a reason if all connections that the app had before the fault ended by its heal. If
+    the app had none before: yields a reason if it had none during the fault, and one after it.
     """
     before = link.ports_established_at(link.begun_s)
     if not before:
@@ -79,8 +79,8 @@ def all_connections_ended(link: LinkView) -> Observed:
 
 
 def no_connection_by_records(link: LinkView) -> Observed:
-    """Yields a reason if, by the engine's records, the app had no connection while connects were
-    refused, and opened one after the fault.
+    """Yields a reason if, by the engine's records, the app had no connection while the fault was in
+    force, and opened one after the fault.
 
     The fault would have reset an open connection. A connection for one use that the app closed
     before the fault was in force does not count.
@@ -107,8 +107,8 @@ def some_connections_ended(link: LinkView) -> Observed:
 
 
 def all_lost_at_once(link: LinkView) -> Observed:
-    """Yields a reason with how often the app had connections at one read during the fault, and none
-    at the next. Yields nothing if the proxy keeps records.
+    """Yields a reason with how often one list of the app's sockets during the fault had
+    connections, and the next list had none. Yields nothing if the proxy keeps records.
     """
     lost = sum(bool(a.established) and not b.established for a, b in pairwise(link.looks))
     if lost and not link.has_records:
@@ -127,7 +127,7 @@ def opened_or_given_up(link: LinkView) -> Observed:
 
 def opened_while_down(link: LinkView) -> Observed:
     """Yields a reason with the number of connections that the app opened while the service was
-    down. A read of its sockets just after the fault began may show the time before it, and is left
+    down. A list of its sockets just after the fault began may show the time before it, and is left
     out.
     """
     late = [e for e in link.looks if e.at_s > link.span.start_s + SOCKETS_LATE_S]

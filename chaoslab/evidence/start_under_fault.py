@@ -1,4 +1,4 @@
-"""How far a start-up got while a fault was in force. Pure."""
+"""A reason that says how far a start-up got while a fault was in force. Pure."""
 
 from __future__ import annotations
 

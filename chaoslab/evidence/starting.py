@@ -18,14 +18,16 @@ GRACE_S = 0.1  # after a bound, until the sample that shows it is in the history
 def not_reached(
     e: Bounded, history: History, begun: Spawned, ended: Exited | None
 ) -> Reason | None:
-    """The reason that the run ended, or the lab stopped the app, before the bound. Else None."""
+    """The reason that the boot was not watched until its bound, because the run ended or the lab
+    stopped the app. None if it was, if `e` has no bound, or if the app ended by itself.
+    """
     if e.within_s is None or (ended and not ended.asked):
         return None
     return watched_to(e, history, begun.at_s + e.within_s)
 
 
 def watched_to(e: OfBoot, history: History, bound_s: float) -> Reason | None:
-    """The reason that the boot was not watched until the bound. None if it was."""
+    """The reason that the boot was not watched until the time `bound_s`. None if it was."""
     until_s = watched_until_s(history, e.app, e.boot)
     return NOT_REACHED(until_s=until_s, bound_s=bound_s) if until_s < bound_s else None
 

@@ -76,10 +76,10 @@ def starved(
     judged: Callable[[History], Verdict],
     given_more: Callable[[float], Verdict],
 ) -> Reason | None:
-    """Why a slow machine may have caused the failure of `e`. None if it did not.
+    """The reason why a slow machine may have caused the failure of `e`. None if it did not.
 
     `given` are the times that `e` gives the app. `judged` judges `e` by another history,
-    `given_more` with more seconds for what must be done in time.
+    `given_more` judges `e` with more seconds for what must be done in time.
     """
     losses = list(losses_of(e.app, getattr(e, "boot", None), history))
     for each in given:
@@ -93,7 +93,9 @@ def lacked_time(
     losses: list[tuple[str, list[Loss]]],
     given_more: Callable[[float], Verdict] | None = None,
 ) -> Reason | None:
-    """Why the app may not have had the time that it was given. None if it had."""
+    """The reason why the app may not have had the time that it was given: waits for a core, or a
+    late lab, took too much of it. None if it had.
+    """
     if not given.own and (why := too_much_lost(given.span, losses, given.done_s)):
         return why
     return _explained(given, losses[:1], given_more)  # a late lab takes no time from the app
@@ -104,8 +106,8 @@ def _explained(
     losses: list[tuple[str, list[Loss]]],
     given_more: Callable[[float], Verdict] | None,
 ) -> Reason | None:
-    """Why a missed limit would have been kept without the waits for a core. None if it would
-    not, if no limit was missed, or if the claim also fails with that much more time.
+    """The reason why a missed limit would have been kept without the waits for a core. None if it
+    would not, if no limit was missed, or if the claim also fails with that much more time.
     """
     span, done_s = given.span, given.done_s
     if done_s is None or done_s <= span.end_s:
@@ -157,7 +159,9 @@ def _is_late(event: AnyEvent, app: App, limit_s: float, stretches: Iterable[Span
 
 
 def _stretches(losses: list[tuple[str, list[Loss]]]) -> Iterator[tuple[Span, Reason]]:
-    """Every time of `STRETCH_S` seconds in which too much was lost, with the reason."""
+    """Yields each span of `STRETCH_S` seconds that begins at a loss and in which too much time was
+    lost, with the reason.
+    """
     for who, each in losses:
         for at, _ in each:
             stretch = Span(start_s=at.start_s, end_s=at.start_s + STRETCH_S)
@@ -168,8 +172,8 @@ def _stretches(losses: list[tuple[str, list[Loss]]]) -> Iterator[tuple[Span, Rea
 def too_much_lost(
     span: Span, losses: Iterable[tuple[str, list[Loss]]], done_s: float | None = None
 ) -> Reason | None:
-    """Why too much of the time was lost. None if it was not, or if the app still had as long
-    as the whole time, without the loss, by `done_s`.
+    """The reason that more than half of `span` was lost. None if it was not, or if by `done_s` the
+    app had had, without the losses, longer than the whole span.
     """
     long_s = span.end_s - span.start_s
     for who, each in losses:

@@ -1,4 +1,6 @@
-"""Times and spans of a history that several claims need. Pure."""
+"""Times, spans and events that several claims need from a history. Pure. All times are in seconds
+since the lab's start.
+"""
 
 from __future__ import annotations
 
@@ -36,24 +38,28 @@ class Span:
     end_s: float
 
     def holds(self, at_s: float) -> bool:
-        """Whether this moment is in the span."""
+        """Whether the time `at_s` is in the span."""
         return self.start_s <= at_s <= self.end_s
 
 
 def end_s(history: History) -> float:
-    """When the history ends: at the run's end, else at its last event."""
+    """The time at which the history ends: the run's end, else the last event; 0 if the history is
+    empty.
+    """
     ended = run_ended(history)
     return ended.at_s if ended else max((e.at_s for e in history.events), default=0.0)
 
 
 def run_ended(history: History) -> RunEnded | None:
-    """The event of the run's end. None if the run was killed."""
+    """The event of the run's end. None if the history has none: the run was killed, or has not
+    ended.
+    """
     return history.last(RunEnded)
 
 
 def asked_s(history: History, fault: str) -> float:
-    """When the fault was requested or, if the proxy engine was armed with it, when it began. 0 if
-    that is not recorded.
+    """The time at which the fault was requested or, if the proxy engine was armed with it, at which
+    it began. 0 if that is not recorded.
     """
     times = [e.since_s for e in history.of(FaultInForce) if e.fault == fault]
     times += [e.at_s for e in history.of(FaultRequested) if e.fault == fault and not e.armed]
@@ -61,8 +67,8 @@ def asked_s(history: History, fault: str) -> float:
 
 
 def fault_span(history: History, fault: str) -> Span | None:
-    """From when the fault was observed in force until its heal began. None if it was not
-    observed.
+    """The span from the time since which the fault was observed in force until its heal began, or
+    until the history's end. None if it was not observed.
     """
     began = history.first(FaultInForce, lambda e: e.fault == fault)
     if began is None:
@@ -72,14 +78,14 @@ def fault_span(history: History, fault: str) -> Span | None:
 
 
 def last_healed_s(history: History) -> float | None:
-    """When the last fault was healed. None if none was."""
+    """The time at which the last fault was healed. None if none was."""
     healed = history.last(FaultHealed)
     return healed.at_s if healed else None
 
 
 def started_by(history: History, app: str, boot: int) -> float | None:
-    """When start-up was complete: by its event, or by an earlier good answer of health. None if it
-    was not observed.
+    """The time at which start-up was complete: that of its event, or of an earlier good answer of
+    health. None if it was not observed.
     """
     complete = history.first_of_boot(StartupComplete, app, boot)
     times = [answered_s(s) for s in samples(history, app, boot) if s.state in SERVING]
@@ -87,7 +93,9 @@ def started_by(history: History, app: str, boot: int) -> float | None:
 
 
 def answered_s(sample: HealthSample) -> float:
-    """When the answer to this request arrived. The state that it shows may have begun only then."""
+    """The time at which the answer to the request `sample` arrived, or at which the lab stopped
+    waiting. The state that the answer shows may have begun only then.
+    """
     return sample.at_s + sample.took_s
 
 
@@ -105,8 +113,8 @@ def samples(history: History, app: str, boot: int) -> list[HealthSample]:
 
 
 def recovery_span(history: History, app: str, boot: int) -> Span | None:
-    """From the last heal in this boot's life to the next fault, or without end. None if no fault
-    was healed in its life. For an app that ended by itself, later heals count as well.
+    """The span from the last heal in this boot's life to the next fault, or without end. None if no
+    fault was healed in its life. For an app that ended by itself, later heals count as well.
     """
     begun, ended = spawned(history, app, boot), exited(history, app, boot)
     if begun is None:
@@ -121,7 +129,7 @@ def recovery_span(history: History, app: str, boot: int) -> Span | None:
 
 
 def faults_begun_s(history: History) -> dict[str, float]:
-    """Maps each fault that began to when it began, as `asked_s` has it."""
+    """Maps the label of each fault that began to the time at which it began (see `asked_s`)."""
     asked = {e.fault for e in history.of(FaultRequested) if not e.armed}
     fired = {e.fault for e in history.of(FaultInForce)}
     return {fault: asked_s(history, fault) for fault in sorted(asked | fired)}
@@ -147,7 +155,8 @@ def healthy_since(
 
 
 def silence_s(sampling: Sampling) -> float:
-    """The longest pause between requests to health for which the app still counts as watched.
+    """The longest pause, in seconds, between requests to health for which the app still counts as
+    watched.
 
     It allows for a lab that is half a second late; with a longer lag no verdict is trusted.
     """
@@ -155,14 +164,15 @@ def silence_s(sampling: Sampling) -> float:
 
 
 def asking(sample: HealthSample) -> Span:
-    """The time in which a request was open: the app was watched during all of it."""
+    """The span in which the request `sample` was open: the app was watched during all of it."""
     return Span(start_s=sample.at_s, end_s=answered_s(sample))
 
 
 def gap(asked: Iterable[Span], longest_s: float) -> Span | None:
-    """The first pause of more than `longest_s` in which no request was open. None without one.
+    """The first pause of more than `longest_s` seconds in which no request was open. None if there
+    is none.
 
-    `asked` are the times of the requests, in the order in which they were sent.
+    `asked` are the spans of the requests, in the order in which they were sent.
     """
     over_s = math.inf
     for question in asked:
@@ -173,7 +183,8 @@ def gap(asked: Iterable[Span], longest_s: float) -> Span | None:
 
 
 def not_asked_at(before: HealthSample | None, first: HealthSample, due_s: float) -> Reason | None:
-    """Why it is not known whether the state that `first` shows began in time. Else None.
+    """The reason why it is not known whether the state that `first` shows began by the bound
+    `due_s`. None if it is known.
 
     `before` is the last answer with another state. If its request was open at the bound, the new
     state had not begun by then.
@@ -185,8 +196,8 @@ def not_asked_at(before: HealthSample | None, first: HealthSample, due_s: float)
 
 
 def not_asked_until(asked: Iterable[HealthSample], due_s: float) -> Reason | None:
-    """The reason that the last of these answers was received too long before the bound to know
-    whether the missing state began in time. Else None.
+    """The reason that the last of the answers `asked` was received too long before the bound
+    `due_s` to know whether the missing state began in time. None if it was received late enough.
     """
     last_s = max(map(answered_s, asked), default=None)
     if last_s is not None and last_s >= due_s - HEARD_S:
@@ -195,36 +206,41 @@ def not_asked_until(asked: Iterable[HealthSample], due_s: float) -> Reason | Non
 
 
 def still_asked(seen: Sequence[HealthSample], sampling: Sampling, now_s: float) -> bool:
-    """Whether a further answer may still come: the last request was sent recently."""
+    """Whether a further answer may still arrive: the last request of `seen` was over not long
+    before `now_s`.
+    """
     return bool(seen) and now_s - answered_s(seen[-1]) <= silence_s(sampling) + sampling.timeout_s
 
 
 def spawned(history: History, app: str, boot: int) -> Spawned | None:
-    """The event that one boot was spawned. None if it was not."""
+    """The event that the boot of the app was spawned. None if it was not."""
     return history.first_of_boot(Spawned, app, boot)
 
 
 def exited(history: History, app: str, boot: int) -> Exited | None:
-    """The event that one boot's process ended. None while it runs."""
+    """The event that the process of the boot ended. None while it runs."""
     return history.first_of_boot(Exited, app, boot)
 
 
 def exited_by(at_s: float, e: OfBoot, history: History) -> Exited | None:
-    """The event that the process ended, if it ended by itself by `at_s`. Else None."""
+    """The event that the process ended, if it ended by itself at `at_s` or earlier. Else None."""
     ended = exited(history, e.app, e.boot)
     early = ended is not None and not ended.asked and ended.at_s <= at_s
     return ended if early else None
 
 
 def replaced(history: History, app: str, boot: int) -> Exited | None:
-    """The event that a boot ended, if the plan replaced it with a later one. Else None."""
+    """The event that the boot's process ended, if the plan ended it and started the app again. Else
+    None.
+    """
     ended = exited(history, app, boot)
     later = history.first(Spawned, lambda s: s.app == app and s.boot > boot)
     return ended if ended and ended.asked and later else None
 
 
 def life(history: History, app: str, boot: int) -> Span | None:
-    """From the spawn of one boot to its exit, or to the history's end. None if it never started.
+    """The span from the spawn of the boot to its exit, or to the history's end. None if it never
+    started.
 
     For an app that ran before the lab, the life has no beginning.
     """
@@ -236,13 +252,15 @@ def life(history: History, app: str, boot: int) -> Span | None:
 
 
 def lived_alone(history: History, app: str, span: Span) -> bool:
-    """Whether only one boot of the app lived in that time, so that all counts are of that boot."""
+    """Whether only one boot of the app lived in the time `span`, so that all counts are of that
+    boot.
+    """
     lives = [life(history, s.app, s.boot) for s in history.of(Spawned) if s.app == app]
     return sum(x.start_s <= span.end_s and x.end_s >= span.start_s for x in lives if x) == 1
 
 
 def watched_until_s(history: History, app: str, boot: int) -> float:
-    """The time until which the app was watched: the history's end, or when the lab
+    """The time until which the app was watched: the history's end, or the time at which the lab
     stopped the app.
     """
     ended = exited(history, app, boot)

@@ -31,7 +31,7 @@ NEVER_READY = Code(
 
 
 def over_s(write: Write) -> float:
-    """When the write was over: when it was answered, or when its client stopped waiting for an
+    """The time at which the write was over: it was answered, or its client stopped waiting for an
     answer.
     """
     return write.at_s + write.took_s
@@ -53,15 +53,15 @@ def load_writes(history: History, app: str, boot: int) -> list[Write]:
 
 
 def ready_s(history: History, app: str, boot: int) -> float | None:
-    """When readiness first answered 2xx; for an app without a readiness path, when its start-up was
-    complete. None if the boot was never ready.
+    """The time at which readiness first answered 2xx; for an app without a readiness path, at which
+    its start-up was complete. None if the boot was never ready.
     """
     ready = history.first_of_boot(Ready, app, boot)
     return ready.at_s if ready else None
 
 
 def well_s(history: History, app: str, boot: int) -> float | None:
-    """When the app was first observed ready or healthy. None if it never was.
+    """The time at which the app was first observed ready or healthy. None if it never was.
 
     The lab asks readiness last, and users may be served before.
     """
@@ -72,13 +72,15 @@ def well_s(history: History, app: str, boot: int) -> float | None:
 
 
 def first_fault_s(history: History) -> float:
-    """When the first fault was requested or began. Infinite if none was."""
+    """The time at which the first fault was requested or began. Infinite if there was none."""
     labels = {e.fault for e in history.of(FaultRequested)}
     return min((asked_s(history, label) for label in labels), default=math.inf)
 
 
 def near_faults(history: History, after_s: float) -> list[Span]:
-    """The times in which a fault may affect the app: each lasts until `after_s` after its heal."""
+    """The spans in which a fault may affect the app: one for each fault, until `after_s` seconds
+    after its heal.
+    """
     healed_s = {h.fault: h.at_s for h in history.of(FaultHealed)}
     return [
         Span(start_s=asked_s(history, label), end_s=healed_s.get(label, math.inf) + after_s)
@@ -87,7 +89,7 @@ def near_faults(history: History, after_s: float) -> list[Span]:
 
 
 def is_near(write: Write, near: Iterable[Span]) -> bool:
-    """Whether a write was open in one of these times."""
+    """Whether the write was open in one of the spans `near`."""
     return any(w.start_s <= over_s(write) and write.at_s <= w.end_s for w in near)
 
 
@@ -142,7 +144,7 @@ def engine_recorded(history: History, link: str, fault: str) -> bool:
 
 
 def most_within(times_s: list[float], window_s: float) -> int:
-    """The largest number of these times, in order, that are within one window of `window_s`
+    """The largest number of the times `times_s` (in order) that are within one window of `window_s`
     seconds.
     """
     most, start = 0, 0
@@ -154,5 +156,5 @@ def most_within(times_s: list[float], window_s: float) -> int:
 
 
 def pauses(times_s: list[float]) -> list[float]:
-    """The seconds from each time to the next."""
+    """The seconds from each time in `times_s` to the next."""
     return [b_s - a_s for a_s, b_s in pairwise(times_s)]

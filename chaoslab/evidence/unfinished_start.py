@@ -1,4 +1,4 @@
-"""Observations of a start-up that did not complete. Pure."""
+"""Reasons that say what was observed of a start-up that did not complete. Pure."""
 
 from __future__ import annotations
 
@@ -125,17 +125,17 @@ def exited_early(e: OfBoot, history: History, begun: Spawned, ended: Exited) -> 
 
 
 def last_bad_answer(e: OfBoot, history: History) -> list[Reason]:
-    """The reason for the last answer of health, if that was not healthy or degraded. Else empty."""
+    """A list with the reason for the last answer of health, if that was neither healthy nor
+    degraded. Else empty.
+    """
     answers = [s for s in samples(history, e.app, e.boot) if s.status_code]
     bad = answers and answers[-1].state not in SERVING
     return [health_answer(answers[-1])] if bad else []
 
 
 def log_lines(ended: Exited | None) -> list[Reason]:
-    """One reason for each of the last lines of the app's log.
-
-    Empty if the process has not ended, or wrote nothing.
-
+    """One reason for each of the last lines of the app's log. Empty if the process has not ended,
+    or wrote nothing.
     """
     return [LOG_LINE(log_line=line) for line in ended.log_tail[-LAST_WORDS:]] if ended else []
 
@@ -163,7 +163,9 @@ def _first_status(e: OfBoot, history: History) -> int | None:
 
 
 def _elsewhere(e: OfBoot, history: History, begun: Spawned) -> list[Reason]:
-    """The reason with the other ports on which the app listened. Empty if there are none."""
+    """A list with the reason that has the other ports on which the app listened. Empty if there are
+    none.
+    """
     reads = history.of_boot(Listening, e.app, e.boot)
     ports = sorted({port for read in reads for port in read.ports} - {begun.port})
     return [OTHER_PORT(other_ports=ports, port=begun.port)] if ports else []

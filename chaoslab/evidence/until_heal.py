@@ -38,9 +38,10 @@ def silent_before_heal(
     asked: list[HealthSample],
     sampling: Sampling,
 ) -> Reason | None:
-    """The reason that no answer of health was received for too long before the heal. Else None.
+    """The reason that no answer of health was received for too long before the heal: the lab sent
+    no request, or the app left one open. None if that is not so.
 
-    Either the lab sent no request, or the app left one open.
+    `watch` is the time that is judged, `seen` the answers in it, `asked` all answers of the boot.
     """
     silent_s = watch.end_s - max((answered_s(s) for s in seen), default=watch.start_s)
     open_s = (s.at_s for s in asked if s.at_s < watch.end_s < answered_s(s))
@@ -51,8 +52,8 @@ def silent_before_heal(
 
 
 def replaced_s(e: OfBoot, history: History) -> float | None:
-    """When the plan replaced this boot: when the lab stopped asking it, or when the boot ended if
-    that was earlier. None if the plan did not replace it.
+    """The time at which the plan replaced this boot: at which the lab stopped asking it, or the
+    boot ended if that was earlier. None if the plan did not replace it.
     """
     if (stopped := replaced(history, e.app, e.boot)) is None:
         return None

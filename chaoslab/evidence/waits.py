@@ -1,4 +1,6 @@
-"""How long an app waited for a CPU core, and how late the lab was, as far as measured. Pure."""
+"""Measured losses of time: an app's waits for a CPU core, and times in which the lab was late.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,16 @@ Loss = tuple[Span, float]  # a measured time, and how many of its seconds were l
 
 
 def waited_s(history: History, app: str, boot: int, since_s: float, until_s: float) -> float:
-    """How many seconds that boot waited for a core in that time, as far as measured."""
+    """The seconds that the boot waited for a core between `since_s` and `until_s`, as far as
+    measured.
+    """
     (_, waits), _ = losses_of(app, boot, history)
     return lost_in(Span(start_s=since_s, end_s=until_s), waits)
 
 
 def losses_of(app: str, boot: int | None, history: History) -> Iterator[tuple[str, list[Loss]]]:
-    """The lost times as two pairs: the app's name with its waits for a core, and an empty name with
-    the times in which the lab was late.
+    """Yields two pairs: the app's name with its waits for a core, and an empty name with the times
+    in which the lab was late. If `boot` is None, the waits of all boots.
     """
     yield (
         app,
@@ -39,7 +43,9 @@ def losses_of(app: str, boot: int | None, history: History) -> Iterator[tuple[st
 
 
 def lost_in(span: Span, each: Iterable[Loss]) -> float:
-    """How many seconds were lost in `span`. Each loss counts as spread evenly over its own time."""
+    """The number of seconds of `span` that were lost by the losses `each`. Each loss counts as
+    spread evenly over its own time.
+    """
     lost_s = 0.0
     for at, seconds in each:
         shared_s = min(span.end_s, at.end_s) - max(span.start_s, at.start_s)

@@ -1,4 +1,6 @@
-"""The writes of a load: how many there are, and for how many a run still waits. Pure."""
+"""Functions about the writes of a load: for how many a run still waits, and when the loads begin.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,8 @@ FEW_ACKNOWLEDGED = Code(
 
 
 def dry_s(app: str, plan: Plan) -> float:
-    """How long the run waits for the next acknowledged write: 2 s, or twice the pause between two
-    writes of a load if that is longer.
+    """The seconds that the run waits for the next acknowledged write: 2 s, or twice the pause
+    between two writes of a load if that is longer.
     """
     return max([WRITES_DRY_S, *(2 / load.rate_per_s for load in plan.load if load.app == app)])
 
@@ -42,8 +44,8 @@ def more_of(
     now_s: float,
     dry_s: float,
 ) -> str | None:
-    """Text that says how many acknowledged writes are missing. None if there are enough, or if none
-    was acknowledged for `dry_s` seconds.
+    """Text that says how many acknowledged writes are missing. None if `ok` has `at_least` writes,
+    or if none was acknowledged for `dry_s` seconds.
     """
     newest_s = max([*map(over_s, ok), *begins_s], default=0.0)
     if len(ok) >= at_least or now_s > newest_s + dry_s:
@@ -52,8 +54,8 @@ def more_of(
 
 
 def loads_begin_s(app: str, plan: Plan, history: History) -> Iterator[float]:
-    """When each load of the app began, or, if it has not begun, when the time to wait for its
-    trigger ends. Loads whose trigger was missed are left out.
+    """Yields, for each load of the app, the time at which it began, or, if it has not begun, the
+    time at which the wait for its trigger ends. Loads whose trigger was missed are left out.
     """
     begun = history.last(Spawned, lambda s: s.app == app)
     missed = missed_places(history)
@@ -67,8 +69,8 @@ def loads_begin_s(app: str, plan: Plan, history: History) -> Iterator[float]:
 
 
 def started_by_s(app: str, history: History, startup_s: float) -> float:
-    """When the app's newest start-up was complete, or, if it is not, when its time ends. 0 if the
-    app does not run.
+    """The time at which the app's newest start-up was complete, or, if it is not complete, at which
+    its `startup_s` seconds end. 0 if the app does not run.
     """
     begun = history.last(Spawned, lambda s: s.app == app)
     if begun is None or exited(history, app, begun.boot) is not None:

@@ -1,4 +1,6 @@
-"""Connections past a link's proxy, which no fault can affect: they make a PASS UNKNOWN. Pure."""
+"""Changes a verdict if the app connected past a link's proxy: no fault can affect such a
+connection. Pure.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,8 @@ MEANS = {"app sockets": "its own sockets", "server connections": "the server's c
 def weighed_by_path(
     verdict: Verdict, e: Expected, topology: Topology, plan: Plan, history: History
 ) -> Verdict:
-    """The verdict, with a reason for every connection of its app past the proxy of a link.
+    """The verdict, with reasons for the connections of its app past the proxy of a link: three for
+    each link, and the number of the others.
 
     A PASS becomes UNKNOWN if the link is one that the verdict depends on: the app's links that are
     affected by the faults that the verdict rests on, or by all faults of the plan if it rests on

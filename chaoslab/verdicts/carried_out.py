@@ -1,4 +1,4 @@
-"""Verdicts of a run in which the plan was not carried out in full. Pure."""
+"""Changes the verdicts of a run in which the plan was not carried out in full. Pure."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ PASSES_OTHERWISE = Code(
 
 
 def is_not_carried_out(verdict: Verdict) -> bool:
-    """Whether the verdict is UNKNOWN only because the plan was not carried out."""
+    """Whether the verdict is UNKNOWN because the plan was not carried out: its first reason says
+    so.
+    """
     first = verdict.because[0].code if verdict.because else ""
     codes = (NOT_CARRIED_OUT.name, STEP_FAILED.name, STEP_NOT_DONE.name)
     return verdict.outcome is Outcome.UNKNOWN and first in codes
@@ -90,7 +92,9 @@ def _moment_data(moment: AtMoment | str) -> dict[str, Any]:
 
 
 def _cause(why: Reason) -> dict[str, Any]:
-    """The code of the cause, with its data. For a run that has no codes, the words of the cause."""
+    """Data for a reason: the code of `why`, with the data of `why`. If that code is not a known
+    one, as in older runs, the text of `why`.
+    """
     return {"cause": why.code, **(why.data if why.code in _CAUSES else {"why": why.text})}
 
 

@@ -1,4 +1,4 @@
-"""Doubts about the files of a run: they were changed, or not written to their end."""
+"""Makes verdicts UNKNOWN if files of the run were changed, or not written to their end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ CHANGED = Code(
 
 
 def doubted(verdicts: tuple[Verdict, ...], doubts: Sequence[Reason]) -> tuple[Verdict, ...]:
-    """Every verdict as UNKNOWN, with the doubts first. Unchanged if there is no doubt."""
+    """The verdicts, each as UNKNOWN with the reasons `doubts` before its own. Unchanged if there is
+    no doubt.
+    """
     if not doubts:
         return verdicts
     return tuple(
@@ -39,7 +41,9 @@ def doubted(verdicts: tuple[Verdict, ...], doubts: Sequence[Reason]) -> tuple[Ve
 
 
 def doubts_of(changed: Sequence[str]) -> tuple[Reason, ...]:
-    """The reason that these files differ from their checksums. Empty if there are none."""
+    """A tuple with the reason that the files `changed` differ from their checksums. Empty if there
+    are none.
+    """
     if not changed:
         return ()
     return (CHANGED(files=changed),)

@@ -82,8 +82,8 @@ def _verdict(e: Expected, run: Run) -> Verdict:
 
 
 def _excuse(e: Expectation, run: Run) -> Reason | None:
-    """Why a slow machine may have caused a failure. None if it did not, or if the claim does
-    not depend on time.
+    """The reason why a slow machine may have caused the failure of `e`. None if it did not, or if
+    the claim does not depend on time.
     """
     if not e.excusable:
         return None
@@ -151,7 +151,9 @@ def _left_running(e: Expectation, history: History) -> tuple[Reason, ...]:
 
 
 def _lines(evidence: Evidence) -> list[Reason]:
-    """Each observation of the fault, as a reason with the fault and the link."""
+    """A reason for each observation of the fault in `evidence`; its data and its text also name the
+    fault and the link.
+    """
     return [
         Reason(
             code=line.code,

@@ -1,4 +1,4 @@
-"""Judges a saved run again. Only the files of the run are read."""
+"""Judges a saved run again, from the files of the run alone."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ GRACE_S = 0.1  # after a bound, until the sample that shows it is in the history
 
 
 def unsettled(plan: Plan, history: History, now_s: float, topology: Topology) -> str | None:
-    """What the run still waits for, in a few words. None if every expectation can be judged.
+    """A short text that says what the run still waits for. None if every expectation can be judged,
+    or if no process runs and none will be started.
 
     If the plan has no bound, the app's deadlines in the topology are the bound.
     """
@@ -66,8 +67,8 @@ def _will_not_boot(e: Expectation, plan: Plan, history: History) -> bool:
 
 
 def _loads_to_begin(plan: Plan, history: History, now_s: float) -> Iterator[int]:
-    """The numbers, from 0, of the loads of running apps that have not begun and whose start may
-    still occur. The run waits for them.
+    """Yields the numbers, from 0, of the loads of running apps that have not begun and whose start
+    may still occur. The run waits for them.
     """
     places = missed_places(history)
     for number, load in enumerate(plan.load):
@@ -82,7 +83,7 @@ def _loads_to_begin(plan: Plan, history: History, now_s: float) -> Iterator[int]
 
 
 def _steps_due(plan: Plan, history: History) -> Iterator[str]:
-    """The names of steps whose moment has occurred and that are not done."""
+    """Yields the names of the steps whose moment has occurred and that are not done."""
     done = {event.step for event in history.of(StepDone)}
     places = missed_places(history)
     for step in plan.steps:
@@ -92,7 +93,7 @@ def _steps_due(plan: Plan, history: History) -> Iterator[str]:
 
 
 def _steps_to_come(plan: Plan, history: History) -> Iterator[str]:
-    """The names of steps whose moment has not occurred, but may still occur."""
+    """Yields the names of the steps whose moment has not occurred, but may still occur."""
     places = missed_places(history)
     for step in plan.steps:
         if find(step.at, history.events) is None and step.place not in places:
@@ -100,8 +101,8 @@ def _steps_to_come(plan: Plan, history: History) -> Iterator[str]:
 
 
 def _restarts(plan: Plan, history: History) -> str | None:
-    """The name of an app that ended by itself and that a supervisor will restart. None
-    without one.
+    """The name of an app that ended by itself and that a supervisor will restart. None if there is
+    no such app.
     """
     for boot in plan.boots:
         begun = [s for s in history.of(Spawned) if s.app == boot.app]

@@ -1,4 +1,6 @@
-"""Whether the lab itself worked during a run: its probes, its parts and its clock. Pure."""
+"""Reasons why the lab itself did not work during a run: a failed probe, a failed part, a late
+clock. Pure.
+"""
 
 from __future__ import annotations
 
@@ -47,16 +49,16 @@ TROUBLE = Code(
 
 
 def disabled(history: History) -> tuple[Reason, ...]:
-    """The reason that a fault was disabled in this run. Empty if none was. Every verdict has this
-    reason; it changes none.
+    """A tuple with the reason that a fault was disabled in this run. Empty if none was. Every
+    verdict has this reason; it changes none.
     """
     up = history.first(LabUp, lambda e: bool(e.disabled))
     return (FAULT_DISABLED(mutation=up.disabled),) if up else ()
 
 
 def unsound(history: History) -> Reason | None:
-    """Why no verdict of this history can be trusted: a probe crashed, a part of the lab failed, or
-    the history has no end. None if none of these occurred.
+    """The reason why no verdict of this history can be trusted: a probe crashed, a part of the lab
+    failed, or the history has no end. None if none of these occurred.
     """
     if crashed := history.first(ProbeCrashed):
         return PROBE_CRASHED(probe=crashed.probe, error=crashed.error)
@@ -66,8 +68,8 @@ def unsound(history: History) -> Reason | None:
 
 
 def late(history: History, max_lag_s: float) -> Reason | None:
-    """The reason that the lab was too late to judge anything that depends on time. None if it was
-    not.
+    """The reason that the lab woke more than `max_lag_s` seconds late, so that nothing that depends
+    on time can be judged. None if it did not.
     """
     lag_s = max((lag.late_s for lag in history.of(LabLag)), default=0.0)
     return LATE(late_s=lag_s) if lag_s > max_lag_s else None

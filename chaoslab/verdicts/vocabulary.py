@@ -21,7 +21,9 @@ def codes() -> tuple[Code, ...]:
 
 
 def known_codes() -> Mapping[str, Code]:
-    """All codes by name: those of chaoslab itself, and those in modules of installed extensions."""
+    """Maps the name of each code to the code: the codes of chaoslab itself, and those in modules of
+    installed extensions.
+    """
     installed = (*kinds().faults.values(), *kinds().expectations.values())
     others = [importlib.import_module(kind.__module__) for kind in installed]
     own = (module for room in ROOMS for module in _modules(room))
