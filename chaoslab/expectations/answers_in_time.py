@@ -27,8 +27,8 @@ from chaoslab.reason import Reason
 class AnswersInTime(Expectation):
     """Health and readiness give an answer of any kind within the prober's time limit.
 
-    The claim is judged from the app's first answer on. It fails if as many questions in a row get
-    no answer in time as make the prober restart the app.
+    The claim is judged from the app's first answer on. It fails if so many requests in a row get no
+    answer in time that the prober would restart the app.
     """
 
     boot: int = 1
@@ -63,9 +63,9 @@ class AnswersInTime(Expectation):
 
 
 def _too_late(seen: Watched, paths: Iterable[str], contract: HealthContract) -> list[Reason]:
-    """The reasons of a failure: each path on which so many questions in a row got no answer that
-    the prober would act, and what the other paths answered in that time. Empty if there is no such
-    path.
+    """The reasons of a failure: for each path on which so many requests in a row got no answer that
+    the prober would act, the misses, and how the other paths answered in that time. Empty if there
+    is no such path.
     """
     late: list[Reason] = []
     for path in paths:

@@ -1,4 +1,6 @@
-"""`backs_off`: the app limits its connects to a link that is down, and after the heal. Pure."""
+"""`backs_off`: the app limits how often it connects to a link that is down, and after the heal.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -184,7 +186,7 @@ def _unknown(*because: Reason) -> _Found:
 
 
 def _under_fault(e: BacksOff, fault: Declared, link: Link, history: History) -> _Found:
-    """The outcome for one link while the fault was in force, with its reasons."""
+    """PASS, UNKNOWN or FAIL for the connects on `link` while `fault` was in force, with reasons."""
     span, lived = fault_span(history, fault.label), life(history, e.app, e.boot)
     if lived is None:
         return _unknown(NEVER_SPAWNED(app=e.app, boot=e.boot))
@@ -200,7 +202,9 @@ def _under_fault(e: BacksOff, fault: Declared, link: Link, history: History) -> 
 
 
 def _judged(e: BacksOff, tries: Tries, link: Link, held: Span, history: History) -> _Found:
-    """The outcome for one link under the fault, by the connects that were counted there."""
+    """PASS, UNKNOWN or FAIL for the connects `tries` that were counted on `link` in the time
+    `held`, with reasons.
+    """
     allowed, lasted_s = e.connects_per_s or 0.0, held.end_s - held.start_s
     rate, worst = tries.least / lasted_s, most_within(list(tries.times_s), 1.0)
     seen = rate_of(tries, link, lasted_s, allowed)
@@ -218,8 +222,8 @@ def _judged(e: BacksOff, tries: Tries, link: Link, held: Span, history: History)
 
 
 def _herd_over_s(e: BacksOff, history: History, healed_s: float) -> float:
-    """The time until which a herd may come after the heal: 3 s after the heal, or 1 s after health
-    is healthy again if that is earlier.
+    """The time until which connects after the heal may be a herd: 3 s after the heal, or 1 s after
+    health is healthy again if that is earlier.
     """
     since = healthy_since(history, e.app, e.boot, healed_s)
     latest_s = healed_s + HERD_S
@@ -227,7 +231,7 @@ def _herd_over_s(e: BacksOff, history: History, healed_s: float) -> float:
 
 
 def _herd(e: BacksOff, fault: Declared, link: Link, history: History) -> _Found:
-    """The outcome for one link after the heal of the fault, with its reasons."""
+    """PASS, UNKNOWN or FAIL for the connects on `link` after the heal of `fault`, with reasons."""
     healing = history.first(FaultHealing, lambda h: h.fault == fault.label)
     healed = history.first(FaultHealed, lambda h: h.fault == fault.label)
     if healing is None or healed is None:

@@ -66,8 +66,8 @@ class Expectation(Expected):
     app_defaults: ClassVar[AppDefaults] = {}
 
     def problems(self, place: Place) -> Iterator[Problem]:
-        """Each value of the claim that is wrong in this plan; by default only bounds and boots are
-        checked.
+        """Yields a problem for each value of the claim that is wrong in this plan; by default only
+        bounds and boots are checked.
         """
         yield from needs.bounds(place, self)
 
@@ -81,17 +81,19 @@ class Expectation(Expected):
 
     @abstractmethod
     def judged(self, run: Run) -> Verdict:
-        """The verdict by what the app did. Afterwards the judge compares this verdict with the
-        evidence that the faults affected the app.
+        """The verdict on what the app did in `run`. Afterwards the judge compares this verdict with
+        the evidence that the faults affected the app.
         """
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """What the run must still wait for at `now_s`, in a few words; None if nothing."""
+        """A short text that says what the run must still wait for at the time `now_s`; None if
+        nothing.
+        """
         del run, now_s
         return None
 
     def given(self, run: Run) -> Iterator[Given]:
-        """The times within which the app has to do something.
+        """Yields the times within which the app has to do something.
 
         If the app had each of these times in full, not counting its waits for a processor core, a
         failure is the app's own.
@@ -100,8 +102,8 @@ class Expectation(Expected):
         yield from ()
 
     def excuse(self, run: Run) -> Reason | None:
-        """Why the machine may be the cause of a failure, by a rule that only this kind of claim
-        has; None if the machine is not the cause, or if there is no such rule.
+        """The reason why the machine may be the cause of a failure, by a rule that only this kind
+        of claim has; None if the machine is not the cause, or if there is no such rule.
         """
         del run
         return None
@@ -112,15 +114,15 @@ class Expectation(Expected):
         return type(self).excuse is not Expectation.excuse
 
     def given_more(self, more_s: float) -> Self:
-        """The same claim with `more_s` seconds more for its bound; unchanged for a kind whose bound
-        is not extended.
+        """A copy of the claim with `more_s` seconds more for its bound; the claim itself for a kind
+        whose bound is not extended.
         """
         del more_s
         return self
 
     def unobserved(self, evidence: Evidence, app: App) -> Reason | None:
-        """What this claim needs in the evidence of one fault and does not find; None if nothing is
-        missing.
+        """The reason that names what this claim needs in the evidence of one fault and does not
+        find; None if nothing is missing.
 
         That the fault affected the app at all is checked for every claim, not here.
         """
@@ -129,7 +131,7 @@ class Expectation(Expected):
 
 
 def with_startup(topology: Topology, name: str, more_s: float) -> Topology:
-    """The topology with `more_s` seconds more for the start-up of one app."""
+    """A copy of the topology with `more_s` seconds more for the start-up of the app `name`."""
     app = topology.apps[name]
     startup_s = app.deadlines.startup_s + more_s
     longer_app = replace(app, deadlines=replace(app.deadlines, startup_s=startup_s))

@@ -95,8 +95,8 @@ NEVER_DEGRADED = Code(
 DEGRADED_LATE = Code(
     "health.degraded_late",
     "degraded only after {after_s:.3f} s",
-    "The first degraded answer came after its bound. The seconds count from the fault, or from the "
-    "end of start-up if that was later.",
+    "The first degraded answer arrived after its bound. The seconds count from the fault, or "
+    "from the end of start-up if that was later.",
     data=("within_s",),
 )
 NOT_THROUGHOUT = Code(
@@ -113,7 +113,7 @@ DEGRADED = Code(
 NAMED_LATE = Code(
     "health.named_late",
     "named exactly what is lost only after {after_s:.3f} s",
-    "The first answer with the right names came after its bound.",
+    "The first answer with the right names arrived after its bound.",
     data=("within_s",),
 )
 MIN_SAMPLES = 3  # fewer answers do not show that health stayed degraded
@@ -174,9 +174,9 @@ class Degrades(Expectation):
             yield Given(span=Span(start_s=begin_s, end_s=begin_s + (self.within_s or 0.0)))
 
     def unobserved(self, evidence: Evidence, app: App) -> Reason | None:
-        """The names in `naming` for which there is no evidence that the fault affected the app;
-        None if there are none. A name needs evidence on the link to that service; a name that is no
-        link of the app needs evidence on every link.
+        """The reason with the names in `naming` for which there is no evidence that the fault
+        affected the app; None if there are none. A name needs evidence on the link to that service;
+        a name that is no link of the app needs evidence on every link.
         """
         if evidence.fault != self.fault:
             return None
@@ -251,8 +251,9 @@ def _not_started(e: Degrades, claim: str, app: App, span: Span, history: History
 def _degraded_in_time(
     e: Degrades, claim: str, watch: Span, seen: list[HealthSample], contract: HealthContract
 ) -> Verdict:
-    """The verdict: whether health was degraded in time, stayed so and named the right dependencies.
-    A question that was sent before the first degraded answer arrived may get another answer.
+    """The verdict on whether health was degraded in time, stayed degraded and named the right
+    dependencies. A request that was sent before the first degraded answer arrived may get another
+    answer.
     """
     turned = (s for s in seen if s.state is HealthState.DEGRADED)
     first = min(turned, key=answered_s, default=None)
@@ -276,8 +277,8 @@ def _degraded_in_time(
 
 
 def _too_early(e: Degrades, seen: list[HealthSample], watch: Span) -> Reason | None:
-    """Why a missing answer may still have come in time; None if the fault lasted to the bound and
-    health was asked up to it.
+    """The reason why an answer that was not observed may still have arrived in time; None if the
+    fault lasted to the bound and health was asked up to the bound.
     """
     within_s = e.within_s or 0.0
     due_s = watch.start_s + within_s
@@ -296,7 +297,7 @@ def _named(
     held: list[HealthSample],
     contract: HealthContract,
 ) -> Verdict:
-    """The verdict: whether health named exactly the right dependencies in time and from then on."""
+    """The verdict on whether health named exactly the right dependencies in time and afterwards."""
     if strange := unknown_words(held, e.app, contract):
         return unknown(e.kind, claim, because, strange)
     right = [s for s in held if set(contract.lost(s.dependencies)) == set(e.naming)]

@@ -55,8 +55,8 @@ class FailsFast(Expectation):
     """The app exits with `exit_code` within `within_s` of the spawn, and its last log lines contain
     each name in `naming`.
 
-    If `cause` is given, they must also contain at least one of its words: what happened to the
-    path, such as "refused".
+    If `cause` is given, the last log lines must also contain at least one of its words: what
+    happened to the path, such as "refused".
     """
 
     naming: tuple[str, ...]
@@ -82,7 +82,7 @@ class FailsFast(Expectation):
         return "end"
 
     def awaits(self, seen: Seen) -> bool:
-        """Whether a completed start-up, which would contradict the claim, may still come within
+        """Whether a completed start-up, which would contradict the claim, may still occur within
         `within_s`.
         """
         return seen.complete_s is None and seen.now_s < seen.spawned_s + (self.within_s or 0.0)
@@ -135,8 +135,8 @@ class FailsFast(Expectation):
 
 
 def _not_named(e: FailsFast, words: str) -> list[Reason]:
-    """The reasons that say what the last log lines lack: names, and the cause. `words` are these
-    lines in lower case.
+    """The reasons that say which names are missing in the last log lines, and whether the cause is
+    missing. `words` are these lines in lower case. Empty if nothing is missing.
     """
     wrong = [NAME_MISSING(name=name) for name in e.naming if name.lower() not in words]
     if e.cause and not any(cause.lower() in words for cause in e.cause):

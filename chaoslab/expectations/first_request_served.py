@@ -116,8 +116,8 @@ class FirstRequestServed(Expectation):
 def _lab_traffic(
     e: FirstRequestServed, history: History, healed_s: float, until_s: float
 ) -> Reason | None:
-    """The reason that says what the lab itself asked the app between the heal and the first write;
-    None if it asked nothing.
+    """The reason with a request, other than the first write, that the lab sent, or may have sent,
+    to the app between the heal and the first write; None if there was none.
 
     A request that was sent before the heal and ended after the heal counts too.
     """

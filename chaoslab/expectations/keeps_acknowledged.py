@@ -162,8 +162,8 @@ class KeepsAcknowledged(Expectation):
         return passed(self.kind, claim, counts, ALL_FOUND(once=once))
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """What the run still waits for: more acknowledged writes, until there are `at_least`, while
-        they come or the load may still begin. None if nothing.
+        """A text that says how many more acknowledged writes the run waits for, until there are
+        `at_least`. None if there are enough, or if none was acknowledged for too long.
         """
         plan, history = run.plan, run.history
         mine = (w for w in history.of(Write) if w.app == self.app and w.purpose == "load")
@@ -176,8 +176,8 @@ class KeepsAcknowledged(Expectation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Looked:
-    """What the look-ups in the database found. `there` maps a write's id to whether the write is in
-    the database, `often` maps it to how often.
+    """The results of the look-ups in the database. `there` maps a write's id to whether the write
+    is in the database, `often` maps the id to how often it is there.
 
     `counted` is true if every look-up counted the rows.
     """
@@ -188,7 +188,7 @@ class _Looked:
 
 
 def _last_looks(app: str, writes: Iterable[Write], history: History, late_s: float) -> _Looked:
-    """What the last look-up that counts found for each write.
+    """The result of the last look-up that counts for each write.
 
     A look-up before the answer to a write does not count for that write. A look-up before `late_s`
     had passed since the answer counts only if it found the write. The app's waits for a core do not
@@ -227,8 +227,8 @@ def _lost(lost: Sequence[Write], late_s: float) -> Iterator[Reason]:
 
 
 def _repeated(writes: Sequence[Write], often: Mapping[str, int]) -> list[Reason]:
-    """The reason that names writes that are in the database more than once, whatever answer they
-    got; empty if there are none.
+    """A list with the reason that names writes that are in the database more than once,
+    acknowledged or not; empty if there are none.
     """
     twice = [w for w in writes if often.get(w.op, 0) > 1]
     if not twice:

@@ -1,4 +1,6 @@
-"""Checks that several claims make of a plan and of their own values. Pure."""
+"""Functions that check a plan and the values of a claim: each yields a problem if the check fails.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def app_name(place: Place, name: str) -> str:
 
 
 def bounds(place: Place, e: Expected) -> Iterator[Problem]:
-    """Check that `within_s` is above 0, and that the plan has the claim's boot."""
+    """Yields a problem if `within_s` is not above 0, and one if the plan does not have the claim's
+    boot.
+    """
     within_s = getattr(e, "within_s", None)
     if within_s is not None:
         yield from above(place.where, 0, within_s=within_s)
@@ -57,7 +61,7 @@ def bounds(place: Place, e: Expected) -> Iterator[Problem]:
 
 
 def names(place: Place, naming: object) -> Iterator[Problem]:
-    """Yield a problem if `naming` is a text instead of a tuple, or is empty."""
+    """Yields a problem if `naming` is a text instead of a tuple, or is empty."""
     if isinstance(naming, str):
         yield wrong(place.where, "naming", naming, "a tuple of names", f"write ({naming!r},)")
     elif not naming:
@@ -65,13 +69,13 @@ def names(place: Place, naming: object) -> Iterator[Problem]:
 
 
 def a_fault(place: Place, e: Expected) -> Iterator[Problem]:
-    """Check that the plan has a fault."""
+    """Yields a problem if the plan has no fault."""
     if not place.plan.faults:
         yield Problem(where=place.where, reason=NO_FAULT(kind=e.kind), fix="give the plan a fault")
 
 
 def healed(place: Place, e: Expected, faults: Sequence[Declared]) -> Iterator[Problem]:
-    """Check that each fault in `faults` has a stop: the claim needs its heal."""
+    """Yields a problem for each fault in `faults` that has no stop: the claim needs its heal."""
     for fault in faults:
         if fault.resolved().stop is None:
             reason = NO_STOP(kind=e.kind, fault=fault.label)
@@ -79,7 +83,7 @@ def healed(place: Place, e: Expected, faults: Sequence[Declared]) -> Iterator[Pr
 
 
 def a_load(place: Place, e: Expected) -> Iterator[Problem]:
-    """Check that the plan has a load of the app."""
+    """Yields a problem if the plan has no load of the claim's app."""
     name = app_name(place, e.app)
     if not any(app_name(place, load.app) == name for load in place.plan.load):
         fix = "give the plan load=[Load(start=when.healthy())]"
@@ -89,7 +93,7 @@ def a_load(place: Place, e: Expected) -> Iterator[Problem]:
 def a_path(
     place: Place, e: Expected, path: Literal["live_path", "ready_path"]
 ) -> Iterator[Problem]:
-    """Check that the topology declares `path` for the claim's app."""
+    """Yields a problem if the topology does not declare `path` for the claim's app."""
     name = app_name(place, e.app)
     app = place.topology.apps.get(name)
     if app is not None and getattr(app.health, path) is None:
@@ -98,19 +102,19 @@ def a_path(
 
 
 def slowest_rate(app: str, plan: Plan) -> float:
-    """Writes per second of the slowest load of an app; infinite if it has no load."""
+    """The writes per second of the app's slowest load; infinite if the app has no load."""
     return min((load.rate_per_s for load in plan.load if load.app == app), default=inf)
 
 
 def least(place: Place, bound: int, **values: int | None) -> Iterator[Problem]:
-    """Check that each value that is not None is at least `bound`."""
+    """Yields a problem for each of `values` that is not None and is below `bound`."""
     for name, value in values.items():
         if value is not None and value < bound:
             yield wrong(place.where, name, value, f"{bound} or more")
 
 
 def linked(place: Place, app: str, services: Iterable[str]) -> Iterator[Problem]:
-    """Check that the app has a link to each service in `services`."""
+    """Yields a problem for each service in `services` to which the app has no link."""
     links = place.topology.apps[app_name(place, app)].links
     for name in services:
         if name not in links:

@@ -28,8 +28,8 @@ from chaoslab.reason import Code, Reason
 
 
 def _exits(data: Mapping[str, Any]) -> str:
-    """The message, for example: `exited 2 times with 1, 0.3 and 0.4 s after each spawn; restarted
-    each time`.
+    """The text of the reason, for example: `exited 2 times with 1, 0.3 and 0.4 s after each spawn;
+    restarted each time`.
     """
     count, restarts = data["count"], data["restarts"]
     times = "once" if count == 1 else f"{count} times"
@@ -73,8 +73,8 @@ class NoRestarts(Expectation):
         yield from _allowed(place, self)
 
     def excuse(self, run: Run) -> Reason | None:
-        """Why the machine may be the cause of the exits; None if more boots than `at_most` exited
-        although they had enough time to start.
+        """The reason why the machine may be the cause of the exits; None if more boots than
+        `at_most` exited although they had enough time to start.
         """
         app, history = run.app(self.app), run.history
         reasons = [
@@ -100,8 +100,8 @@ class NoRestarts(Expectation):
         return passed(self.kind, claim, seen)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """What the run still waits for: the next restart, or the start-up of the newest boot. None
-        if no restart is left, or if the newest boot is up or has had its time.
+        """A text that says what the run still waits for: the next restart, or the start-up of the
+        newest boot. None if no restart is left, or if the newest boot is up or has had its time.
         """
         history, startup_s = run.history, run.app(self.app).deadlines.startup_s
         newest = history.last(Spawned, lambda s: s.app == self.app)
@@ -132,7 +132,7 @@ def _ends_observed(ends: list[Exited], boots: dict[int, Spawned]) -> Reason:
 
 
 def _excuse_of_boot(name: str, boot: int, app: App, history: History) -> Reason | None:
-    """Why the machine may be the cause of one boot's exit; None if it is not."""
+    """The reason why the machine may be the cause of one boot's exit; None if it is not."""
     losses = list(losses_of(name, boot, history))
     limits = app.deadlines
     given = start_of(name, boot, limits.startup_s, limits.gives_up_s, history)
@@ -144,7 +144,7 @@ def _excuse_of_boot(name: str, boot: int, app: App, history: History) -> Reason 
 
 
 def _allowed(place: Place, e: NoRestarts) -> Iterator[Problem]:
-    """Check that the plan's boot allows more restarts than the claim accepts."""
+    """Yields a problem if the plan's boot does not allow more restarts than the claim accepts."""
     name = needs.app_name(place, e.app)
     mine = (b.restarts for b in place.plan.boots if needs.app_name(place, b.app) == name)
     allowed = max(mine, default=0)

@@ -94,8 +94,8 @@ class ReadyWhenServing(Expectation):
         return passed(self.kind, claim, *(agreed(row, answers) for row in rows))
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """What the run still waits for: the app to serve writes and answer ready, for at most the
-        time of a start. None if nothing.
+        """A text that says what the run still waits for: the app to serve writes and answer ready,
+        for at most the time of a start. None if nothing.
         """
         history, startup_s = run.history, run.app(self.app).deadlines.startup_s
         begun, ended = spawned(history, self.app, self.boot), exited(history, self.app, self.boot)
@@ -116,9 +116,10 @@ class ReadyWhenServing(Expectation):
 def _contradictions(
     rows: list[Row], answers: list[Answer], within_s: float, heals_s: list[float]
 ) -> Iterator[Reason]:
-    """A reason for each row of writes that readiness contradicted after the bound had passed.
+    """Yields a reason for each row of writes that readiness contradicted after the bound had
+    passed.
 
-    A row is a series of writes that were all served, or all refused.
+    A row is a series of writes that were all served, or all not served.
     """
     for row in rows:
         until_s = _row_ends_s(row, heals_s)
@@ -129,8 +130,9 @@ def _contradictions(
 
 
 def _row_ends_s(row: Row, heals_s: list[float]) -> float:
-    """The time until which readiness must agree with this row. In a row of refused writes,
-    readiness may already change half a second before the last write, but not before the heal.
+    """The time until which readiness must agree with `row`: the last write of the row. In a row of
+    writes that were not served, readiness may already change half a second earlier, but not before
+    the heal.
     """
     if row.served:
         return row.last_s
@@ -141,7 +143,7 @@ def _row_ends_s(row: Row, heals_s: list[float]) -> float:
 def _unjudged(
     e: ReadyWhenServing, plan: Plan, answers: list[Answer], rows: list[Row], history: History
 ) -> Reason | None:
-    """Why the history does not show whether readiness was always right; None if it does."""
+    """The reason why it is not known whether readiness was always right; None if it is known."""
     ended = exited(history, e.app, e.boot)
     if len(answers) < MIN_IN_A_ROW:
         return FEW_ANSWERS(path="readiness", count=len(answers), required=MIN_IN_A_ROW)
@@ -161,8 +163,8 @@ def _unjudged(
 def _pause(
     e: ReadyWhenServing, plan: Plan, answers: list[Answer], rows: list[Row], history: History
 ) -> Span | None:
-    """A time between the first answer and the last write in which readiness was not asked; None
-    if there was none.
+    """The first time between the app's first answer and the last write in which readiness was not
+    asked for too long; None if there was none.
     """
     first = history.first(FirstAnswer, lambda a: (a.app, a.boot) == (e.app, e.boot))
     begun_s = [first.at_s] if first and first.at_s < answers[0].at_s else []

@@ -130,8 +130,9 @@ class Recovers(Expectation):
         return _once_healthy(self, claim, run, span=span, since=since)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """What the run still waits for: health to be healthy, then to stay so for `stable_s`, and
-        the required write to be looked up. None if nothing.
+        """A text that says that the run still waits for the recovery: for health to be healthy,
+        then to stay so for `stable_s`, and for the required write to be looked up. None if the run
+        waits no longer.
         """
         plan, history = run.plan, run.history
         if exited(history, self.app, self.boot) is not None:
@@ -170,8 +171,8 @@ def _claim(e: Recovers, *, restart_observed: bool) -> str:
 
 
 def _once_healthy(e: Recovers, claim: str, run: Run, *, span: Span, since: HealthSample) -> Verdict:
-    """The verdict for an app that became healthy: whether that was in time and lasted long enough,
-    and whether the recovery is proved.
+    """The verdict for an app that became healthy: whether it was healthy in time and for long
+    enough, and whether the recovery is proved.
     """
     history = run.history
     because = [healthy(e, history, span, since)]
@@ -227,8 +228,8 @@ def _looked_up(e: Recovers, history: History, span: Span) -> bool:
 
 
 def _recovered_s(e: Recovers, span: Span, history: History) -> float:
-    """The time at which the app had recovered: when health was healthy, or when the required write
-    was acknowledged. If it did not recover, the time at which the watching ended.
+    """The time at which the app had recovered: health was healthy, or the required write was
+    acknowledged. If the app did not recover, the time at which the lab stopped watching it.
     """
     until_s = watched_until_s(history, e.app, e.boot)
     since = healthy_since(history, e.app, e.boot, span.start_s, span.end_s)

@@ -93,8 +93,8 @@ class RefusesHonestly(Expectation):
         return passed(self.kind, claim, right)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """What the run still waits for: more refused writes, until there are `at_least`, for as
-        long as more may come. None if nothing.
+        """A text that says how many more refused writes the run waits for, until there are
+        `at_least`. None if there are enough, or if no more are expected.
         """
         plan, history = run.plan, run.history
         refused = _refused(self, history)

@@ -131,8 +131,8 @@ class RegainsLatency(Expectation):
         return failed(self.kind, claim, slower, *both)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """What the run still waits for: enough writes after the recovery, if there were enough
-        before the fault. None if nothing.
+        """A text that says what the run still waits for: enough writes after the recovery, if there
+        were enough before the fault. None if nothing.
         """
         plan, history, recovery_s = run.plan, run.history, run.app(self.app).deadlines.recovery_s
         healed_s, since_s = last_healed_s(history), _recovered_s(self, history)
@@ -157,7 +157,9 @@ def _recovered_s(e: RegainsLatency, history: History) -> float | None:
 
 
 def _writes_before(e: RegainsLatency, history: History) -> list[Write]:
-    """The acknowledged writes from when the app was healthy to the first fault."""
+    """The acknowledged writes that were sent once the app was ready or healthy, and over before the
+    first fault.
+    """
     since_s, until_s = well_s(history, e.app, e.boot), first_fault_s(history)
     mine = load_writes(history, e.app, e.boot) if since_s is not None else []
     ok = (w for w in mine if w.outcome == "ok" and w.at_s >= (since_s or 0.0))
@@ -172,8 +174,8 @@ def _writes_after(e: RegainsLatency, history: History) -> list[Write]:
 
 
 def _slower_by_health(e: RegainsLatency, history: History) -> float:
-    """The median time of health's answers after the recovery divided by the median before the
-    fault; at least 1.
+    """How many times as slow health became: the median time of its answers after the recovery
+    divided by the median before the fault; at least 1.
     """
     since_s, until_s = well_s(history, e.app, e.boot), first_fault_s(history)
     again_s = _recovered_s(e, history)

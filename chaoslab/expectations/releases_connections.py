@@ -142,8 +142,8 @@ class ReleasesConnections(Expectation):
         return passed(self.kind, claim, *because)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """What the run still waits for: the end of the recovery, and then counts of the server's
-        connections for long enough. None if nothing.
+        """A text that says that the run still waits: for the end of the recovery, and then for
+        counts of the server's connections for long enough. None if the run waits no longer.
         """
         plan, history, recovery_s = run.plan, run.history, run.app(self.app).deadlines.recovery_s
         if exited(history, self.app, self.boot) is not None:
@@ -183,7 +183,7 @@ def _settled_span(
 
 def _before(e: ReleasesConnections, history: History) -> Span | None:
     """The time from the app's first healthy or ready answer, in any boot, to the first fault. None
-    if no such answer came before the fault.
+    if there was no such answer before the fault.
     """
     boots = (s.boot for s in history.of(Spawned) if s.app == e.app)
     since_s = min(filter(None, (well_s(history, e.app, boot) for boot in boots)), default=math.inf)
@@ -192,8 +192,8 @@ def _before(e: ReleasesConnections, history: History) -> Span | None:
 
 
 def _pool(service: str, topology: Topology, history: History) -> int | None:
-    """The sum of the pool sizes that the run's apps declare for that service; None unless every app
-    with a link to it declares one.
+    """The sum of the pool sizes that the run's apps declare for `service`; None unless every app
+    with a link to that service declares one.
     """
     ran = {s.app for s in history.of(Spawned)}
     apps = [app for app in topology.apps.values() if app.name in ran and service in app.links]
@@ -229,8 +229,8 @@ def _of(
 
 
 def _levels(service: str, span: Span, history: History) -> Iterator[tuple[Span, int | None]]:
-    """The server's counts within `span`, as steps of constant count. The count is None while it was
-    not known.
+    """Yields the counts of the server's connections within `span` as pairs: a time, and the
+    constant count in that time (None: not known).
     """
     looks = [c for c in history.of(ServerConnections) if c.service == service]
     ends = [*(look.at_s for look in looks[1:]), math.inf]
@@ -241,13 +241,15 @@ def _levels(service: str, span: Span, history: History) -> Iterator[tuple[Span, 
 
 
 def _lasting(levels: list[tuple[Span, int | None]]) -> int | None:
-    """The highest count that the server had, or exceeded, for 0.25 s; None if there is none."""
+    """The highest count such that the server had that count, or more, for 0.25 s without a break;
+    None if there is none.
+    """
     known = sorted({count for _, count in levels if count is not None}, reverse=True)
     return next((count for count in known if _held_s(levels, count) >= LASTING_S), None)
 
 
 def _held_s(levels: list[tuple[Span, int | None]], least: int) -> float:
-    """The longest time without a break in which the count was at least `least`."""
+    """The longest time, in seconds without a break, in which the count was at least `least`."""
     longest_s = held_s = 0.0
     for span, count in levels:
         held_s = held_s + span.end_s - span.start_s if count is not None and count >= least else 0.0

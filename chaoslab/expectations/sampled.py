@@ -119,7 +119,9 @@ def _claim(e: Sampled) -> str:
 
 
 def _since_s(e: Sampled, plan: Plan, history: History) -> float | None:
-    """The time from which samples count; None if it is not known because a fault was not healed."""
+    """The time from which samples count: the first ok sample (0 if there is none), or `within_s`
+    after the last heal. None if it is not known because a fault was not healed.
+    """
     if e.within_s is None:
         first = history.first(OwnSample, lambda s: s.probe == e.probe and s.ok)
         return first.at_s if first else 0.0

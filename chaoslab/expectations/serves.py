@@ -157,8 +157,8 @@ class Serves(Expectation):
         return passed(self.kind, claim, _all_acknowledged(self, found.writes), *counts)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """What the run still waits for: `at_least` acknowledged writes that count, then
-        `after_heal` writes after the last heal, whether they are acknowledged or not. None if
+        """A text that says what the run still waits for: `at_least` acknowledged writes that count,
+        then `after_heal` writes after the last heal, whether they are acknowledged or not. None if
         nothing.
         """
         plan, history, limits = run.plan, run.history, run.app(self.app).deadlines
@@ -199,8 +199,8 @@ def _wrong(e: Serves, counted: Sequence[Write]) -> Reason | None:
 
 
 def _too_few_after(e: Serves, found: Served, plan: Plan, history: History) -> Reason | None:
-    """Why there are too few writes after the faults to judge; None if there are enough, or if there
-    was no fault.
+    """The reason why there are too few writes after the faults to judge; None if there are enough,
+    or if there was no fault.
     """
     if found.calm_s is None:
         return None

@@ -176,8 +176,8 @@ class Starts(Expectation):
         return passed(self.kind, claim, *because)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """What the run still waits for: the end of the start-up, up to its bound, and then the app
-        to be observed ready or degraded. None if nothing.
+        """A text that says what the run still waits for: the end of the start-up, up to its bound,
+        and then the app to be observed ready or degraded. None if nothing.
         """
         history = run.history
         begun, ended = spawned(history, self.app, self.boot), exited(history, self.app, self.boot)
@@ -232,8 +232,8 @@ def _seen_so_far(
 def _too_early(
     e: Starts, sampling: Sampling, history: History, begun: Spawned, complete: StartupComplete
 ) -> Reason | None:
-    """Why the expected state may still have been reached in time although the lab did not observe
-    it. None if it was observed, or if the app was watched and asked up to the bound.
+    """The reason why the expected state may still have been reached in time although the lab did
+    not observe it. None if it was observed, or if the app was watched and asked up to the bound.
     """
     if came_s(e, complete, history) is not None or not may_settle(e, complete):
         return None
@@ -245,9 +245,9 @@ def _too_early(
 
 
 def _not_asked(e: Starts, history: History, begun: Spawned, ended: Exited | None) -> Reason | None:
-    """Why a start-up may have been complete in time although this was not observed: the lab did not
-    ask health up to the bound. None if the lab did, if the app never listened, or if its process
-    exited by itself.
+    """The reason why a start-up may have been complete in time although this was not observed: the
+    lab did not ask health up to the bound. None if the lab did, if the app never listened, or if
+    its process exited by itself.
     """
     if ended is not None and not ended.asked:
         return None
@@ -259,8 +259,8 @@ def _not_asked(e: Starts, history: History, begun: Spawned, ended: Exited | None
 
 
 def _gone_at_once(e: Starts, begun: Spawned, ended: Exited | None) -> list[Reason]:
-    """The reason that the process exited by itself within the time for the start; empty if it did
-    not.
+    """A list with the reason that the process exited by itself within the time for the start; empty
+    if it did not.
     """
     if ended is None or ended.asked or ended.at_s > begun.at_s + (e.within_s or 0.0):
         return []
@@ -277,7 +277,9 @@ def _exit_would_count(e: Starts, run: Run, begun: Spawned) -> bool:
 
 
 def _late(e: Starts, history: History, begun: Spawned, complete: StartupComplete) -> list[Reason]:
-    """The reason that says by how much the start missed its bound; empty if it was in time."""
+    """A list with the reason that says by how much the start missed its bound; empty if it was in
+    time.
+    """
     came = came_s(e, complete, history)
     took_s = (complete.at_s if came is None else came) - begun.at_s
     if e.within_s is None or took_s <= e.within_s:
@@ -288,8 +290,8 @@ def _late(e: Starts, history: History, begun: Spawned, complete: StartupComplete
 def _unseen(
     e: Starts, history: History, begun: Spawned, complete: StartupComplete
 ) -> Reason | None:
-    """Why a start that was observed late may have been in time: the bound passed between two
-    questions of the lab. None if the answers show that it was late.
+    """The reason why a start that was observed late may have been in time: the bound passed between
+    two requests of the lab. None if the answers show that it was late.
     """
     came = came_s(e, complete, history)
     came = complete.at_s if came is None else came
@@ -301,7 +303,9 @@ def _unseen(
 
 
 def _wrong_mode(e: Starts, history: History) -> list[Reason]:
-    """The reason with the start-up mode that the app published; empty if it is the expected one."""
+    """A list with the reason that the app published another start-up mode than `startup_mode`;
+    empty if it published that mode, or if none is expected.
+    """
     snapshot = published(e, history)
     mode = snapshot.mode if snapshot else None
     if e.startup_mode is None or mode == e.startup_mode:
@@ -312,8 +316,8 @@ def _wrong_mode(e: Starts, history: History) -> list[Reason]:
 def _other_state(
     e: Starts, history: History, begun: Spawned, complete: StartupComplete
 ) -> list[Reason]:
-    """The state at the end of start-up, and the last bad answer of health. Empty if the app reached
-    an expected state in time, or ended its start-up in one.
+    """Reasons with the state at the end of start-up, and the last bad answer of health. Empty if
+    the app reached an expected state in time, or ended its start-up in one.
     """
     came = came_s(e, complete, history)
     in_time = came is not None and came <= begun.at_s + (e.within_s or 0.0)

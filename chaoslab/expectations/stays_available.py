@@ -121,8 +121,8 @@ class StaysAvailable(Expectation):
         return passed(self.kind, claim, steady, settled)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """What the run still waits for: the start-up, until its time is over, and then enough
-        answers of health. None if nothing.
+        """A text that says what the run still waits for: the start-up, until its time is over, and
+        then enough answers of health. None if nothing.
         """
         plan, history, startup_s = run.plan, run.history, run.app(self.app).deadlines.startup_s
         begun, ended = spawned(history, self.app, self.boot), exited(history, self.app, self.boot)
@@ -144,9 +144,9 @@ class StaysAvailable(Expectation):
 def _may_settle(
     e: StaysAvailable, app: App, seen: list[HealthSample], history: History
 ) -> Reason | None:
-    """Why an app that was not healthy may still have become healthy within its time for the start.
-    None if it was watched and asked to the end of that time, or became healthy and then not healthy
-    again.
+    """The reason why an app that was not healthy may still have become healthy within its time for
+    the start. None if it was watched and asked to the end of that time, or became healthy and then
+    not healthy again.
     """
     begun = spawned(history, e.app, e.boot)
     due_s = begun.at_s + app.deadlines.startup_s if begun else 0.0

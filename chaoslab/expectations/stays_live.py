@@ -27,8 +27,8 @@ from chaoslab.model.verdict import Verdict, failed, passed, unknown
 class StaysLive(Expectation):
     """Liveness answers 2xx within the prober's time limit, whatever is down.
 
-    The claim is judged from the app's first answer on. It fails if as many questions in a row get
-    no 2xx in time as make the prober restart the app.
+    The claim is judged from the app's first answer on. It fails if so many requests in a row get no
+    2xx in time that the prober would restart the app.
     """
 
     boot: int = 1
