@@ -1,1 +1,1 @@
-"""The lab's agent in the network of an app: sends canaries, observes sockets, sets packet rules."""
+"""The lab's agent in an app's network: sends canaries, observes sockets, sets packet rules."""

@@ -24,12 +24,13 @@ _STAYS_OPEN_S = 0.1
 async def ask(
     host: str, port: int, question: Question, *, within_s: float, source: CanaryPorts | None = None
 ) -> Sighting:
-    """Connect, send one question, and wait for the first byte of an answer.
+    """Connect, send one question, wait for the first byte of an answer, and return what was
+    observed.
 
     If no answer is expected, a connection that stays open for 0.1 s is `accepted`. `within_s` is
     the time-out of the connect, and again of the answer. The client port is ephemeral, or one of
-    `source`. The result says what the network did. Raises InjectionFailed if the lab itself cannot
-    connect, for example without free file descriptors.
+    `source`. Raises InjectionFailed if the lab itself cannot connect, for example without free file
+    descriptors.
     """
     begun_s, client_port = now_s(), None
 
@@ -59,7 +60,7 @@ async def ask(
 async def _answer(sock: socket.socket, question: Question, within_s: float) -> Outcome:
     """Send the question, wait for the first byte of an answer, and return the outcome.
 
-    It is read from the socket at the end, so it is right even if the event loop was late.
+    The outcome is read from the socket at the end, so it is right even if the event loop was late.
     """
     loop, readable = asyncio.get_running_loop(), asyncio.Event()
     if not question.answered:
@@ -85,7 +86,8 @@ async def _answer(sock: socket.socket, question: Question, within_s: float) -> O
 async def _dialled(
     address: tuple[str, int], within_s: float, source: CanaryPorts | None
 ) -> socket.socket | None:
-    """A connected socket; None if the handshake is not complete within `within_s` seconds.
+    """A socket that is connected to `address`; None if the handshake is not complete within
+    `within_s` seconds.
 
     A port of `source` that still has a connection to the same address is skipped.
     """

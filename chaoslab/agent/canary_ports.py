@@ -28,8 +28,8 @@ _ENDS_WITH_A_RESET = struct.pack("ii", 1, 0)
 class CanaryPorts:
     """Gives canaries the local ports 601 to 999 in rotation.
 
-    A port whose last connection may still be half open is used last. `inodes` are the inodes of the
-    open canary sockets, to exclude them from a table of sockets.
+    A port whose last connection may still be half open is used last. `inodes` has the inodes of the
+    open canary sockets, so that they can be excluded from a table of sockets.
     """
 
     def __init__(self, first: int = FIRST_PORT, last: int = LAST_PORT) -> None:

@@ -1,9 +1,9 @@
-"""Packet rules for the port of a link: texts for iptables-restore, and how to read the counters.
+"""Packet rules for the port of a link: makes texts for iptables-restore, and reads the counters.
 
 A port has five chains of its own. INPUT and OUTPUT jump to IN and OUT, and both jump to GATE. GATE
 is empty, or jumps to DROP: so one atomic change drops both directions and resets no counter.
-Packets of canaries go to CANARY before they are counted.
-Source: iptables(8), iptables-extensions(8), iptables-restore(8).
+Packets of canaries go to CANARY before they are counted. Source: iptables(8),
+iptables-extensions(8), iptables-restore(8).
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Counters:
 
 
 def installed(port: int) -> str:
-    """The input of iptables-restore that adds the rules of a port.
+    """The input text of iptables-restore that adds the rules of a port.
 
-    They count, and drop no packet.
+    These rules count packets, and drop none.
     """
     names = _names(port)
     lines = [f":{chain} - [0:0]" for chain in names.values()]
@@ -59,7 +59,7 @@ def installed(port: int) -> str:
 
 
 def switched(port: int, *, dropping: bool) -> str:
-    """The input of iptables-restore that makes the rules of a port drop all packets, or none.
+    """The input text of iptables-restore that makes the rules of a port drop all packets, or none.
 
     The counters keep their values.
     """
@@ -71,7 +71,7 @@ def switched(port: int, *, dropping: bool) -> str:
 
 
 def removed(port: int) -> str:
-    """The input of iptables-restore that removes all rules of the port."""
+    """The input text of iptables-restore that removes all rules of the port."""
     names = _names(port)
     return _restore(
         [f"-D {hook}" for hook in _hooks(port)]
@@ -81,7 +81,7 @@ def removed(port: int) -> str:
 
 
 def trial() -> tuple[str, str]:
-    """Two inputs of iptables-restore: the second one undoes the first. They affect no packet."""
+    """Two input texts of iptables-restore: the second undoes the first. They affect no packet."""
     chain = f"{_PREFIX}-TRIAL"
     return (
         _restore([f":{chain} - [0:0]", f"-A {chain} {_SYN} -j DROP"]),

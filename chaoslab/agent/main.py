@@ -74,7 +74,7 @@ class Agent:
         return await verb(request)
 
     async def _pulse(self, _: Request) -> Json:
-        """Answer without data. The answer itself shows that the event loop runs."""
+        """Return an empty answer. The answer itself shows that the event loop runs."""
         return {}
 
     async def _about(self, _: Request) -> Json:
@@ -153,7 +153,8 @@ async def _resolved(host: str) -> str:
 
 
 async def serve() -> int:
-    """Serve until stdin ends, stdout is closed, or SIGTERM or SIGINT. Returns exit code 0.
+    """Serve the lab's requests until stdin ends, stdout is closed, or SIGTERM or SIGINT arrives.
+    Returns exit code 0.
 
     Packet rules stay: if the lab was killed during a run, a new agent in the same namespace takes
     over the rules that it finds.
@@ -182,7 +183,7 @@ async def _read(agent: Agent) -> None:
 
 
 def main() -> None:
-    """Serve, then exit at once, even if a thread is still looking up a name."""
+    """Serve the lab's requests, then exit at once, even if a thread is still looking up a name."""
 
     async def served() -> None:
         code = await serve()

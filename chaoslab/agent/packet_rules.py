@@ -50,7 +50,7 @@ class PacketRules:
             return (await _run(await self._chosen(), "--version")).strip()
 
     async def guard(self, port: int) -> None:
-        """Count packets at the port from now on; no effect if it is already guarded."""
+        """Count packets at the port from now on; no effect if the port is already guarded."""
         async with self._lock:
             await self._ensure(port)
 
@@ -61,9 +61,9 @@ class PacketRules:
             await self._restore(iptables_rules.switched(port, dropping=dropping))
 
     async def counters(self, port: int) -> Counters:
-        """What was counted since the port has been guarded.
+        """The counts of packets at the port since it has been guarded.
 
-        Raises InjectionFailed if it is not guarded.
+        Raises InjectionFailed if the port is not guarded.
         """
         async with self._lock:
             counted = iptables_rules.counters(await self._saved(), port)
@@ -72,7 +72,7 @@ class PacketRules:
         return counted
 
     async def unguard(self, port: int) -> None:
-        """Remove the rules of the port; no effect if it has none."""
+        """Remove the rules of the port; no effect if the port has none."""
         async with self._lock:
             if iptables_rules.counters(await self._saved(), port) is not None:
                 await self._restore(iptables_rules.removed(port))
@@ -126,9 +126,9 @@ def _found(program: str) -> str | None:
 
 
 async def _run(program: str, *arguments: str, given: str = "") -> str:
-    """Run a program and return its output.
+    """Run a program with the input text `given`, and return its output.
 
-    Raises InjectionFailed with its error output if it fails.
+    Raises InjectionFailed with the program's error output if it fails.
     """
     process = await asyncio.create_subprocess_exec(
         _found(program) or program,

@@ -14,7 +14,7 @@ Json = Mapping[str, object]
 
 
 class BadRequest(Exception):
-    """A request that cannot be read. `id` is its id, None if it has none."""
+    """A request that cannot be read. `id` is the id of the request; None if it has none."""
 
     def __init__(self, why: str, id: object = None) -> None:
         super().__init__(why)
@@ -72,7 +72,7 @@ class Request:
         return value
 
     def bad(self, name: str, expected: str) -> BadRequest:
-        """The error for a field with a wrong value."""
+        """The BadRequest for the field `name`, whose value is not what is `expected`."""
         got = json.dumps(self.given[name]) if name in self.given else "nothing"
         return BadRequest(f"{self.do}: {name}: expected {expected}; got {got}", self.id)
 

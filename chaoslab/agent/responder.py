@@ -22,7 +22,11 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def handler_of(answers: Mapping[str, Mapping[str, Any]]) -> type[BaseHTTPRequestHandler]:
-    """A handler that gives these answers to every method; the query of a path is ignored."""
+    """A handler class that gives `answers` to requests of every method; the query of a path is
+    ignored.
+
+    `answers` maps a path to its answer; any other path gets 404.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,4 +1,4 @@
-"""Sends the sockets of this network namespace whenever their set has changed."""
+"""Sends the list of sockets of this network namespace to the lab whenever the list has changed."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ async def watch(
 ) -> None:
     """Read the table of sockets every `every_s` seconds; send the first table and each changed one.
 
-    A change that is undone before the next reading is not observed. If the kernel does not show
-    sockets, the reason is sent and the watch ends.
+    A change that is undone before the table is read again is not observed. Sockets with an inode in
+    `own` are left out. If the kernel does not show sockets, the reason is sent and the watch ends.
     """
     last: Sockets | None = None
     while True:
@@ -38,9 +38,9 @@ async def watch(
 
 
 def sockets(own: Container[int]) -> Sockets:
-    """(state, local port, remote port) of each socket that a process holds, sorted.
+    """A sorted list with (state, local port, remote port) of each socket that a process holds.
 
-    Not included: inodes of `own`, sockets without a process, and Docker's resolver.
+    Not included: sockets with an inode in `own`, sockets without a process, and Docker's resolver.
     """
     return sorted(
         (row.state, row.local_port, row.remote_port)

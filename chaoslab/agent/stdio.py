@@ -14,7 +14,9 @@ _LONGEST_LINE = 1 << 20
 
 
 async def lines_in() -> AsyncIterator[bytes]:
-    """Yield every line of stdin until stdin ends. A line that is too long is yielded empty."""
+    """Yield every line of stdin until stdin ends. For a line that is too long an empty line is
+    yielded.
+    """
     pipe = os.fdopen(os.dup(0), "rb", buffering=0)
     if not _is_pollable(pipe.fileno()):
         for line in pipe:
@@ -35,7 +37,9 @@ async def lines_in() -> AsyncIterator[bytes]:
 
 
 def _is_pollable(descriptor: int) -> bool:
-    """False for files and /dev/null (a container without stdin), which never block a read."""
+    """Whether epoll can wait for the descriptor. It cannot wait for files and /dev/null (a
+    container without stdin), which never block a read.
+    """
     with select.epoll() as waiting:
         try:
             waiting.register(descriptor, select.EPOLLIN)
@@ -56,7 +60,7 @@ class Stdout(asyncio.BaseProtocol):
 
     @classmethod
     async def opened(cls, gone: Callable[[], None]) -> Stdout:
-        """Reserve stdout for the protocol: from now on other output goes to stderr.
+        """Reserve stdout for the protocol, and return it: from now on other output goes to stderr.
 
         `gone` is called when the reader has closed stdout.
         """
@@ -67,7 +71,7 @@ class Stdout(asyncio.BaseProtocol):
         return out
 
     async def send(self, message: Json) -> None:
-        """Write one message to stdout."""
+        """Write one message to stdout as a line."""
         await self._room.wait()
         self._transport.write(protocol.line(message))
 

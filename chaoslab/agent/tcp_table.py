@@ -1,8 +1,8 @@
-"""All TCP sockets of this network namespace, read by netlink.
+"""Reads all TCP sockets of this network namespace by netlink.
 
 The table is read every 20 ms, and netlink takes a tenth of the time of /proc/net/tcp: 0.7 ms
-instead of 8 ms on the same machine.
-Source: the kernel's uapi headers linux/netlink.h, linux/sock_diag.h and linux/inet_diag.h.
+instead of 8 ms on the same machine. Source: the kernel's uapi headers linux/netlink.h,
+linux/sock_diag.h and linux/inet_diag.h.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ EVERY = _Every()
 def tcp_table(wanted: Container[int] = EVERY, to: Container[int] = EVERY) -> tuple[Row, ...]:
     """The TCP sockets, IPv4 and IPv6, with an inode of `wanted` and a remote port of `to`.
 
-    Only sockets that a process holds open. Raises OSError if neither netlink (a sandbox may forbid
-    it) nor /proc shows them.
+    Only sockets that a process holds open are included. Raises OSError if neither netlink (a
+    sandbox may forbid it) nor /proc shows the sockets.
     """
     for dumped in (_both, _by_family):
         try:
@@ -72,8 +72,8 @@ def tcp_table(wanted: Container[int] = EVERY, to: Container[int] = EVERY) -> tup
 
 
 def _both(wanted: Container[int], to: Container[int] = EVERY) -> Iterator[Row]:
-    """The rows of the table, by an older netlink request, which reads both address families at
-    once.
+    """Yields the rows of the sockets of both address families. It uses an older netlink request,
+    which reads both at once.
 
     That is faster: the kernel walks once through its table of all connections of the machine, and
     not once for each family.
@@ -141,9 +141,9 @@ def _read(path: str, wanted: Container[int]) -> Iterator[Row]:
 
 
 def _address(address: bytes) -> bytes:
-    """The address as bytes in network order.
+    """The address in `address`, a field of /proc/net/tcp, as bytes in network order.
 
-    /proc prints it as 32-bit numbers in the machine's byte order.
+    /proc prints an address as 32-bit numbers in the machine's byte order.
     """
     words = bytes.fromhex(address.partition(b":")[0].decode())
     if sys.byteorder == "big":

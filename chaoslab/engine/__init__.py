@@ -1,1 +1,1 @@
-"""The embedded proxy: Toxiproxy's HTTP API and toxics, and faults of the connect phase."""
+"""The lab's own proxy: Toxiproxy's HTTP API and toxics, and faults of the connect phase."""

@@ -1,4 +1,4 @@
-"""`python -m chaoslab.engine`: a drop-in Toxiproxy server."""
+"""`python -m chaoslab.engine`: a server that can replace Toxiproxy's."""
 
 from __future__ import annotations
 

@@ -45,9 +45,9 @@ class ListenAddress:
         return ("::" if _has_ipv6() else "0.0.0.0"), self.port
 
     def cannot_bind(self, error: Exception) -> ApiError:
-        """The ApiError 500 for an address that cannot be bound.
+        """The ApiError 500 for an address that cannot be bound because of `error`.
 
-        It has Toxiproxy's text for the common errors.
+        For common errors the text is Toxiproxy's.
         """
         number = getattr(error, "errno", None)
         why = os.strerror(number).lower() if number else str(error)
@@ -63,7 +63,8 @@ def join_host_port(host: str, port: int) -> str:
 
 
 async def resolve(text: str, *, to_open: bool) -> ListenAddress:
-    """Read a listen address and resolve its name. Raises ApiError 500 with Go's error text.
+    """Read a listen address, resolve its name and return it. Raises ApiError 500 with Go's error
+    text.
 
     With `to_open` the error begins with "listen tcp:", as in Go when it is about to open the port.
     `text` stays as given until the port is bound.
@@ -75,7 +76,10 @@ async def resolve(text: str, *, to_open: bool) -> ListenAddress:
 
 
 async def resolve_for_later(text: str) -> ListenAddress:
-    """As `resolve`, for a proxy that starts disabled: an error is raised when it is enabled."""
+    """The ListenAddress for a proxy that starts disabled. If the address cannot be resolved, no
+    error is raised now; the address has the `fault`, and the error is raised when the proxy is
+    enabled.
+    """
     try:
         return await resolve(text, to_open=True)
     except ApiError as error:

@@ -107,7 +107,9 @@ class ChaoslabApi:
         return json_answer(_shown(proxy))
 
     async def connections(self, request: Request, _names: Names) -> Answer:
-        """Answer with the connection log, filtered by `?proxy=NAME` and `?since=ID` (ids above)."""
+        """Answer with the connection log: of proxy NAME with `?proxy=NAME`, ids above ID with
+        `?since=ID`.
+        """
         query = parse_qs(request.query)
         given = query.get("since", ["0"])[0]
         since = wire.digits(given)
@@ -125,7 +127,7 @@ class ChaoslabApi:
     async def trigger_create(self, request: Request, names: Names) -> Answer:
         """Arm a trigger, and answer with it.
 
-        It is validated now, so that its actions can hardly fail later.
+        The trigger is validated now, so that its actions can hardly fail later.
         """
         proxy = self._proxies.get(names["proxy"])
         members = wire.members(body_of(request))

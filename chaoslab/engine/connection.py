@@ -22,18 +22,18 @@ from chaoslab.engine.toxics.base import ToxicContext
 
 
 class Owner(Protocol):
-    """What a connection uses of its proxy, which is its owner."""
+    """The attributes and methods of a proxy that its connections use."""
 
     poller: Poller
     loop: asyncio.AbstractEventLoop
     upstream: str
 
     def toxics_for(self, number: int, direction: Direction) -> list[Toxic]:
-        """The toxics that apply to connection `number` in this direction."""
+        """The toxics that apply to connection `number` in `direction`."""
         ...
 
     def generator(self, number: int, *names: str) -> random.Random:
-        """A new generator, seeded by (seed, proxy, names…, connection number)."""
+        """A new random generator, seeded by (seed, proxy, names…, connection number)."""
         ...
 
     def forget(self, connection: Connection, end: str) -> None:
@@ -73,7 +73,7 @@ class Connection:
     # --- opening ---
 
     def open(self) -> None:
-        """Begin to connect to the upstream.
+        """Begin to connect to the upstream, and return at once.
 
         Bytes that the client sends meanwhile stay in its socket.
         """
@@ -119,7 +119,7 @@ class Connection:
                 stream.apply_toxics(self._owner.toxics_for(self.number, stream.direction))
 
     def stage(self, toxic: Toxic, direction: Direction) -> Stage:
-        """A new stage for a toxic that applies to this connection from now on."""
+        """A new stage for `toxic` on the stream of `direction`; the toxic applies from now on."""
         draw: Callable[[], random.Random] = functools.partial(
             self._owner.generator, self.number, toxic.name, "settings"
         )
@@ -153,7 +153,9 @@ class Connection:
         return self._streams[stream.direction is Direction.UPSTREAM]
 
     def ended(self, stream: Stream, how: End) -> None:
-        """Handle a stream that has delivered all bytes before its end mark: pass the end on."""
+        """Handle a stream that has delivered all bytes before its end mark: end the sink's side
+        too, or the whole connection.
+        """
         if how is End.CUT:
             self.close("closed_by_fault")
         elif how is End.RESET:

@@ -40,11 +40,11 @@ class AppliedFault:
 class Record:
     """One connection so far. Times are monotonic seconds, sizes are bytes.
 
-    `flow` returns the bytes of a direction, live while the connection is open. `asked_s` is when
-    the client last sent anything but a goodbye, `answered_s` when the upstream last sent anything.
-    `dismissed_s` is when the upstream announced the end of the connection while the client had not
-    ended it. `ending` says which side ended first and how, at `ending_s`; the connection closes
-    later if the other side stays open.
+    `flow` returns the bytes of a direction, live while the connection is open. `asked_s` is the
+    time at which the client last sent anything but a goodbye, `answered_s` that at which the
+    upstream last sent anything. `dismissed_s` is the time at which the upstream announced the end
+    of the connection while the client had not ended it. `ending` says which side ended first and
+    how, at `ending_s`; the connection closes later if the other side stays open.
     """
 
     id: int
@@ -93,7 +93,7 @@ class Record:
         self.end, self.closed_s = end, now_s
 
     def as_json(self) -> dict[str, object]:
-        """The record as `GET /chaoslab/connections` shows it."""
+        """The record as a JSON object, as `GET /chaoslab/connections` shows it."""
         up, down = self.flow(Direction.UPSTREAM), self.flow(Direction.DOWNSTREAM)
         return {
             "id": self.id,
@@ -136,7 +136,7 @@ class ConnectionLog:
         self._closed: deque[Record] = deque(maxlen=KEPT_CLOSED)
 
     def open(self, proxy: str, client: str, upstream: str, now_s: float) -> Record:
-        """Make a record for a connection that was just accepted."""
+        """Make and return a record for a connection that was just accepted."""
         self._last_id += 1
         record = Record(self._last_id, proxy, client, upstream, now_s)
         self._open[record.id] = record

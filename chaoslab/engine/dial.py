@@ -21,7 +21,7 @@ def split(address: str) -> tuple[str, int]:
 
 
 async def dial(loop: asyncio.AbstractEventLoop, address: str) -> socket.socket:
-    """Connect to an address, and return the socket, which is non-blocking.
+    """Connect to an address, and return the non-blocking socket.
 
     The addresses of the name are tried one after the other. Raises the OSError of the last address,
     or ValueError for an impossible name. The only time-out is the kernel's, as in Toxiproxy.
@@ -47,7 +47,9 @@ async def dial(loop: asyncio.AbstractEventLoop, address: str) -> socket.socket:
 async def _resolve(
     loop: asyncio.AbstractEventLoop, host: str, port: int
 ) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
-    """The addresses of a host. A name is looked up on each call: a container's address changes."""
+    """The addresses of `host`: for each the family, and the address with the port. A name is looked
+    up on each call, because a container's address changes.
+    """
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, host)

@@ -58,7 +58,7 @@ class HostCheck:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to listen on can be reached from this machine only."""
+    """Whether `host`, as an address to listen on, can be reached from this machine only."""
     return HostCheck()._is_allowed(_normalized(host), "")
 
 

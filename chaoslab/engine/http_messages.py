@@ -1,4 +1,4 @@
-"""Requests to the API and its answers as values, without the details of HTTP/1.1."""
+"""Requests to the API and the API's answers as objects, without the details of HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Request:
     """One request with its complete body. `path` is as sent, without the query.
 
     `local_address` is the address that the client connected to. `parsed`, if set, returns the
-    body's JSON or raises its error: a large body is parsed before the handler is called.
+    body's JSON or raises the error of parsing: a large body is parsed before the handler is called.
     """
 
     method: str
@@ -38,7 +38,7 @@ class Answer:
 
 
 def plain_error(text: str, status: int) -> Answer:
-    """A plain-text error exactly as Go's `http.Error` sends it."""
+    """An answer with a plain-text error, exactly as Go's `http.Error` sends it."""
     return Answer(
         status=status,
         body=text + "\n",

@@ -28,8 +28,8 @@ def configure(text: str) -> None:
     """Set the messages, from a JSON object of two lists: `goodbyes` and `dismissals`.
 
     A goodbye is the message that a client sends last; a pool sends it on unused connections too. A
-    dismissal is a part of a server's message that it ends or refuses the connection. Both are
-    hexadecimal. Raises ValueError for any other text.
+    dismissal is a part of the message by which a server says that it ends or refuses the
+    connection. Both are hexadecimal. Raises ValueError for any other text.
     """
     try:
         given = json.loads(text)
@@ -42,11 +42,13 @@ def configure(text: str) -> None:
 
 
 def is_goodbye(data: bytes | memoryview) -> bool:
-    """Whether a client's bytes are exactly a goodbye; letters are case-insensitive."""
+    """Whether `data`, sent by a client, is exactly a goodbye; letters are case-insensitive."""
     return len(data) <= _messages.longest and bytes(data).upper() in _messages.goodbyes
 
 
 def is_dismissal(data: bytes | memoryview) -> bool:
-    """Whether a server's bytes end with its message that it ends or refuses the connection."""
+    """Whether the last 1,024 bytes of `data`, sent by a server, have a part of its message that it
+    ends or refuses the connection.
+    """
     tail = bytes(data[-_TAIL_BYTES:])
     return any(part in tail for part in _messages.dismissals)

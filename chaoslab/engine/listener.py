@@ -36,7 +36,9 @@ OnClient = Callable[[socket.socket, Address], None]
 
 
 class ConnectMode(enum.Enum):
-    """How the port treats the connect() of a client."""
+    """How a port treats the connect() of a client: accept it, refuse it with an RST, or drop its
+    SYNs.
+    """
 
     ACCEPT = "accept"
     REFUSED = "refused"
@@ -48,9 +50,9 @@ class CannotDrop(Exception):
 
 
 def why_dropped_is_unsupported() -> str | None:
-    """Why this platform cannot drop SYNs without root; None if it can.
+    """A text that says why this platform cannot drop SYNs without root; None if it can.
 
-    The function tries it with a socket of its own.
+    The function tries to drop SYNs with a socket of its own.
     """
     if not sys.platform.startswith("linux"):
         return f"SYNs are dropped by a full accept queue on Linux only; this is {sys.platform}"
@@ -73,7 +75,9 @@ def why_dropped_is_unsupported() -> str | None:
 
 
 def _why_answered(full: socket.socket) -> str | None:
-    """Connect to a listener with a full queue. Returns an error if it answers, else None."""
+    """Connect to the listener `full`, whose queue is full. Returns an error text if the listener
+    answers, else None.
+    """
     with socket.socket() as trial:
         trial.setblocking(False)
         trial.connect_ex(full.getsockname())
@@ -82,10 +86,10 @@ def _why_answered(full: socket.socket) -> str | None:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A non-blocking socket bound to the address, not listening yet; raises OSError.
+    """A new non-blocking socket bound to the address, not listening yet; raises OSError.
 
-    For port 0 the kernel chooses a port. We bind that port again by its number: a socket that
-    stops listening keeps its port only if it asked for that number.
+    For port 0 the kernel chooses a port. We bind that port again by its number: a socket that stops
+    listening keeps its port only if it asked for that number.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = _bound(family, host, port)
@@ -198,7 +202,9 @@ class Listener:
 
     @property
     def syn_drops(self) -> int | None:
-        """SYNs dropped since mode DROPPED was set; each retry counts. None if unknown."""
+        """The number of SYNs dropped since mode DROPPED was set; each retry counts. None in another
+        mode, or if unknown.
+        """
         if self.mode is not ConnectMode.DROPPED:
             return None
         drops = socket_diag.syn_drops(self._sock)
@@ -240,11 +246,14 @@ class Listener:
         self.mode = mode
 
     def _allow_listening(self) -> None:
-        """Set SO_REUSEADDR: without it listen() fails while accepted connections use the port."""
+        """Set SO_REUSEADDR: without this option listen() fails while accepted connections use the
+        port.
+        """
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
     def _stop_listening(self, clients: list[tuple[socket.socket, Address]]) -> None:
-        """Stop listening but stay bound: on Linux shutdown() does that.
+        """Stop listening but stay bound, by shutdown(). Clients that have connected but were not
+        yet accepted are added to `clients`.
 
         SO_REUSEADDR is cleared, so that no other process can bind the port meanwhile.
         """
@@ -266,7 +275,7 @@ class Listener:
             self._on_client(client, address)
 
     def _pause(self) -> None:
-        """Stop accepting for a while, because the process is out of descriptors.
+        """Stop accepting for 50 ms, because the process is out of descriptors.
 
         Clients wait in the queue.
         """

@@ -37,20 +37,21 @@ class BothLoopbacks:
 
     @property
     def address(self) -> Address:
-        """Host and port of the first listener."""
+        """The host and port of the first listener, at 127.0.0.1."""
         return self._listeners[0].address
 
     @property
     def syn_drops(self) -> int | None:
-        """SYNs dropped at both listeners since mode DROPPED was set; None if unknown."""
+        """The number of SYNs dropped at both listeners in mode DROPPED; None if unknown."""
         counts = [each.syn_drops for each in self._listeners]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
 
     def set_mode(self, mode: ConnectMode) -> list[tuple[socket.socket, Address]]:
-        """As `Listener.set_mode`, for both listeners.
+        """Change the mode of both listeners. Returns the clients that have connected but were not
+        yet accepted.
 
-        If one fails, the old mode is in force at both.
+        If one listener fails, the old mode is in force at both, and the error is raised.
         """
         clients: list[tuple[socket.socket, Address]] = []
         before = self._listeners[0].mode

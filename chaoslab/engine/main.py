@@ -1,4 +1,4 @@
-"""The engine as a process: listens, prints one line, and ends with the process that started it."""
+"""The engine as a process: opens its API, prints one line, and serves until it is told to end."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def text(proxies: Iterable[Proxy]) -> str:
-    """The text of `/metrics` for these proxies. The counters include open connections."""
+    """The text of `/metrics` for `proxies`. The counters include open connections."""
     return "\n".join(_lines(list(proxies))) + "\n"
 
 

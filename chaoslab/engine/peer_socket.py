@@ -21,7 +21,9 @@ class Reader(Protocol):
     wants_read: bool
 
     def fill(self, _events: int) -> None:
-        """Called when the socket is readable or has an error."""
+        """Read from the socket. The poller calls this whenever the socket is readable or has an
+        error.
+        """
         ...
 
 
@@ -31,7 +33,7 @@ class Writer(Protocol):
     wants_write: bool
 
     def flush(self) -> None:
-        """Called when the socket is writable again or has an error."""
+        """Send waiting bytes. Called whenever the socket is writable again or has an error."""
         ...
 
 
@@ -52,7 +54,7 @@ class PeerSocket:
         self._mask = 0
 
     def update(self) -> None:
-        """Watch exactly the events of this socket that its two streams want now."""
+        """Make the poller watch exactly the events of this socket that its two streams want now."""
         mask = (READ if self.outgoing.wants_read else 0) | (
             WRITE if self.incoming.wants_write else 0
         )

@@ -10,14 +10,14 @@ from chaoslab.engine.toxic_collection import Toxic
 
 
 class PipelineOwner(Protocol):
-    """What a pipeline uses of its stream, which is its owner."""
+    """The methods of a stream that its pipeline uses."""
 
     def stage(self, toxic: Toxic) -> Stage:
-        """A new stage for a toxic that applies to the stream from now on."""
+        """A new stage for `toxic`, which applies to the stream from now on."""
         ...
 
     def take_back(self) -> list[Chunk]:
-        """Remove and return the bytes that wait until the sink is writable."""
+        """Remove and return the bytes that wait until the sink is writable, as chunks."""
         ...
 
     def emit(self, chunk: Chunk) -> None:
@@ -49,7 +49,7 @@ class Pipeline:
 
     @property
     def wake_s(self) -> float | None:
-        """When `pump` must be called at the latest; None if no toxic waits for a time."""
+        """The time at which `pump` must be called at the latest; None if no toxic waits."""
         return min((s.wake_s for s in self.stages if s.wake_s is not None), default=None)
 
     def pump(self, now_s: float, owner: PipelineOwner) -> None:
@@ -63,7 +63,7 @@ class Pipeline:
         return self.stages[index + 1].accept if index + 1 < len(self.stages) else owner.emit
 
     def apply_toxics(self, toxics: list[Toxic], now_s: float, owner: PipelineOwner) -> None:
-        """Put exactly these toxics in force; bytes keep their order.
+        """Put exactly the toxics `toxics` in force; bytes keep their order.
 
         Bytes of a removed toxic go to the next one. If the last toxic is new, it also gets the
         bytes that wait until the sink is writable.
@@ -87,7 +87,9 @@ class Pipeline:
                 stage.leave(now_s, emit)
 
     def _fresh_tail(self, old: tuple[Stage, ...]) -> list[Stage]:
-        """The new stages behind the last old one; unsent bytes may be moved back to them."""
+        """The new stages behind the last one of `old`; unsent bytes may be moved back to these
+        stages.
+        """
         fresh: list[Stage] = []
         for stage in reversed(self.stages):
             if stage in old:

@@ -71,16 +71,17 @@ class Poller(selectors.BaseSelector):
             self._epoll.unregister(fd)
 
     def asyncio_called(self) -> None:
-        """Note that a call was scheduled in asyncio's loop, so that `select` returns as soon as it
-        can.
+        """Remember that a call was scheduled in asyncio's loop, so that `select` returns as soon as
+        possible.
         """
         self._called = True
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Serve the data path until asyncio has an event, a call or a timer to handle.
+        """Serve the data path until asyncio has something to do, or for `timeout` seconds. Returns
+        the events of asyncio's descriptors.
 
-        Much data does not delay asyncio: epoll returns its descriptors in turn with the others,
-        and all timers are checked after each batch.
+        Much data does not delay asyncio: epoll returns its descriptors in turn with the others, and
+        all timers are checked after each batch.
         """
         asyncs: list[tuple[selectors.SelectorKey, int]] = []
         handlers, timers = self._handlers, self.timers
@@ -116,7 +117,9 @@ class Poller(selectors.BaseSelector):
             asyncs.append((key, ready & key.events))
 
     def _wait(self, left_s: float) -> list[tuple[int, int]]:
-        """The descriptors that are ready within `left_s`. It may return earlier without any."""
+        """The (descriptor, event mask) pairs that are ready within `left_s` seconds. It may return
+        earlier, with an empty list.
+        """
         if left_s > _LONG_S:
             return self._epoll.poll(None if left_s == math.inf else left_s - _EARLY_S, _BATCH)
         if left_s > 0:
@@ -165,7 +168,7 @@ class Poller(selectors.BaseSelector):
             raise KeyError(f"{fileobj!r} is not registered") from None
 
     def get_map(self) -> Mapping[FileDescriptorLike, selectors.SelectorKey]:
-        """The keys of asyncio's descriptors."""
+        """Maps each of asyncio's descriptors to its key."""
         return dict(self._keys.items())
 
     def close(self) -> None:
@@ -188,7 +191,7 @@ class Loop(asyncio.SelectorEventLoop):
     def call_soon(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
-        """As `asyncio.loop.call_soon`; also tells the poller that a call was scheduled."""
+        """Does what `asyncio.loop.call_soon` does, and tells the poller of the call."""
         self._poller.asyncio_called()
         return super().call_soon(callback, *args, context=context)
 
@@ -199,7 +202,7 @@ class Loop(asyncio.SelectorEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """As `asyncio.loop.call_at`, which `call_later` uses too; also tells the poller."""
+        """Does what `asyncio.loop.call_at` does, and tells the poller of the call."""
         self._poller.asyncio_called()
         return super().call_at(when, callback, *args, context=context)
 

@@ -24,7 +24,9 @@ from chaoslab.engine.wire import ApiError
 
 
 class Established(enum.Enum):
-    """What happens to established connections when a connect mode is set."""
+    """What is done with established connections when a connect mode is set: nothing, hold, or
+    reset.
+    """
 
     KEEP = "keep"
     HOLD = "hold"
@@ -35,7 +37,8 @@ class Established(enum.Enum):
 class Connect:
     """A connect mode, and what happens to connections that are already established.
 
-    With `inert` the API shows it as it was set, but it acts as `accept` with `keep`.
+    With `inert` the API shows the mode as it was set, but clients are treated as in mode `accept`
+    with `keep`.
     """
 
     mode: ConnectMode = ConnectMode.ACCEPT
@@ -49,7 +52,7 @@ class Connect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """What all proxies of one engine share."""
+    """The objects and settings that all proxies of one engine share."""
 
     loop: asyncio.AbstractEventLoop
     poller: Poller
@@ -62,7 +65,7 @@ class Engine:
 
 
 class Proxy:
-    """While enabled, listens on its port; each accepted client becomes a connection.
+    """One proxy. While enabled, it listens on its port; each accepted client becomes a connection.
 
     `upstream` is the address to which connections are forwarded.
     """
@@ -94,7 +97,9 @@ class Proxy:
         return self._listener is not None
 
     def start(self) -> None:
-        """Bind the port in the current connect mode. Raises ApiError 500, as Toxiproxy does."""
+        """Bind the port in the current connect mode; no effect if it is bound. Raises ApiError 500,
+        as Toxiproxy does.
+        """
         if self._listener is not None:
             return
         where = self.listen.for_binding()
@@ -132,7 +137,7 @@ class Proxy:
             connection.open()
 
     def forget(self, connection: Connection, end: str) -> None:
-        """Remove a connection that has ended, and count its bytes."""
+        """Remove a connection that has ended, and count its bytes. `end` says how it ended."""
         del self.connections[connection.number]
         self._engine.log.close(connection.record, end, now_s())
         for direction, past in self._flow_of_closed.items():
@@ -146,7 +151,7 @@ class Proxy:
     # --- toxics ---
 
     def toxics_for(self, number: int, direction: Direction) -> list[Toxic]:
-        """The toxics that apply to connection `number` in this direction."""
+        """The toxics that apply to connection `number` in `direction`."""
         along = (t for t in self.toxics.in_direction(direction) if t.name not in self.inert_toxics)
         applying = [toxic for toxic in along if self._applies(toxic, number)]
         if direction in self._hold:
@@ -160,19 +165,21 @@ class Proxy:
         return self.generator(number, toxic.name, "toxicity").random() < toxic.toxicity
 
     def generator(self, number: int, *names: str) -> random.Random:
-        """A new generator, seeded by (seed, proxy, names…, connection number)."""
+        """A new random generator, seeded by (seed, proxy, names…, connection number)."""
         return seeds.generator(self._engine.seed, self.name, *names, number)
 
     def add_toxic(self, toxic: Toxic) -> None:
         """Append a toxic to those of its direction, and apply it.
 
-        ApiError 409 if its name is taken.
+        Raises ApiError 409 if its name is taken.
         """
         self.toxics.add(toxic)
         self.apply_toxics()
 
     def set_inert_toxics(self, names: frozenset[str]) -> None:
-        """Replace the set of names whose toxics have no effect, from now on."""
+        """Replace the set of names of toxics that have no effect. Open connections are updated at
+        once.
+        """
         self.inert_toxics = names
         self.apply_toxics()
 
@@ -226,13 +233,13 @@ class Proxy:
 
     @property
     def syn_drops(self) -> int | None:
-        """SYNs dropped at this port since mode "dropped" was set; None if unknown."""
+        """The number of SYNs dropped at this port since mode "dropped" was set; None if unknown."""
         return self._listener.syn_drops if self._listener is not None else None
 
     def heal(self) -> None:
         """Remove toxics, disarm triggers that have not fired, accept clients, and start the proxy.
 
-        It also ends the inert faults. `POST /reset` does this for every proxy.
+        This also ends the inert faults. `POST /reset` does this for every proxy.
         """
         self.triggers.disarm_unfired()
         self.toxics.clear()
@@ -246,7 +253,7 @@ def _sum(flows: list[Flow]) -> Flow:
 
 
 def _hold(connect: Connect, direction: Direction) -> Toxic:
-    """A toxic for the end of a stream, which holds all bytes until the heal, as a cut path does."""
+    """A toxic that holds all bytes of `direction` until the heal, as a cut path does."""
     return Toxic(
         name=f"connect:{connect.mode.value}",
         type=connect.mode.value,

@@ -11,7 +11,7 @@ from chaoslab.engine.wire import ApiError
 
 
 class ProxyCollection:
-    """The proxies of one engine by name. Every change is complete when the call returns."""
+    """Maps names to the proxies of one engine. Every change is complete when the call returns."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -46,7 +46,7 @@ class ProxyCollection:
         enabled: bool,
         toxics: Iterable[Toxic],
     ) -> Proxy:
-        """Make a proxy; its toxics are in force before its port opens.
+        """Make a proxy and return it; its toxics are in force before its port opens.
 
         Raises ApiError 409 if the name is taken.
         """
@@ -127,7 +127,9 @@ class ProxyCollection:
 
 
 def differs(proxy: Proxy, listen: ListenAddress, upstream: str) -> bool:
-    """Whether the proxy must restart to have these addresses. Port 0 always means a new port."""
+    """Whether the proxy must restart to get the addresses `listen` and `upstream`. Port 0 always
+    means a new port.
+    """
     # As Go does: the resolved address is compared. It is ":0" for an empty text.
     return (
         proxy.listen.text != join_host_port(listen.host, listen.port) or proxy.upstream != upstream

@@ -26,15 +26,15 @@ class Route:
 
 
 def route(methods: str, pattern: str, handler: Handler) -> Route:
-    """A route for space-separated methods. In `pattern`, `{name}` is one path segment."""
+    """A Route for space-separated methods; in `pattern`, `{name}` stands for one path segment."""
     regex = _PARAMETER.sub(r"(?P<\1>[^/]+)", pattern)
     return Route(tuple(methods.split()), re.compile(regex + r"\Z"), handler)
 
 
 class Router:
-    """Calls the handler of a request. 404 for an unknown path, 405 for an unknown method.
+    """Calls the handler of a request. Answers 404 for an unknown path, 405 for an unknown method.
 
-    The host check comes first, and refuses browsers with 403. Every answer of a handler gets a
+    The host check is made first, and refuses browsers with 403. Every answer of a handler gets a
     request id.
     """
 
@@ -43,7 +43,7 @@ class Router:
         self._guard = host_check
 
     async def __call__(self, request: Request) -> Answer:
-        """Find the handler and return its answer."""
+        """Find the handler of the request and return its answer."""
         if (refusal := self._guard.refusal(request)) is not None:
             return refusal
         known_path = False

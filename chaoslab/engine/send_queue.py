@@ -37,7 +37,7 @@ class SendQueue:
         self.keep(bytes(data))
 
     def keep(self, data: bytes) -> None:
-        """Append bytes to the queue."""
+        """Append bytes to the queue; nothing is sent now."""
         self._queue.append(data)
         self.waiting += len(data)
 

@@ -1,4 +1,4 @@
-"""A listening socket's accept queue and dropped SYNs, read from the kernel."""
+"""Reads the accept queue and the dropped SYNs of a listening socket from the kernel."""
 
 from __future__ import annotations
 

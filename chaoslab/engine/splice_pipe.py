@@ -68,7 +68,7 @@ class SplicePipe:
 
     @property
     def idle(self) -> bool:
-        """Whether the last reads were all small, so that the stream needs no pipe."""
+        """Whether the last 8 reads were all small, so that the stream needs no pipe."""
         return self._small_reads >= SMALL_READS
 
     def fill(self, source: socket.socket) -> int:

@@ -28,13 +28,13 @@ _view = memoryview(_buffer)
 
 
 class Owner(Protocol):
-    """What a stream uses of its connection, which is its owner."""
+    """The attributes and methods of a connection that its streams use."""
 
     timers: Timers
     over: bool
 
     def stage(self, toxic: Toxic, direction: Direction) -> Stage:
-        """A new stage for a toxic that applies to this connection from now on."""
+        """A new stage for `toxic` on the stream of `direction`; the toxic applies from now on."""
         ...
 
     def note_bytes(self, direction: Direction, data: bytes | memoryview) -> None:
@@ -56,7 +56,7 @@ class Owner(Protocol):
         ...
 
     def reset(self, end: str) -> None:
-        """Reset both sides of the connection."""
+        """Reset both sides of the connection; `end` is how the connection ended, for the log."""
         ...
 
 
@@ -222,7 +222,7 @@ class Stream:
     # --- bytes go through the toxics ---
 
     def pump(self) -> None:
-        """Let each toxic decide about its waiting bytes, then wait for the next event."""
+        """Let each toxic decide about its waiting bytes, then choose the events to wait for."""
         if self._connection.over:
             return
         try:
@@ -233,7 +233,7 @@ class Stream:
         self._settle()
 
     def apply_toxics(self, toxics: list[Toxic]) -> None:
-        """Put exactly these toxics in force; bytes keep their order.
+        """Put exactly the toxics `toxics` in force; bytes keep their order.
 
         A toxic may end the connection meanwhile.
         """
@@ -247,7 +247,7 @@ class Stream:
         self.pump()
 
     def stage(self, toxic: Toxic) -> Stage:
-        """A new stage for a toxic that applies to this connection from now on."""
+        """A new stage for `toxic`, which applies to this stream from now on."""
         return self._connection.stage(toxic, self.direction)
 
     def take_back(self) -> list[Chunk]:
@@ -292,7 +292,9 @@ class Stream:
         self._connection.sink_failed(self)
 
     def _settle(self) -> None:
-        """After a change: pass the end on if all bytes are sent, and choose the next events."""
+        """Called after each change: pass the end on if all bytes are sent, and choose the events
+        and the timer to wait for.
+        """
         if self._connection.over:
             return
         pending = self._unsent > 0

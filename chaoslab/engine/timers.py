@@ -32,8 +32,8 @@ class Timer:
 class Timers:
     """Timers, ordered by due time; equal times in the order in which they were set.
 
-    `next_s` is when to call `run` at the latest; infinity if there is no timer. It may be the time
-    of a cancelled timer.
+    `next_s` is the time at which `run` must be called at the latest; infinity if there is no timer.
+    It may be the time of a cancelled timer.
     """
 
     __slots__ = ("_cancelled", "_count", "_heap", "_on_bug", "next_s")
@@ -70,7 +70,7 @@ class Timers:
         return None if due_s is None else self.at(due_s, call)
 
     def run(self, now_s: float) -> None:
-        """Make the calls that are due."""
+        """Make the calls that are due at `now_s`, and remove their timers."""
         heap = self._heap
         while heap and heap[0][0] <= now_s:
             timer = heapq.heappop(heap)[2]

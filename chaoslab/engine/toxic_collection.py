@@ -20,7 +20,8 @@ AT_HEAL = ("deliver", "reset")
 class Toxic:
     """One toxic of a proxy; an update makes a new object.
 
-    `stream` is the text that the user wrote (the API shows it unchanged), `direction` its value.
+    `stream` is the text that the user wrote (the API shows it unchanged), `direction` is the
+    Direction that it means.
     """
 
     name: str
@@ -31,7 +32,7 @@ class Toxic:
     settings: Settings
 
     def as_json(self) -> dict[str, object]:
-        """The toxic as Toxiproxy shows it, with the fields in its order."""
+        """The toxic as a JSON object, with the fields in Toxiproxy's order."""
         return {
             "attributes": dataclasses.asdict(cast("Any", self.settings)),
             "name": self.name,
@@ -107,11 +108,11 @@ class ToxicCollection:
         self._toxics: dict[str, Toxic] = {}
 
     def names(self) -> Container[str]:
-        """The names of all toxics, of both directions; they are taken."""
+        """The names of all toxics of the proxy, in both directions."""
         return self._toxics.keys()
 
     def in_direction(self, direction: Direction) -> list[Toxic]:
-        """The toxics of one direction, in order."""
+        """The toxics of `direction`, in the order in which they were added."""
         return [toxic for toxic in self._toxics.values() if toxic.direction is direction]
 
     def all(self) -> list[Toxic]:
@@ -126,13 +127,13 @@ class ToxicCollection:
             raise ApiError("toxic not found", 404) from None
 
     def add(self, toxic: Toxic) -> None:
-        """Append a toxic. ApiError 409 if the name is taken, in either direction."""
+        """Append a toxic. Raises ApiError 409 if the name is taken, in either direction."""
         if toxic.name in self._toxics:
             raise ApiError("toxic already exists", 409)
         self._toxics[toxic.name] = toxic
 
     def replace(self, toxic: Toxic) -> None:
-        """Replace a toxic by its update; its place in the order stays."""
+        """Put `toxic` in the place of the toxic with the same name; the order does not change."""
         self._toxics[toxic.name] = toxic
 
     def remove(self, name: str) -> None:

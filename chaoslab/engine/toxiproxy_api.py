@@ -30,7 +30,7 @@ def json_answer(value: object, status: int = 200) -> Answer:
 
 
 def errors_as_answers(handler: Handler) -> Handler:
-    """A handler that answers an ApiError of the given handler with Toxiproxy's error body.
+    """A handler that does what `handler` does, and answers an ApiError with Toxiproxy's error body.
 
     This body has the media type text/plain. A large request body is parsed in a thread before.
     """
@@ -50,7 +50,7 @@ def errors_as_answers(handler: Handler) -> Handler:
 
 
 def body_of(request: Request) -> Json:
-    """The first JSON value of a request's body. Raises ApiError 400."""
+    """The first JSON value of a request's body. Raises ApiError 400 if the body cannot be read."""
     return wire.decode(request.body) if request.parsed is None else request.parsed()
 
 
@@ -70,7 +70,9 @@ def _parsed(body: bytes) -> Callable[[], Json]:
 
 
 def proxy_as_json(proxy: Proxy) -> dict[str, object]:
-    """A proxy as Toxiproxy shows it; since version 2.5 that includes an empty `Logger`."""
+    """A proxy as a JSON object, as Toxiproxy shows it; since version 2.5 that has an empty
+    `Logger`.
+    """
     return {
         "name": proxy.name,
         "listen": proxy.listen.text,
@@ -82,7 +84,7 @@ def proxy_as_json(proxy: Proxy) -> dict[str, object]:
 
 
 def toxics_as_json(proxy: Proxy) -> list[dict[str, object]]:
-    """All toxics of a proxy as Toxiproxy shows them, upstream first."""
+    """All toxics of a proxy as JSON objects, as Toxiproxy shows them, upstream first."""
     return [toxic.as_json() for toxic in proxy.toxics.all()]
 
 
@@ -96,7 +98,7 @@ class ToxiproxyApi:
         self._proxies = proxies
 
     def routes(self) -> list[Route]:
-        """Toxiproxy's routes, in its order."""
+        """The routes of Toxiproxy's API, in its order, each with its handler."""
         table: list[tuple[str, str, Handler]] = [
             ("POST", "/reset", self.reset),
             ("GET", "/proxies", self.proxy_index),
@@ -123,13 +125,13 @@ class ToxiproxyApi:
         return Answer(status=204)
 
     async def proxy_index(self, _request: Request, _names: Names) -> Answer:
-        """Answer with all proxies by name."""
+        """Answer with an object that maps each name to its proxy."""
         return json_answer({p.name: proxy_as_json(p) for p in self._proxies.all()})
 
     async def proxy_create(self, request: Request, _names: Names) -> Answer:
         """Make a proxy, and answer with it.
 
-        It is enabled unless the body has `"enabled": false`.
+        The proxy is enabled unless the body has `"enabled": false`.
         """
         members = wire.members(body_of(request))
         name, listen, upstream, enabled = _fields(members)
@@ -146,9 +148,9 @@ class ToxiproxyApi:
         return json_answer(proxy_as_json(created), 201)
 
     async def populate(self, request: Request, _names: Names) -> Answer:
-        """Create, keep or replace proxies, and answer with them.
+        """Create, keep or replace the proxies that the body lists, and answer with them.
 
-        At an error it stops; the answer has the error and the proxies that were made.
+        The first error ends this; the answer then has the error and the proxies that were made.
         """
         done: list[Proxy] = []
         failure: dict[str, object] = {}
@@ -162,7 +164,7 @@ class ToxiproxyApi:
         return json_answer({**failure, "proxies": shown or None}, status)
 
     async def populate_all(self, value: Json, done: list[Proxy]) -> None:
-        """Validate the list, then make each proxy and append it to `done`.
+        """Validate the list of proxies `value`, then make each proxy and append it to `done`.
 
         A proxy with the same name and addresses is kept; with other addresses it is replaced.
         """
@@ -215,9 +217,9 @@ class ToxiproxyApi:
         return json_answer(toxics_as_json(self._proxies.get(names["proxy"])))
 
     async def toxic_create(self, request: Request, names: Names) -> Answer:
-        """Append a toxic to its direction, and answer with it.
+        """Append a toxic to those of its direction, and answer with it.
 
-        It also applies to open connections.
+        The toxic also applies to open connections.
         """
         proxy = self._proxies.get(names["proxy"])
         toxic = read_toxic(body_of(request), proxy.toxics.names())
@@ -263,7 +265,9 @@ class ToxiproxyApi:
 def _fields(
     members: dict[str, Json], listen: str = "", upstream: str = "", enabled: bool = True
 ) -> tuple[str, str, str, bool]:
-    """Name, listen, upstream and enabled of a proxy in a body; defaults for those that it omits."""
+    """The name, listen, upstream and enabled of a proxy in the body `members`. Those that the body
+    omits have the default values given as arguments.
+    """
     return (
         wire.text_of(members, "name", ""),
         wire.text_of(members, "listen", listen),
@@ -278,7 +282,7 @@ def _require(field: str, value: str, shown: str | None = None) -> None:
 
 
 def _toxics(members: dict[str, Json]) -> list[Toxic] | None:
-    """The toxics of a proxy in a body; None if the body has none. Toxiproxy itself ignores them."""
+    """The toxics of a proxy in a body; None if the body has none. Toxiproxy ignores such toxics."""
     value = members.get("toxics")
     if value is None:
         return None

@@ -43,7 +43,7 @@ class Trigger:
         self.error = "; ".join(errors) or None
 
     def as_json(self) -> dict[str, object]:
-        """The trigger as the API shows it."""
+        """The trigger as a JSON object, as the API shows it."""
         return {
             "name": self.name,
             "proxy": self.proxy,
@@ -56,7 +56,7 @@ class Trigger:
 
 @dataclass(slots=True)
 class Triggers:
-    """The triggers of one proxy, by name."""
+    """The triggers of one proxy; `by_name` maps each name to its trigger."""
 
     by_name: dict[str, Trigger] = field(default_factory=dict)
 

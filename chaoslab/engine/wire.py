@@ -67,7 +67,7 @@ _DECODER = json.JSONDecoder(parse_float=_fraction, parse_int=_whole, parse_const
 def decode(body: bytes) -> Json:
     """The first JSON value of the body; the rest is ignored, as in Toxiproxy.
 
-    Raises ApiError 400.
+    Raises ApiError 400 if the body cannot be read.
     """
     text = body.decode("utf-8", "replace").lstrip(" \t\r\n")
     if not text:
@@ -112,8 +112,9 @@ def digits(text: str) -> int | None:
 def members(value: Json, what: str = "") -> dict[str, Json]:
     """Maps the names of an object's members, in lower case, to their values; empty for null.
 
-    Members that are null are left out. Names are case-insensitive, as in Toxiproxy. `what` is the
-    name of the value for the error; empty for the body itself.
+    Members that are null are left out. Names are case-insensitive, as in Toxiproxy. Raises ApiError
+    400 for any other value; `what` is the name of the value for the error, empty for the body
+    itself.
     """
     if value is None:
         return {}
@@ -123,7 +124,9 @@ def members(value: Json, what: str = "") -> dict[str, Json]:
 
 
 def items(value: Json, what: str = "") -> list[Json]:
-    """The values of an array; an empty list for null. `what` is its name for the error."""
+    """The values of an array; an empty list for null. Raises ApiError 400 for any other value;
+    `what` is the name of the value for the error.
+    """
     if value is None:
         return []
     if not isinstance(value, list):
@@ -162,8 +165,8 @@ def int_of(members_: Mapping[str, Json], name: str, default: int) -> int:
 
 
 def float_of(members_: Mapping[str, Json], name: str, default: float) -> float:
-    """The member `name` as the shortest decimal that is the same float32; `default` if it is
-    absent.
+    """The member `name`, rounded to a float32, as the shortest decimal number for it; `default` if
+    it is absent.
 
     Raises ApiError 400 if the member is not a number that fits a float32.
     """
@@ -175,7 +178,9 @@ def float_of(members_: Mapping[str, Json], name: str, default: float) -> float:
 
 
 def _float32(value: float) -> float:
-    """The shortest decimal of the nearest float32. Raises OverflowError if there is none."""
+    """The shortest decimal number whose nearest float32 is that of `value`. Raises OverflowError if
+    there is none.
+    """
     if math.isinf(value):
         raise OverflowError
     packed = struct.pack("<f", value)
@@ -194,20 +199,24 @@ def _mismatch(value: Json, name: str, expected: str) -> ApiError:
 
 
 def _shown(value: Json) -> str:
-    """A value for a message: a number, cut if it is long; for any other value only its kind."""
+    """A value as text for a message: a number is shown, cut if it is long; of any other value only
+    its kind.
+    """
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)[:_SHOWN_CHARACTERS]
     return _KINDS[type(value)]
 
 
 def encode(value: object) -> str:
-    """The value as compact JSON, with characters escaped and small toxicities as Go does."""
+    """The value as compact JSON text, with characters escaped and small toxicities as Go does."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False).translate(_ESCAPED)
     return _SMALL.sub(_as_go_writes_small, text)
 
 
 def _as_go_writes_small(found: re.Match[str]) -> str:
-    """A small number as Go writes it: only below a millionth with an exponent."""
+    """The small number that `found` matched, as Go writes it: with an exponent only below a
+    millionth.
+    """
     value = float(found[0])
     if abs(value) < 1e-6:
         return re.sub(r"e-0", "e-", found[0])
@@ -215,5 +224,5 @@ def _as_go_writes_small(found: re.Match[str]) -> str:
 
 
 def number(value: float) -> int | float:
-    """A float as Go writes it: 1 instead of 1.0, but 1e+21."""
+    """A float as the number that Go writes: 1 instead of 1.0, but 1e+21."""
     return int(value) if value == int(value) and abs(value) < 1e21 else value

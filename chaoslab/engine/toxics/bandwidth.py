@@ -12,7 +12,9 @@ SLICE_MS = 100
 
 @dataclass(slots=True)
 class BandwidthState:
-    """When the last slice arrived, and when the current slice began (None: not begun)."""
+    """The time at which the last slice was complete (`free_s`), and that at which the current slice
+    began (`started_s`; None: not begun).
+    """
 
     free_s: float
     started_s: float | None = None
@@ -28,11 +30,11 @@ class Bandwidth(Passing):
     rate: int = 0
 
     def state(self, context: ToxicContext) -> BandwidthState:
-        """The state at the start: the line is free."""
+        """A new state for one connection: the line is free."""
         return BandwidthState(free_s=context.since_s)
 
     def decide(self, state: BandwidthState, head: Chunk | None, now_s: float) -> Decision:
-        """Pass the next slice when the line has carried it completely."""
+        """Pass the next slice if its last byte has arrived by `now_s`, else wait for that."""
         if head is None:
             return HOLD
         if head.end is not None:

@@ -1,4 +1,4 @@
-"""The shape of a toxic: immutable settings with a method `decide` that returns a decision."""
+"""The interface of a toxic: immutable settings with a method `decide` that returns a decision."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Discard the first chunk. Only for a toxic that never lets the stream go on afterwards."""
+    """Discard the first chunk. Only for a toxic after which the stream never goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,9 @@ RESET = Reset()
 
 @dataclass(frozen=True, slots=True)
 class ToxicContext:
-    """What a toxic knows of a connection: since when it applies, and a source of random numbers."""
+    """What a toxic gets for one connection: the time since which it applies, and a function that
+    makes a random generator.
+    """
 
     since_s: float
     draw: Callable[[], random.Random]
@@ -74,7 +76,7 @@ class Settings(Protocol):
 
     @property
     def at_removal(self) -> Decision:
-        """What happens to a connection when the toxic is removed: PASS (goes on), CLOSE, RESET."""
+        """The decision for a connection if the toxic is removed: PASS (goes on), CLOSE or RESET."""
         ...
 
     def state(self, context: ToxicContext) -> Any:
@@ -82,7 +84,7 @@ class Settings(Protocol):
         ...
 
     def decide(self, state: Any, head: Chunk | None, now_s: float) -> Decision:
-        """The decision what to do now with the first chunk of the queue."""
+        """The decision about the first chunk of the queue at the time `now_s`."""
         ...
 
 

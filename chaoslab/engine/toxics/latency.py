@@ -11,7 +11,9 @@ from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Passing, 
 
 @dataclass(slots=True)
 class LatencyState:
-    """The connection's random generator, and the number drawn for the first chunk (-1 to 1)."""
+    """The connection's random generator, and the number drawn for the first chunk (-1 to 1). Both
+    are None until they are needed.
+    """
 
     context: ToxicContext
     generator: random.Random | None = None
@@ -20,19 +22,20 @@ class LatencyState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency(Passing):
-    """The delay in ms; the jitter is uniform in [-jitter, jitter) ms around it, drawn once per
-    chunk.
+    """`latency` is the delay of each chunk in ms. With `jitter` it varies by up to that many ms in
+    both directions, uniformly; the number is drawn once per chunk.
     """
 
     latency: int = 0
     jitter: int = 0
 
     def state(self, context: ToxicContext) -> LatencyState:
-        """The state at the start. Its generator is made only if jitter needs it."""
+        """A new state for one connection. Its random generator is made only if jitter needs it."""
         return LatencyState(context)
 
     def decide(self, state: LatencyState, head: Chunk | None, now_s: float) -> Decision:
-        """Pass the first chunk when it is due; that time is its arrival time at the next toxic.
+        """Pass the first chunk if it is due by `now_s`, else wait. The time at which it is due is
+        its arrival time at the next toxic.
 
         An end mark is not delayed; it only waits behind the bytes before it.
         """

@@ -10,7 +10,9 @@ from chaoslab.engine.toxics.base import CLOSE, HOLD, PASS, Decision, Forward, Pa
 
 @dataclass(slots=True)
 class LimitDataState:
-    """The bytes passed so far on this connection. An update of the toxic keeps this number."""
+    """The number of bytes passed so far on this connection. An update of the toxic keeps this
+    number.
+    """
 
     passed: int = 0
 
@@ -22,7 +24,7 @@ class LimitData(Passing):
     bytes: int = 0
 
     def state(self, context: ToxicContext) -> LimitDataState:
-        """The state at the start: no byte has passed."""
+        """A new state for one connection: no byte has passed."""
         return LimitDataState()
 
     def decide(self, state: LimitDataState, head: Chunk | None, now_s: float) -> Decision:

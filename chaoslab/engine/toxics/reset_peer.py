@@ -22,10 +22,10 @@ class ResetPeer:
         return PASS
 
     def state(self, context: ToxicContext) -> float:
-        """The state is the time since which the toxic applies to the connection."""
+        """The state: the time since which the toxic applies to the connection."""
         return context.since_s
 
     def decide(self, state: float, head: Chunk | None, now_s: float) -> Decision:
-        """Hold all bytes, then reset."""
+        """Reset if the toxic has applied for `timeout` ms, else wait and hold all bytes."""
         due_s = state + self.timeout / 1000
         return RESET if now_s >= due_s else Wait(due_s)

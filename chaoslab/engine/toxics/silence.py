@@ -11,9 +11,10 @@ from chaoslab.engine.toxics.base import HOLD, PASS, RESET, Decision, ToxicContex
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """`at_heal` is "deliver" (all held bytes, in order) or "reset" (every affected connection).
+    """`at_heal` says what happens at the removal: "deliver" all held bytes in order, or "reset"
+    every affected connection.
 
-    It never discards bytes and lets the stream go on: such a stream would be corrupt.
+    The toxic never discards bytes of a stream that goes on: such a stream would be corrupt.
     """
 
     at_heal: str = "deliver"
@@ -28,5 +29,5 @@ class Silence:
         """None: this toxic has no state."""
 
     def decide(self, state: None, head: Chunk | None, now_s: float) -> Decision:
-        """Hold all chunks."""
+        """HOLD: no chunk is passed on while the toxic is in force."""
         return HOLD

@@ -12,9 +12,10 @@ from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Passing, 
 
 @dataclass(slots=True)
 class SlicerState:
-    """The sizes of the next slices of the first chunk, and when the last slice was passed on.
+    """The sizes of the next slices of the first chunk, and the time at which the last slice was
+    passed on.
 
-    Its generator is made when the first chunk is cut.
+    The random generator is made when the first chunk is cut.
     """
 
     context: ToxicContext
@@ -25,18 +26,20 @@ class SlicerState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slicer(Passing):
-    """Sizes of slices in bytes, and the delay between them in µs; average 0 slices nothing."""
+    """`average_size` and `size_variation` are the sizes of slices in bytes, `delay` is the time
+    between two slices in µs. With an average of 0 nothing is sliced.
+    """
 
     average_size: int = 0
     size_variation: int = 0
     delay: int = 0
 
     def state(self, context: ToxicContext) -> SlicerState:
-        """The state at the start: no chunk is cut yet."""
+        """A new state for one connection: no chunk is cut yet."""
         return SlicerState(context)
 
     def decide(self, state: SlicerState, head: Chunk | None, now_s: float) -> Decision:
-        """Pass the next slice when the delay after the last one is over."""
+        """Pass the next slice if the delay after the last one is over, else wait."""
         if head is None:
             return HOLD
         due_s = state.sent_s + self.delay / 1_000_000

@@ -18,7 +18,7 @@ class SlowClose(Passing):
         """None: this toxic has no state."""
 
     def decide(self, state: None, head: Chunk | None, now_s: float) -> Decision:
-        """Pass bytes at once, and the end mark when it is due."""
+        """Pass bytes at once, and the end mark once its delay is over."""
         if head is None:
             return HOLD
         due_s = head.arrived_s + self.delay / 1000

@@ -1,4 +1,4 @@
-"""timeout: no byte passes; the connection is closed after `timeout` ms (0: when it is removed)."""
+"""timeout: no byte passes; the connection is closed after `timeout` ms (0: at the removal)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from chaoslab.engine.toxics.base import CLOSE, DROP, HOLD, PASS, Decision, Toxic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout:
-    """`timeout` is the time in ms from when the toxic applies to the connection until it is closed.
+    """`timeout` is how long, in ms, the toxic applies to a connection before the connection is
+    closed; 0: until the toxic is removed.
 
     A chunk does not restart this time.
     """
@@ -25,11 +26,11 @@ class Timeout:
         return CLOSE
 
     def state(self, context: ToxicContext) -> float:
-        """The state is the time since which the toxic applies to the connection."""
+        """The state: the time since which the toxic applies to the connection."""
         return context.since_s
 
     def decide(self, state: float, head: Chunk | None, now_s: float) -> Decision:
-        """Discard bytes, pass an end mark, and close when the time is over."""
+        """Close if the time is over; until then discard bytes and pass an end mark."""
         due_s = state + self.timeout / 1000 if self.timeout > 0 else None
         if due_s is not None and now_s >= due_s:
             return CLOSE
