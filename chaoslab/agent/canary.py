@@ -112,7 +112,7 @@ async def _dialled(
 
 
 async def _connected(sock: socket.socket, address: tuple[str, int], within_s: float) -> bool:
-    """Whether the handshake is complete within `within_s` seconds.
+    """Connect the socket. Returns whether the handshake is complete within `within_s` seconds.
 
     At the time-out the kernel is asked, so that a late event loop of the lab is not taken for an
     outage.

@@ -1,4 +1,4 @@
-"""The packet rules of this network namespace, set with an iptables that works in it."""
+"""Sets the packet rules of this network namespace, with an iptables that works in it."""
 
 from __future__ import annotations
 

@@ -132,7 +132,9 @@ class Connection:
         self.record.note_end(direction, how, now_s())
 
     def note_bytes(self, direction: Direction, data: bytes | memoryview) -> None:
-        """Record that one side has sent bytes; `data` is empty if they were not read (splice)."""
+        """Record that the source of `direction` has sent bytes; `data` is empty if they were not
+        read (splice).
+        """
         self.record.note_bytes(direction, data, now_s())
 
     def sink_failed(self, stream: Stream) -> None:

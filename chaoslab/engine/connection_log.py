@@ -65,7 +65,9 @@ class Record:
     flow: Callable[[Direction], Flow] = lambda _: Flow()
 
     def note_bytes(self, direction: Direction, data: bytes | memoryview, now_s: float) -> None:
-        """Record that one side has sent bytes; `data` is empty if they were not read (splice)."""
+        """Record that the source of `direction` has sent bytes; `data` is empty if they were not
+        read (splice).
+        """
         if direction is Direction.UPSTREAM:
             self.after_goodbye = is_goodbye(data)
             if not self.after_goodbye:

@@ -24,8 +24,8 @@ from chaoslab.engine.wire import ApiError
 
 
 class Established(enum.Enum):
-    """What is done with established connections when a connect mode is set: nothing, hold, or
-    reset.
+    """What is done with established connections when a connect mode is set: keep them open, hold
+    their bytes, or reset them.
     """
 
     KEEP = "keep"

@@ -75,7 +75,9 @@ class Stage:
             self._record_effect(chunk.data, chunk.arrived_s)
 
     def pump(self, now_s: float, emit: Emit) -> None:
-        """Carry out the toxic's decisions until it waits. Raises ResetRequested."""
+        """Carry out the toxic's decisions until it waits. Raises ResetRequested if it resets the
+        connection.
+        """
         self.wake_s = None
         while not self.closed:
             head = self.queue[0] if self.queue else None
@@ -95,7 +97,7 @@ class Stage:
     def leave(self, now_s: float, emit: Emit) -> None:
         """Handle the removal of the toxic: pass all waiting bytes on, or end the connection.
 
-        `at_removal` of the toxic says which. Raises ResetRequested.
+        `at_removal` of the toxic says which. Raises ResetRequested if it is a reset.
         """
         decision = self.toxic.settings.at_removal
         if isinstance(decision, Close):

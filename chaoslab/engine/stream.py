@@ -38,13 +38,13 @@ class Owner(Protocol):
         ...
 
     def note_bytes(self, direction: Direction, data: bytes | memoryview) -> None:
-        """Record that the source of this direction has sent bytes; `data` is empty if they were not
+        """Record that the source of `direction` has sent bytes; `data` is empty if they were not
         read.
         """
         ...
 
     def note_end(self, direction: Direction, how: End) -> None:
-        """Record that the source of this direction has ended."""
+        """Record that the source of `direction` has ended; `how` says in which way."""
         ...
 
     def sink_failed(self, stream: Stream) -> None:

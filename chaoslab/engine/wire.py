@@ -105,7 +105,9 @@ def _inside(value: Json) -> list[Json]:
 
 
 def digits(text: str) -> int | None:
-    """The whole number that ASCII digits write; None for any other text, such as "²" or "5,000"."""
+    """`text` as a whole number if it has only ASCII digits; None for other texts, such as "²" or
+    "5,000".
+    """
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
 
 

@@ -30,8 +30,8 @@ def syns_dropped(link: Link, fault: Declared, span: Span, history: History) -> i
 
 
 def packets_counted(link: Link, fault: Declared, history: History) -> LinkPackets | None:
-    """What the kernel counted at the link between the first and the last time that the lab read its
-    counters during the fault. None if the lab did not read them twice.
+    """The kernel's counts at the link during the fault: what was added between the first and the
+    last time that the lab read the counters. None if the lab did not read them twice.
     """
     label = fault.label
     read = [p for p in history.of(LinkPackets) if (p.link, p.fault) == (link.name, label)]

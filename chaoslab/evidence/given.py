@@ -15,7 +15,7 @@ from chaoslab.history.journal import History
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
     """The time `span` that an app is given for a task. `done_s` is the time at which the task was
-    done or given up.
+    done or given up (None: not known).
 
     `own`: the limit is not one of the plan. It is the app's own limit, at which the app ends
     itself. The app may count that limit only from `since_s` on, so its waits for a core before

@@ -47,8 +47,8 @@ def _connected(data: Data) -> str:
 
 
 def _tried(data: Data) -> str:
-    """The word `tried` if the proxy records each connect, else `observed`: reads of the sockets
-    miss short connections.
+    """The word `tried` if the proxy records each connect, else `observed`: lists of the app's
+    sockets miss short connections.
     """
     return "tried" if data["recorded"] else "observed"
 
@@ -61,15 +61,15 @@ _LINK = ("link", "connections", "waited_s", "older", "recorded")
 NOT_CONNECTED = Code(
     "link.not_connected",
     _not_connected,
-    "The app did not connect on a link for a long time after the heal: by a proxy's records"
-    " (`recorded`), or by reads of the app's sockets, which miss a connection between two reads.",
+    "The app did not connect on a link for a long time after the heal, by a proxy's records "
+    "(`recorded`), or by lists of the app's sockets, which miss a connection between two lists.",
     data=_LINK,
 )
 CONNECTED = Code(
     "link.connected",
     _connected,
-    "How often, and how soon after the heal, the app connected on a link: by a proxy's records"
-    " (`recorded`), or by reads of the app's sockets.",
+    "How often, and how soon after the heal, the app connected on a link, by a proxy's records "
+    "(`recorded`), or by lists of the app's sockets.",
     data=_LINK,
 )
 

@@ -180,7 +180,7 @@ class LinkView:
 
     @cached_property
     def packets(self) -> LinkPackets | None:
-        """What the kernel counted at the link's port during the fault. None if not known."""
+        """The kernel's counts at the link's port during the fault. None if not known."""
         if not self._lived_alone:
             return None
         return packets_counted(self._link, self._fault, self._history)

@@ -137,8 +137,8 @@ BY_HEALTH = Code(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """Whether a recovery is shown, and by what. `service` is the one in which the lab found a
-    write; empty if it found none.
+    """Whether a recovery is shown (`outcome`), and the reasons (`because`). `service` is the one in
+    which the lab found a write; empty if it found none.
     """
 
     outcome: Outcome
@@ -147,9 +147,9 @@ class Proof:
 
 
 def by_write(e: Bounded, history: History, span: Span) -> Proof:
-    """Proves a recovery by a write of the lab. PASS: this boot acknowledged a write within the
-    bound after the heal, and the lab found it in the database. FAIL: the write was lost, too late
-    or never acknowledged. UNKNOWN: the history cannot decide.
+    """The Proof of a recovery by a write of the lab. PASS: this boot acknowledged a write within
+    the bound after the heal, and the lab found it in the database. FAIL: the write was lost, too
+    late or never acknowledged. UNKNOWN: the history cannot decide.
 
     The lab begins to write once health is healthy, and tries again until a write is acknowledged.
     """
@@ -170,8 +170,9 @@ def by_write(e: Bounded, history: History, span: Span) -> Proof:
 
 
 def by_load(e: Bounded, history: History, span: Span) -> Proof:
-    """Proves a recovery by a write of the plan's load. PASS: this boot acknowledged a write within
-    the bound after the heal, and the lab found it in the database. Else UNKNOWN, without a reason.
+    """The Proof of a recovery by a write of the plan's load. PASS: this boot acknowledged a write
+    within the bound after the heal, and the lab found it in the database. Else UNKNOWN, without a
+    reason.
     """
     due_s = span.start_s + (e.within_s or 0.0)
     served = [w for w in _writes(e, history, span, "load") if w.outcome == "ok"]
@@ -192,7 +193,7 @@ def _writes(e: Bounded, history: History, span: Span, purpose: str) -> list[Writ
 
 
 def _late(proof: Write, tries: list[Write], due_s: float, span: Span) -> Proof:
-    """The outcome FAIL: the app acknowledged the write `proof` after the bound `due_s`. UNKNOWN if
+    """The Proof FAIL: the app acknowledged the write `proof` after the bound `due_s`. UNKNOWN if
     the write was sent after the bound and no earlier one was open at the bound or later: then no
     write shows what the app would have done at the bound.
     """
@@ -225,8 +226,8 @@ def _unknown(*because: Reason) -> Proof:
 def recovery_shown(
     e: Bounded, history: History, span: Span, faults: Sequence[Declared], service: str
 ) -> Proof:
-    """PASS if the app is shown to use again each path that a fault had cut while this boot ran,
-    else UNKNOWN.
+    """The Proof PASS if the app is shown to use again each path that a fault had cut while this
+    boot ran, else UNKNOWN.
 
     A path is shown by a write that was found in `service`, if the fault had cut the path to
     `service`, or by health.

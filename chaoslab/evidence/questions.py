@@ -32,8 +32,8 @@ ASKED = Code(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """The times at which the lab's requests to one boot were sent, and at which each was over, both
-    in order.
+    """The times of the lab's requests to one boot: `sent_s` when each was sent, `over_s` when each
+    was over, both in order.
     """
 
     sent_s: tuple[float, ...]

@@ -117,7 +117,8 @@ NOT_AGREED_AT_END = Code(
 class Row:
     """Users' writes in a row, in the order in which they were sent, all served or all not served.
 
-    `shown_s` is when the row first showed what users get. `last_s` is when its last write was sent.
+    `shown_s` is the time at which the row first showed what users get, `last_s` that at which its
+    last write was sent.
     """
 
     served: bool

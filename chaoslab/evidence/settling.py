@@ -59,7 +59,7 @@ _STATE = {"normal": HealthState.HEALTHY, "degraded": HealthState.DEGRADED}
 
 
 def wanted(e: Start) -> frozenset[HealthState]:
-    """The states of health that satisfy the claim."""
+    """The states of health that satisfy the claim `e`."""
     return frozenset({_STATE[e.mode]}) if e.mode else SERVING
 
 
@@ -92,9 +92,9 @@ def healthy_from_s(
 def states_in_turn(
     e: Start, begun: Spawned, complete: StartupComplete, history: History
 ) -> Reason | None:
-    """The reason with the states of health from the first good answer on, in seconds after the
-    spawn. None if the state did not change before the start's deadline, or before the claimed
-    state.
+    """The reason that lists the states of health from the first good answer on, each with its time
+    in seconds after the spawn. None if the state did not change before the start's deadline, or
+    before the claimed state.
     """
     until_s = came_s(e, complete, history)
     due_s = begun.at_s + (e.within_s or 0.0)

@@ -16,7 +16,8 @@ from chaoslab.reason import Code
 ALL_ENDED = Code(
     "fault.all_connections_ended",
     "{connections} established connections of the app ended",
-    "Every connection that the app had before the fault had ended at the last read of its sockets.",
+    "The last list of the app's sockets had none of the connections that the app had before the "
+    "fault.",
 )
 NONE_WHILE_IN_FORCE = Code(
     "fault.no_connection_while_in_force",
@@ -32,8 +33,7 @@ SOME_ENDED = Code(
 ALL_LOST_AT_ONCE = Code(
     "fault.all_connections_lost_at_once",
     "every connection of the app ended at once, {times} times",
-    "At one read of the app's sockets during the fault it had connections, and at the next read "
-    "none.",
+    "One list of the app's sockets during the fault had connections, and the next list had none.",
 )
 OPENED_WHILE_IN_FORCE = Code(
     "fault.opened_while_in_force",
@@ -54,13 +54,13 @@ OPENED_WHILE_DOWN = Code(
 OPENED_THROUGH = Code(
     "fault.opened_through",
     "{connections} connections of the app opened through it",
-    "The app opened connections during the fault: each sends at least its first bytes through it.",
+    "The app opened connections during the fault. Each sends at least its first bytes while the "
+    "fault is in force.",
 )
 SESSIONS_ENDED = Code(
     "fault.sessions_ended",
     "{ended} of {sessions} sessions through the proxy ended at the server",
-    "Some of the sessions that the service's server had when the fault was requested ended "
-    "during it.",
+    "Sessions that the service's server had when the fault was requested ended during the fault.",
 )
 
 

@@ -130,8 +130,8 @@ def _excused(
     app: App, history: History, losses: list[tuple[str, list[Loss]]],
     judged: Callable[[History], Verdict],
 ) -> Reason | None:  # fmt: skip
-    """The reason for the first starved time, if nothing fails once the answers that were late in
-    such times are left out. Else None.
+    """The reason for a starved time, if the claim no longer fails once all answers that were late
+    in starved times are left out of the history. Else None.
     """
     stretches = list(_stretches(losses))
     if not stretches:

@@ -38,7 +38,7 @@ def silent_before_heal(
     asked: list[HealthSample],
     sampling: Sampling,
 ) -> Reason | None:
-    """The reason that no answer of health was received for too long before the heal: the lab sent
+    """The reason that the last answer of health was received too long before the heal: the lab sent
     no request, or the app left one open. None if that is not so.
 
     `watch` is the time that is judged, `seen` the answers in it, `asked` all answers of the boot.

@@ -43,11 +43,11 @@ class Run:
         return ended is None or not ended.settled
 
     def app(self, name: str) -> App:
-        """The app of the topology with that name."""
+        """The app of the topology with this `name`."""
         return self.topology.apps[name]
 
     def of(self, name: str) -> Run:
-        """The same run, with the plan's sampling as the lab applied it to that app."""
+        """The same run, with the plan's sampling as the lab applied it to the app `name`."""
         sampling = self.plan.sampling.of(self.app(name))
         return replace(self, plan=replace(self.plan, sampling=sampling))
 

@@ -163,8 +163,8 @@ def _unjudged(
 def _pause(
     e: ReadyWhenServing, plan: Plan, answers: list[Answer], rows: list[Row], history: History
 ) -> Span | None:
-    """The first time between the app's first answer and the last write in which readiness was not
-    asked for too long; None if there was none.
+    """The first time, between the app's first answer and the last write, in which the lab sent no
+    request to readiness for longer than is allowed; None if there was none.
     """
     first = history.first(FirstAnswer, lambda a: (a.app, a.boot) == (e.app, e.boot))
     begun_s = [first.at_s] if first and first.at_s < answers[0].at_s else []

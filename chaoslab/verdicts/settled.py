@@ -1,4 +1,6 @@
-"""Whether the history so far is long enough to judge every expectation. Pure."""
+"""Says what a run still waits for, until its history is long enough to judge every expectation.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ def _no_process_is_left(plan: Plan, history: History) -> bool:
 
 
 def _planned(boots: list[Spawned]) -> int:
-    """How many of these boots the plan started. Restarts by a supervisor do not count."""
+    """The number of `boots` that the plan started. Restarts by a supervisor do not count."""
     return sum(not boot.restart for boot in boots)
 
 

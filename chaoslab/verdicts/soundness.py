@@ -76,8 +76,8 @@ def late(history: History, max_lag_s: float) -> Reason | None:
 
 
 def _troubled(first: LabTrouble, history: History) -> Reason:
-    """The reason for the first failure of a part of the lab, with its duration if a later event has
-    it.
+    """The reason for the first failure of a part of the lab, with the duration of the failure if an
+    event has it.
     """
     same = [e for e in history.of(LabTrouble) if (e.part, e.what) == (first.part, first.what)]
     lasted_s = max((e.lasted_s for e in same if e.lasted_s is not None), default=None)

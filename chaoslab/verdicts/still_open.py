@@ -1,4 +1,4 @@
-"""What a run still waits for after a fault was missed. Pure.
+"""Leaves out of a plan what a run need not wait for after a fault was missed. Pure.
 
 An expectation that rests on a fault that was not in force, or not healed, will be UNKNOWN in any
 case. A run whose fault was disabled on purpose does not wait for it.

@@ -37,7 +37,7 @@ def _modules(room: ModuleType) -> Iterator[ModuleType]:
 
 
 def _sorted(modules: Iterable[ModuleType]) -> tuple[Code, ...]:
-    """The codes of these modules, each once, sorted by name."""
+    """The codes of `modules`, each once, sorted by name."""
     found = {
         id(value): value
         for module in modules

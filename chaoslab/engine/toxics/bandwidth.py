@@ -22,7 +22,7 @@ class BandwidthState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bandwidth(Passing):
-    """A line of `rate` KB/s: a slice is passed on when its last byte has arrived.
+    """A line that carries `rate` KB/s: a slice is passed on when its last byte has arrived.
 
     With a rate of 0 or less nothing passes.
     """

@@ -80,7 +80,7 @@ class Settings(Protocol):
         ...
 
     def state(self, context: ToxicContext) -> Any:
-        """A new state for one connection."""
+        """A new object with the toxic's state for one connection; `decide` gets it at each call."""
         ...
 
     def decide(self, state: Any, head: Chunk | None, now_s: float) -> Decision:
