@@ -57,8 +57,8 @@ class Campaign:
             raise failure
 
     def _due(self, ledger: Ledger, repeat: int) -> Iterator[Defect | None]:
-        """The builds of the missing trials, round by round, the longest first; None means the good
-        build.
+        """The builds that the ledger needs more trials of, round by round, until it has `repeat` of
+        each. In a round the longest is first. None means the good build.
         """
         have = Counter(entry.build for entry in ledger.entries())
         for number in range(repeat):
@@ -149,7 +149,9 @@ def _first(errors: ExceptionGroup[ServiceFailed]) -> ServiceFailed:
 
 
 def _complaints(results: Iterable[ScenarioResult]) -> Iterator[str]:
-    """A line for each verdict other than PASS, or for a failed scenario without verdicts."""
+    """A line for each verdict that is not PASS, and for each scenario that did not pass without
+    such a verdict.
+    """
     for result in results:
         bad = [v for v in result.verdicts if v.outcome is not Outcome.PASS]
         for verdict in bad:

@@ -46,7 +46,7 @@ def _grouped(scenarios: Sequence[str]) -> Iterator[str]:
 
 
 def line(entry: Entry) -> Text:
-    """The line for a trial that has ended; below it why, if the build was not refused."""
+    """The line for a trial that has ended, and below it the reasons `why` of the entry."""
     what = entry.outcome
     if entry.outcomes:
         what += " (" + ", ".join(f"{count} {name}" for name, count in entry.outcomes) + ")"

@@ -28,7 +28,7 @@ class Trial:
 
 
 def tried(defect: Defect, judged: Judged) -> Trial:
-    """Judge a trial of a defective build from the verdicts of its scenarios."""
+    """The result of a trial of a defective build. `judged` maps each scenario to its verdicts."""
     missed = [why for scenario in defect.scenarios for why in _misses(defect, scenario, judged)]
     for scenario in defect.passes:
         bad = [v for v in judged.get(scenario, ()) if v.outcome is not Outcome.PASS]
@@ -64,7 +64,9 @@ def _misses(defect: Defect, scenario: str, judged: Judged) -> list[str]:
 
 
 def _is_unclear(defect: Defect, scenario: str, judged: Judged) -> bool:
-    """Whether this scenario has all expected verdicts, apart from UNKNOWN ones."""
+    """Whether the scenario would have all expected verdicts if its UNKNOWN verdicts were as
+    expected.
+    """
     verdicts = judged.get(scenario, ())
     if not verdicts:
         return False

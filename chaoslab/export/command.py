@@ -12,7 +12,7 @@ _SECONDS = click.FloatRange(max=86_400)  # a day
 
 
 class _OfFaults(click.Command):
-    """A command that gets FAULT and the options for its fields from the table of faults."""
+    """A click command that adds the argument FAULT, and an option for each field of a fault."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         from chaoslab.export.options import fault_argument, fault_options

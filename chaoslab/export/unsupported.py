@@ -43,7 +43,7 @@ NO_PLACE = ErrorCode(
 def refused(
     fault: Fault, links: Iterable[Link], where: Cluster, duration_s: float | None
 ) -> Iterator[Problem]:
-    """Every reason why the fault cannot be exported.
+    """A problem for every reason why the fault cannot be exported.
 
     The links are checked only if the fault itself is supported.
     """
@@ -52,7 +52,7 @@ def refused(
 
 
 def peer_of(destination: Destination) -> Peer:
-    """The destination as a Peer, the form in which faults get it."""
+    """The destination as a Peer: the type that `Fault.chaos_mesh` needs."""
     return Peer(hosts=destination.hosts) if isinstance(destination, Outside) else Peer()
 
 

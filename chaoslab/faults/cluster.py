@@ -13,7 +13,9 @@ USE_TOXIPROXY = "put Toxiproxy in the path and attach the lab (docs/kubernetes.m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """The other end of an app's link: pods of the cluster, or `hosts` outside the cluster."""
+    """The other end of an app's link: `hosts` outside the cluster, or, if that is empty, pods of
+    the cluster.
+    """
 
     hosts: tuple[str, ...] = ()
 

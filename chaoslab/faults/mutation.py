@@ -75,7 +75,8 @@ class Mutation:
 
 
 def read_mutation(text: str) -> Mutation:
-    """Parse `MUTATION:FAULT`, as in `inert:severed:vpc`; the fault is named as in plan.json.
+    """The mutation that the text `MUTATION:FAULT` names, as in `inert:severed:vpc`. The fault is
+    named as in plan.json.
 
     Raises SpecError for an unknown mutation, or if the text names no fault.
     """
@@ -96,7 +97,7 @@ def mutations_of(fault: Declared) -> tuple[MutationKind, ...]:
 
 
 def aimed(mutation: Mutation, plan: Plan, topology: Topology) -> Mutation:
-    """The mutation with the links of its fault.
+    """The mutation, with `links` filled in: the links of its fault.
 
     Raises SpecError if the plan has no such fault, or if that fault cannot be disabled in that way.
     """

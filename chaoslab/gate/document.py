@@ -43,7 +43,7 @@ def document(result: GateResult) -> Json:
 
 
 def save_document(result: GateResult) -> Path:
-    """Write `verdict.json` into the gate's folder."""
+    """Write `verdict.json` into the gate's folder, and return its path."""
     path = Path(result.folder) / "verdict.json"
     text = json.dumps(document(result), indent=2, ensure_ascii=False)
     write_file(path, (text + "\n").encode("utf-8", "replace"))
@@ -112,6 +112,8 @@ def _problem(problem: Problem) -> Json:
 
 
 def _relative(folder: str, home: Path) -> str:
-    """The folder of a run, relative to the gate's folder `home` if it is inside it."""
+    """The path of a run's folder: relative to the gate's folder `home` if the run is inside that
+    folder.
+    """
     path = Path(folder)
     return str(path.relative_to(home)) if path.is_relative_to(home) else folder

@@ -65,7 +65,9 @@ def _verdicts(folders: list[RunFolder]) -> Iterator[tuple[Verdict, ...]]:
 def _outcome(
     finished: Finished, found: list[tuple[Verdict, ...]], verdicts: tuple[Verdict, ...]
 ) -> tuple[ScenarioOutcome, str]:
-    """The outcome of a scenario, and the reason of an UNKNOWN that no verdict explains."""
+    """The outcome of a scenario, and the reason for an UNKNOWN that no verdict explains (else
+    empty).
+    """
     if verdicts and worst(verdict.outcome for verdict in verdicts) is Outcome.FAIL:
         return "FAIL", ""
     if finished.outcome == "skipped":

@@ -22,7 +22,7 @@ _ERRORS: tuple[ScenarioOutcome, ...] = ("UNKNOWN", "FLAKY", "not run")
 
 
 def save_junit(result: GateResult) -> Path:
-    """Write `junit.xml` into the gate's folder."""
+    """Write `junit.xml` into the gate's folder, and return its path."""
     root = xml.Element("testsuites", name="chaoslab gate", time=f"{result.seconds:.3f}")
     if result.preflight is not None:
         root.append(_preflight(result))

@@ -1,4 +1,6 @@
-"""Checks before anything runs: the folder, the markers, and the selection of each stage."""
+"""Checks before the first stage: the folder of the scenarios, the markers, and the tests that each
+stage selects.
+"""
 
 from __future__ import annotations
 

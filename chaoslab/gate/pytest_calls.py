@@ -26,7 +26,9 @@ def pytest_command(*arguments: str) -> tuple[str, ...]:
 
 
 def pytest_env() -> dict[str, str]:
-    """The environment without PYTEST_ADDOPTS, which could leave scenarios out unnoticed."""
+    """The environment of this process without PYTEST_ADDOPTS, which could leave scenarios out
+    unnoticed.
+    """
     env = environment()
     env.pop("PYTEST_ADDOPTS", None)
     return env
@@ -35,7 +37,9 @@ def pytest_env() -> dict[str, str]:
 def fixed_options(
     *, topology: Path | str, results: Path, report: Path, commands: Sequence[str]
 ) -> tuple[str, ...]:
-    """The options of every call. They override options of the project that leave scenarios out."""
+    """The options that every call of pytest has. They override options of the project that leave
+    scenarios out.
+    """
     return (
         f"--chaos-topology={topology}",
         f"--chaos-results={results}",
@@ -46,7 +50,7 @@ def fixed_options(
 
 
 def in_one_process() -> tuple[str, ...]:
-    """The options that turn xdist off, if it is installed."""
+    """The options that turn xdist off. Empty if xdist is not installed."""
     return ("-n", "0") if has_xdist() else ()
 
 

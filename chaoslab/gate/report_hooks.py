@@ -33,12 +33,16 @@ _CRASHED = "???"  # xdist's name for the phase in which a worker died
 
 
 def problems_property(error: ChaoslabError) -> tuple[str, str]:
-    """The problems of an error as a user property, which `ReportWriter` reads."""
+    """The name and the value (JSON text) of a user property with the problems of an error.
+    `ReportWriter` reads this property.
+    """
     return PROBLEMS_PROPERTY, json.dumps([asdict(problem) for problem in error.problems])
 
 
 def _private(path: str, flags: int) -> int:
-    """Open a file so that only its owner may read it; an opener for `open`."""
+    """Open a file so that only its owner may read it, and return its descriptor. For
+    `open(opener=...)`.
+    """
     return os.open(path, flags, 0o600)
 
 
@@ -103,7 +107,9 @@ class ReportWriter:
 
 
 def _markers(session: pytest.Session) -> dict[str, Any]:
-    """The markers of each test, and the names of all registered markers, for `Selected`."""
+    """The arguments `markers` and `known` of `Selected`: the markers of each test, and the names of
+    all registered markers.
+    """
     lines = session.config.getini("markers")  # each as `name: meaning` or `name(arguments): …`
     return {
         "markers": {
@@ -137,7 +143,9 @@ def _problems(texts: Iterable[str]) -> Iterator[Problem]:
 
 
 def _values(phases: Sequence[Any], wanted: str) -> tuple[str, ...]:
-    """The values of a user property, each once: a phase repeats those of the phases before."""
+    """The values of the user property `wanted`, each once: a phase repeats the values of earlier
+    phases.
+    """
     pairs = [pair for phase in phases for pair in getattr(phase, "user_properties", ())]
     return tuple(dict.fromkeys(str(value) for name, value in pairs if name == wanted))
 

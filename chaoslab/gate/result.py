@@ -40,7 +40,8 @@ _PRECEDENCE = (*Decision,)
 
 
 def worst_decision(decisions: Iterable[Decision]) -> Decision:
-    """The first of these decisions that occurs: usage, aborted, refused, inconclusive, passed.
+    """The worst of `decisions`, in this order from the worst: usage, aborted, refused,
+    inconclusive, passed.
 
     Inconclusive if there is no decision.
     """

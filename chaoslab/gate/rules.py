@@ -75,7 +75,9 @@ def _p1(names: Sequence[str], scenario: ScenarioResult) -> str:
 
 
 def _unreachable(run: SavedRun) -> str:
-    """The text for an app that answered on no path within its start-up deadline; else empty."""
+    """Why an app of the run was unreachable: it gave no HTTP answer in the whole run, and it ended
+    by itself or ran past its start-up deadline. Empty if there is no such app.
+    """
     meant_to_end = {e.app for e in run.plan.expect if e.expects_end}
     spawned = {event.app: event for event in reversed([*run.history.of(Spawned)])}
     for app, first in spawned.items():
@@ -105,7 +107,7 @@ def _answered(history: History, app: str) -> bool:
 
 
 def _was_asked(history: History, app: str, due_s: float) -> bool:
-    """Whether the lab observed that the app gave no answer until `due_s`.
+    """Whether the lab observed until the time `due_s` that the app gave no answer.
 
     Either the app never listened, or a request to it ended at or after this time.
     """
@@ -130,7 +132,9 @@ def _slow(rule: SlowRule, scenario: ScenarioResult, runs: Sequence[SavedRun]) ->
 
 
 def _slow_spans(rule: SlowRule, history: History) -> Iterator[tuple[str, float, float]]:
-    """App, begin and end of each series of the load's writes that all took longer than allowed."""
+    """App, begin and end (in seconds since the lab's start) of each series of the load's writes
+    that all took longer than the rule allows.
+    """
     writes = sorted(history.of(Write), key=lambda write: write.at_s)
     for app in dict.fromkeys(write.app for write in writes):
         slow: list[Write] = []
@@ -144,10 +148,10 @@ def _slow_spans(rule: SlowRule, history: History) -> Iterator[tuple[str, float, 
 
 
 def _span(app: str, slow: Sequence[Write], quick_s: float) -> Iterator[tuple[str, float, float]]:
-    """App, begin and end of a series of slow writes, if there is one.
+    """App, begin and end of the series `slow` of slow writes. Nothing if the series is empty.
 
-    It ends with their last answer, or at `quick_s`, when the next write that was answered in time
-    was sent.
+    It ends with the last answer to its writes, or at `quick_s`, when the next write that was
+    answered in time was sent, whichever is earlier.
     """
     if slow:
         last_s = max(write.at_s + write.took_s for write in slow)
@@ -155,7 +159,9 @@ def _span(app: str, slow: Sequence[Write], quick_s: float) -> Iterator[tuple[str
 
 
 def _starved(history: History, app: str, from_s: float, to_s: float) -> bool:
-    """Whether the app waited for a processor core in that time, which may explain its delay."""
+    """Whether the app waited for a processor core between `from_s` and `to_s`, which may explain
+    its delay.
+    """
     return any(
         each.app == app and from_s <= each.at_s and each.at_s - each.over_s <= to_s
         for each in history.of(AppStarved)

@@ -156,7 +156,7 @@ def _run_stages(
 ) -> None:
     """Run the stages in order, and add the result of each to `done`.
 
-    It ends after a stage that is aborted or cannot run.
+    No stage is run after one that is aborted or cannot run.
     """
     due_s = now_s() + calls.gate.deadline_s
     for number, stage in enumerate(stages, start=1):
@@ -182,7 +182,8 @@ def _slug(name: str) -> str:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
-    """Handle SIGTERM like Ctrl-C. Handle SIGINT too, which a shell may ignore for a background job.
+    """In the `with` block, SIGTERM and SIGINT raise KeyboardInterrupt. A shell may have set SIGINT
+    to be ignored for a background job.
 
     Child processes inherit an ignored signal but no handler, so without this pytest could not be
     interrupted.

@@ -39,7 +39,7 @@ def choose_runtime(asked: GateRuntime, asked_proxy: GateProxy, topology: Topolog
 def _runtime(asked: GateRuntime, topology: Topology) -> tuple[Literal["docker", "local"], str]:
     """The chosen runtime, and why it was chosen.
 
-    Raises RuntimeUnavailable if docker lacks something.
+    Raises RuntimeUnavailable if docker was requested by name and lacks something.
     """
     if asked == "local":
         return "local", "asked for"

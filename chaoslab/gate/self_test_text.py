@@ -25,7 +25,9 @@ def line(result: TrialResult, number: int, total: int) -> Text:
 
 
 def table(results: Sequence[TrialResult], without_faults: Sequence[str], seconds: float) -> Group:
-    """Every trial, with the undetected ones last; then the scenarios without a fault."""
+    """A table with a row for each trial, the undetected ones last. Below it, how many were
+    detected, and the scenarios without a fault.
+    """
     title = "Self-test: each fault disabled in turn; each run must end UNKNOWN"
     made = plain_table(title, dense=True)
     for name in ("scenario", "fault", "mutation", "outcome", "reason"):

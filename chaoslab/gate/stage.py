@@ -80,7 +80,9 @@ class StageRun:
         return None
 
     def _add(self, result: ScenarioResult) -> None:
-        """Store a result. A PASS after another outcome becomes FLAKY."""
+        """Store a result under its node id. A PASS after another outcome of the same scenario
+        becomes FLAKY.
+        """
         before = self._ended.get(result.nodeid)
         if before is not None:
             attempts = (*before.attempts, *result.attempts)
@@ -126,10 +128,10 @@ class StageRun:
         )
 
     def _scenarios(self, why_not: str) -> tuple[ScenarioResult, ...]:
-        """The result of every selected scenario, and of every other test that ended.
+        """The result of every selected scenario, and of every other test that ended, such as a
+        module that was skipped as a whole.
 
-        `why_not` is the reason for a scenario that was not run. A skipped module is such another
-        test.
+        `why_not` is the reason for a scenario that was not run.
         """
         wanted = dict.fromkeys((*self._selected, *self._ended))
         return tuple(

@@ -17,13 +17,17 @@ _NAME = "checksums.sha256"
 
 
 def save_checksums(folder: Path, sums: Checksums) -> None:
-    """Save the checksums of the run's files. Raises ResultsUnwritable."""
+    """Save the checksums of the run's files: `sums` maps the name of a file to its checksum. Raises
+    ResultsUnwritable.
+    """
     write_file(folder / _NAME, "".join(f"{s}  {name}\n" for name, s in sums.items()).encode())
 
 
 def changed_files(folder: Path) -> tuple[str, ...]:
     """The names of a run's files that differ from their checksums. Empty if the run has no
     checksums.
+
+    If the file with the checksums cannot be read, only its own name is returned.
     """
     try:
         lines = (folder / _NAME).read_bytes().decode(errors="replace").splitlines()

@@ -67,8 +67,8 @@ def write_all(file: int, data: bytes) -> None:
 
 
 def check_room(folder: Path) -> None:
-    """Make the folder if it is missing, and check that files can be written into it. Raises
-    ResultsUnwritable.
+    """Make the folder if it is missing, and check that files can be written into it, by writing a
+    file of 64 KiB and removing it. Raises ResultsUnwritable.
     """
     with suppress(FileExistsError):
         make_folder(folder)
@@ -81,7 +81,7 @@ def check_room(folder: Path) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> ResultsUnwritable:
-    """The error for a file that cannot be written, with its fix."""
+    """The error to raise for a file that cannot be written. It has the cause and the fix."""
     return _not_written(path, error.strerror or str(error))
 
 
@@ -91,7 +91,9 @@ def _not_written(path: Path, cause: str) -> ResultsUnwritable:
 
 
 def _opened(folder: Path) -> int:
-    """A descriptor of a folder. It is opened part by part, so that no symbolic link is followed."""
+    """A descriptor of the folder, for `dir_fd`. The path is opened part by part, so that no
+    symbolic link is followed.
+    """
     flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
     here = os.open("/", flags)
     for part in folder.parts[1:]:

@@ -88,7 +88,7 @@ def _is_of(event: AnyEvent, spawn: Spawned, moment: AtMoment) -> bool:
 
 
 def _running(app: str, events: Sequence[AnyEvent]) -> Spawned | None:
-    """The app's newest boot, unless its process has ended."""
+    """The spawn of the app's newest boot. None if that boot has ended, or if there was no boot."""
     spawns = [e for e in events if isinstance(e, Spawned) and e.app == app]
     if not spawns:
         return None
@@ -99,7 +99,9 @@ def _running(app: str, events: Sequence[AnyEvent]) -> Spawned | None:
 def _boots_to_come(
     app: str, moment: AtMoment, plan: Plan, events: Sequence[AnyEvent], without: frozenset[int]
 ) -> int:
-    """How many boots of an app the plan may still start, with restarts by a supervisor."""
+    """How many boots of an app may still begin, with restarts by a supervisor. The plan's boots
+    with the numbers `without` are left out.
+    """
     spawns = [e for e in events if isinstance(e, Spawned) and e.app == app]
     mine = [(n, boot.at) for n, boot in enumerate(plan.boots) if boot.app == app]
     due = sum(at is None or find(at, events) is not None for _, at in mine)
@@ -135,14 +137,16 @@ def _fault_cannot(moment: AtMoment, plan: Plan, events: Sequence[AnyEvent]) -> R
 
 
 def _is_kept(label: str, plan: Plan) -> bool:
-    """Whether the plan heals the fault only when the run ends."""
+    """Whether the fault `label` stays in force until the run ends, because the plan gives it no
+    stop.
+    """
     fault = plan.fault(label)
     return fault is not None and fault.stop is None
 
 
 def _why_missed(moment: AtMoment, label: str, events: Sequence[AnyEvent]) -> str:
-    """Why a fault can no longer be in force, or be healed, as it was recorded. Empty if it still
-    can.
+    """The recorded reason why the fault `label` can no longer be in force, or no longer be healed,
+    whichever is the moment. Empty if it still can.
     """
     mine = [e for e in events if getattr(e, "fault", None) == label]
     why = next((str(e.why) for e in reversed(mine) if isinstance(e, FaultMissed)), "")

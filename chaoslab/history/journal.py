@@ -98,7 +98,7 @@ class Journal:
         return History(tuple(self._events))
 
     def events_from(self, number: int) -> list[AnyEvent]:
-        """The events from number `number` on, counted from 0."""
+        """The events from index `number` on, counted from 0."""
         return self._events[number:]
 
     @property
@@ -181,15 +181,17 @@ class Journal:
 
 
 def _floats(event: AnyEvent) -> dict[str, Any]:
-    """The numbers of an event that have decimals, by field, rounded to six decimals as in
-    the file.
+    """Maps the name of each field of the event that holds a float to its value, rounded to six
+    decimals as in the file.
     """
     values = ((each.name, getattr(event, each.name)) for each in fields(event))
     return {name: round(value, 6) for name, value in values if isinstance(value, float)}
 
 
 def _as_line(event: AnyEvent) -> str:
-    """The line of an event: time and kind first, seconds with six decimals."""
+    """The JSON line of an event, without its line end: time and kind first, numbers rounded to six
+    decimals.
+    """
     values = asdict(event) | _floats(event)
     ordered = {"at_s": values["at_s"], "kind": values["kind"]} | values
     text = json.dumps(ordered, separators=(",", ":"), ensure_ascii=False)

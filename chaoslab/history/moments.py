@@ -101,7 +101,9 @@ def in_words(moment: AtMoment | str) -> str:
 
 
 def _changed_again(event: AnyEvent, events: Sequence[AnyEvent], then: int, by_s: float) -> bool:
-    """Whether the app's health changed again before `by_s`, in the events from number `then` on."""
+    """Whether the health of the event's app changed again before `by_s`, in the events from index
+    `then` on. False if the event is no change of health.
+    """
     if not isinstance(event, HealthTurned | LossNamed):
         return False
     turns = (e for e in events[then:] if isinstance(e, type(event)) and e.at_s < by_s)

@@ -87,8 +87,8 @@ class RunFolder:
         return self._load("topology.json", Topology)
 
     def plan(self, kinds: Kinds) -> Plan:
-        """The saved plan. A fault or an expectation whose kind is not in `kinds` becomes an unknown
-        one.
+        """The saved plan. A fault or an expectation whose kind is not in `kinds` becomes an
+        UnknownFault or an UnknownExpectation. Raises SpecError if the file cannot be read.
         """
         return self._read("plan.json", lambda text: read_plan(text, kinds))
 
@@ -102,7 +102,9 @@ class RunFolder:
         return self._write(name, TypeAdapter(kind).dump_json(value, indent=2))
 
     def _write(self, name: str, text: bytes) -> str:
-        """Write the text and return its checksum."""
+        """Write the text into the file `name` of the folder, and return the checksum of
+        the file.
+        """
         data = text + b"\n"
         write_file(self.path / name, data)
         return sha256(data).hexdigest()
@@ -124,7 +126,7 @@ class RunFolder:
 
 
 def scenario_folders(run: Path) -> Iterator[RunFolder]:
-    """The folders of a run's scenarios, by name. `run` may be the folder of one scenario.
+    """The folders of a run's scenarios, sorted by name. `run` may be the folder of one scenario.
 
     Raises SpecError if there is no run.
     """

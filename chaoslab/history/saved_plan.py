@@ -51,7 +51,9 @@ def read_plan(text: bytes, kinds: Kinds) -> Plan:
 
 
 def _listed(data: object, name: str) -> list[object]:
-    """The list `name` of the plan's data. It is removed from the data."""
+    """Remove the list `name` from the plan's data, and return it. Empty if the data have no such
+    list. Raises ValueError if it is not a list.
+    """
     parts = data.pop(name, []) if isinstance(data, dict) else []
     if not isinstance(parts, list):
         raise ValueError(f"its {name} is not a list")
@@ -71,5 +73,5 @@ def _read(data: object, known: Mapping[str, type[T]], common: type[T], unknown: 
 
 
 def first_problem(error: ValueError) -> str:
-    """The first problem of a text that could not be read, in one line."""
+    """The first problem in the error for a text that could not be read, as one line of text."""
     return error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)

@@ -83,7 +83,7 @@ async def trigger_came(
     place: str, moment: AtMoment, plan: Plan, journal: Journal, of_boot: int | None = None
 ) -> bool:
     """Wait for the moment of a boot, a load or a step, and return whether it occurred. If it did
-    not, that is recorded.
+    not, that is recorded. `place` is the moment's place in the plan; `of_boot` is as in `Awaited`.
     """
     awaited = Awaited(moment, plan, journal, of_boot=of_boot)
     if await awaited.came():
@@ -105,10 +105,10 @@ def missed_places(history: History) -> set[str]:
 
 
 def never_came(plan: Plan, history: History) -> Iterator[tuple[str, AtMoment]]:
-    """The triggers of boots, loads, steps and the quiet time that did not occur, each with its
+    """The triggers of boots, loads, steps and the quiet time that did not occur, each after its
     place in the plan.
 
-    `injection/schedule` records those of faults.
+    Triggers of faults are not among these: `injection/schedule` records them.
     """
     sampling = plan.sampling
     places = {f"boots[{i}].at": boot.at for i, boot in enumerate(plan.boots)}

@@ -29,10 +29,12 @@ _WANTED = "APP=COMMAND, as in backend='{python} -m my.backend'"
 def with_commands(
     topology: Topology, texts: Sequence[str], *, option: str = "--chaos-command"
 ) -> Topology:
-    """The topology in which each `APP=COMMAND` replaces that app's own command.
+    """The topology, with the command of each app that `texts` names replaced. Each text is
+    `APP=COMMAND`.
 
-    COMMAND is split as by a shell and may have the app's placeholders. Raises SpecError with every
-    unknown app, app that is given twice, empty command and unknown placeholder.
+    COMMAND is split as by a shell and may have the app's placeholders. `option` is the name of the
+    command-line option, for the problems. Raises SpecError with every unknown app, app that is
+    given twice, empty command and unknown placeholder.
     """
     problems: list[Problem] = []
     commands: dict[str, tuple[str, ...]] = {}
@@ -84,7 +86,9 @@ def _apps(topology: Topology, commands: Mapping[str, tuple[str, ...]]) -> dict[s
 def _parsed(
     text: str, topology: Topology, option: str
 ) -> tuple[str, tuple[str, ...], list[Problem]]:
-    """The app and the command in an option's text, and the problems with both."""
+    """The app's name, the words of its command, and the problems found in `text`, an
+    `APP=COMMAND`.
+    """
     app, equals, line = text.partition("=")
     where = f"{option} {app}" if app else option
     if not equals or not app:

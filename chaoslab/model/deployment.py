@@ -14,9 +14,11 @@ OFF = ("", "false", "0", "no", "off")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bypass:
-    """The variable that lets the app start without its dependencies, and the profiles that may set
-    it. Every profile that is not in `allowed_in` counts as production. A missing profile counts as
-    production as well.
+    """The rule for `variable`, which lets the app start without its dependencies: only the profiles
+    in `allowed_in` may set it to one of the words `on`.
+
+    `profile` is the variable that holds the profile's name. A profile that is missing or not in
+    `allowed_in` counts as production.
     """
 
     variable: str
@@ -43,7 +45,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """`size` is the number of connections of one instance, and `instances` the largest number of
+    """The rule that all instances of the app together open no more connections than the server
+    allows.
+
+    `size` is the number of connections of one instance, and `instances` the largest number of
     instances; each is the sum of its figures. `limit` is the largest number of connections of the
     server, of which `reserved` are not available.
     """

@@ -35,7 +35,9 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """A step of a path: the one item of a list that has these values at these keys."""
+    """A step of a path: the one item of a list for which every condition holds. A condition is a
+    path of keys, and the value at that path.
+    """
 
     conditions: tuple[tuple[tuple[str, ...], str], ...]
 
@@ -63,7 +65,7 @@ def parsed(path: str) -> tuple[Step, ...]:
 
 
 def written(step: Step) -> str:
-    """A step as it is written in a path."""
+    """The text of one step, as in a path: `name`, `[2]` or `[name=backend]`."""
     if isinstance(step, Index):
         return f"[{step.number}]"
     if isinstance(step, Where):

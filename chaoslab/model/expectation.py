@@ -87,7 +87,7 @@ class Expected:
 
     @property
     def named_faults(self) -> tuple[str, ...]:
-        """The faults that the expectation names in other fields than `rests_on`."""
+        """The labels of the faults that the expectation names in other fields than `rests_on`."""
         return ()
 
     @property
@@ -97,8 +97,8 @@ class Expected:
 
     @property
     def start_mode(self) -> str | None:
-        """The state that the expectation requires of a start, or `any`. None if it is not about a
-        start.
+        """What the expectation requires of a start: a mode such as `degraded`, `any`, or `end` if
+        the app must end. None if the expectation is not about a start.
         """
         return None
 
@@ -108,8 +108,8 @@ class Expected:
         return self.judged_by_writes or self.keeps_writes or self.proof is not None
 
     def faults_rested_on(self) -> frozenset[str]:
-        """The labels of all faults that the expectation rests on, with those that its other fields
-        name.
+        """The labels of all faults that the expectation names, in `rests_on` and in its other
+        fields.
         """
         return frozenset({*(self.rests_on or ()), *filter(None, self.named_faults)})
 
@@ -121,22 +121,28 @@ class Expected:
         yield from ()
 
     def with_faults(self, labels: tuple[str, ...]) -> Self:
-        """The same expectation. It rests on these faults if its `rests_on` is None."""
+        """A copy that rests on the faults `labels`. The expectation itself if its `rests_on` is not
+        None.
+        """
         return self if self.rests_on is not None else replace(self, rests_on=labels)
 
     def resolved(self, app: App) -> Self:
-        """The same expectation. Bounds that are None come from the app's deadlines and limits."""
+        """A copy for this app. Bounds that are None are filled in from the app's deadlines and
+        limits.
+        """
         return replace(self, app=app.name)
 
     def awaits(self, seen: Seen) -> bool:
-        """Whether the expectation waits for an answer of health now, so that the lab asks the app
-        more often.
+        """Whether the expectation waits for a change of the app's health now. The lab then sends
+        requests for health more often. `seen` is what was observed so far.
         """
         del seen
         return False
 
     def longest_s(self, place: Place) -> float:
-        """The longest time in seconds that a run may wait for the expectation."""
+        """The longest time in seconds that a run may wait for the expectation. 0 if it has no such
+        time.
+        """
         del place
         return getattr(self, "within_s", None) or 0.0
 

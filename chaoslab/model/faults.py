@@ -51,11 +51,13 @@ class Declared:
         return False
 
     def problems(self, where: str) -> Iterator[Problem]:
-        """The problems with the fault's own values, for which no name of the topology is needed."""
+        """The problems with the fault's own values. Names of the topology are not checked. `where`
+        is the place of the fault in the problems.
+        """
         yield from ()
 
     def resolved(self) -> Self:
-        """The fault with every default written out that follows from its own values."""
+        """The fault, with every default filled in that follows from its own values."""
         return self
 
 

@@ -38,9 +38,7 @@ class SlowRule:
 
 
 def _present_name(runtime: object) -> Any:
-    """The present name of the runtime: older files call the runtime `local` by the name of its
-    proxy, `embedded`.
-    """
+    """`local` for `embedded`, the name of that runtime in older files. Any other value as it is."""
     return "local" if runtime == "embedded" else runtime
 
 

@@ -61,7 +61,9 @@ class HealthContract:
     words: Mapping[str, HealthState] = field(default_factory=lambda: dict(DEFAULT_WORDS))
 
     def lost(self, dependencies: Mapping[str, str]) -> tuple[str, ...]:
-        """The dependencies whose word does not mean healthy, in alphabetical order."""
+        """The names of the dependencies whose word does not mean healthy, in alphabetical order.
+        `dependencies` maps each name to the app's word for its state.
+        """
         return tuple(
             sorted(
                 name
@@ -71,11 +73,12 @@ class HealthContract:
         )
 
     def state_of(self, status_code: int, word: str | None) -> HealthState:
-        """The state that an answer means. Status codes such as 503 mean unhealthy with any body.
+        """The state that an answer with this status code and word means. Status codes such as 503
+        mean unhealthy with any body.
 
         Status code 429 means degraded, as in Consul. `pass` and `warn` of IETF health+json may come
-        with a 3xx. An unknown word means unhealthy, because an unreadable answer must not count as
-        healthy.
+        with a 3xx. An unknown or missing word means unhealthy, because an unreadable answer must
+        not count as healthy. If the contract has no `status_field`, a missing word means healthy.
         """
         if status_code == 429:
             return HealthState.DEGRADED

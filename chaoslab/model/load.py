@@ -47,8 +47,8 @@ class Sampling:
     quiet_until: AtMoment | None = None
 
     def of(self, app: App) -> Sampling:
-        """The sampling for this app, which is asked at most once every `health.period_s`
-        seconds.
+        """A copy for this app: the times between two requests are at least the app's
+        `health.period_s` seconds.
         """
         period_s = app.health.period_s or 0.0
         return replace(

@@ -85,8 +85,8 @@ class Mask:
             self._data = re.compile(pattern.encode("utf-8", "surrogatepass"))
 
     def learn_boot(self, command: Sequence[str], env: Mapping[str, str]) -> None:
-        """Add the secrets of one boot, with its placeholders filled, to those that the
-        mask hides.
+        """Add the secrets in the command and the environment of one boot to those that the mask
+        hides.
         """
         self.learn(secrets_of_command(command, self._listed))
         self.learn(secrets_of_env(env, self._listed))
@@ -190,7 +190,9 @@ class Mask:
         return text.lower() not in _PLAIN and text.lower() not in self._words
 
     def _cut(self, text: str) -> str:
-        """Mask the part of a secret at the start or end of a text that was cut inside it."""
+        """The text, with a part of a secret masked at its start or end, if the text was cut inside
+        the secret.
+        """
         for form in self._forms if len(text) >= _EDGE else ():
             if len(form) > _EDGE:
                 at = text.rfind(form[:_EDGE])
@@ -203,7 +205,7 @@ class Mask:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """A value as it is, and as JSON, Python, URLs and XML escape it."""
+    """The secret as it is, and in the forms in which JSON, Python, URLs and XML escape it."""
     escaped = json.dumps(secret)[1:-1]
     yield from (secret, escaped, json.dumps(secret, ensure_ascii=False)[1:-1])
     yield from (json.dumps(escaped)[1:-1], repr(secret)[1:-1], html.escape(secret))
@@ -215,7 +217,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _free_fields(kind: type) -> tuple[str, ...]:
-    """The fields of a dataclass that can hold any text."""
+    """The names of the fields of a dataclass that can hold any text."""
     if kind not in _known_fields:
         hints, fields = get_type_hints(kind), dataclasses.fields(kind)
         _known_fields[kind] = tuple(e.name for e in fields if not _is_fixed(hints[e.name]))

@@ -14,8 +14,8 @@ from chaoslab.model.topology import App, Topology
 def mask_of(
     topology: Topology, plan: Plan | None = None, machine: Mapping[str, str] | None = None
 ) -> Mask:
-    """The mask for the secrets of the topology, of the plan's boots, and of the machine's
-    environment, which an app's process inherits.
+    """The mask for the secrets of the topology, of the plan's boots, and of `machine`, the
+    environment variables of the lab's own process, which an app's process inherits.
     """
     listed = topology.secrets.variables
     secrets = [*topology.secrets.values, *secrets_of_env(machine or {}, listed)]
@@ -46,8 +46,8 @@ def _of_app(app: App, listed: tuple[str, ...]) -> Iterator[str]:
 
 
 def _of_settings(value: object, listed: tuple[str, ...], name: str = "") -> Iterator[str]:
-    """The secrets in the settings of a service. The names of the settings show which values are
-    secret.
+    """The secrets in `value`, which is the settings of a service or a part of them. `name` is the
+    name of the setting. A value is secret if its name shows that, or if `listed` has its name.
     """
     if isinstance(value, str):
         yield from secrets_of_env({name: value}, listed)
@@ -63,8 +63,8 @@ def _of_settings(value: object, listed: tuple[str, ...], name: str = "") -> Iter
 
 
 def _words(topology: Topology) -> Iterator[str]:
-    """The names of the topology that plan, history and verdicts may contain. They are
-    never masked.
+    """The words of the topology that plan, history and verdicts may contain: the mask does not hide
+    them.
     """
     yield topology.name
     yield from (*topology.services, *topology.apps, *topology.connectors)

@@ -43,7 +43,9 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 
 
 def placeholder_problems(where: str, text: str, known: Collection[str]) -> Iterator[Problem]:
-    """The problems with the placeholders of `text`. `known` are the names that it may use."""
+    """The problems with the placeholders of `text`. `known` are the names that may be used; `where`
+    is the place of the text in the problems.
+    """
     for token in _TOKEN.finditer(text):
         name = token["name"]
         if name is not None and name not in known:

@@ -66,11 +66,13 @@ class Step:
 
     @property
     def place(self) -> str:
-        """The place of its moment in the plan, as in `steps[flush].at`."""
+        """The place of the step's moment in the plan, as in `steps[flush].at`."""
         return f"steps[{self.label}].at"
 
     def resolved(self, deadlines: Deadlines) -> Self:
-        """The same step with its name, its source text and the time to wait for its moment."""
+        """The same step with its name, its source text and the longest time to wait for its moment
+        filled in.
+        """
         at = bounded(self.at, deadlines)
         return replace(self, name=self.label, at=at, source=self.source or _source(self.do))
 
@@ -81,11 +83,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpQuestion:
-    """One HTTP request. Each is sent on a new connection.
+    """One HTTP request, which is sent on a new connection.
 
     It is sent to `app` (which may be left out if there is only one), or to `url`, as in
-    `http://127.0.0.1:9000`. An answer is ok if its status is in `status`, or, if that is empty,
-    if it is 2xx. `body` is sent as JSON text.
+    `http://127.0.0.1:9000`. An answer is ok if its status is in `status`, or, if that is empty, if
+    it is 2xx. `body` is sent as JSON text.
     """
 
     path: str
@@ -115,7 +117,9 @@ class Probe:
     source: str = ""
 
     def resolved(self, only: str) -> Self:
-        """The same probe with the app of its request and the source text of its callable."""
+        """The same probe with the source text of its callable and the app of its request filled in.
+        `only` is the app if the request names neither an app nor a URL.
+        """
         http = self.http
         if http is not None and not http.url:
             http = replace(http, app=http.app or only)

@@ -40,11 +40,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """Bounds in seconds that the app must keep. Verdicts judge it by them.
+    """Bounds in seconds that the app must keep. The verdicts judge the app by these bounds.
 
     `stable_s` is how long the app must stay healthy after a recovery. `gives_up_s` is no bound: it
     is the earliest time after the spawn at which the app itself ends a start-up that takes too
-    long. None: it has no such limit, or the limit is not known.
+    long. None means that the app has no such limit, or that the limit is not known.
     """
 
     startup_s: float = 30.0
@@ -57,11 +57,11 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How many connections an app may open. Verdicts judge it by these limits.
+    """How many connections an app may open. The verdicts judge the app by these limits.
 
     `connects_per_s`: tries per second on one link while a fault cuts it. `herd`: connects on one
     link in any half second after the heal. `spare_connections`: how many more connections than
-    before the fault it may hold on one server after a recovery. `pool` maps a service to the
+    before the fault the app may hold on one server after a recovery. `pool` maps a service to the
     largest number of connections that all processes of the app may hold; it replaces a smaller
     number that was observed before the fault.
     """

@@ -22,14 +22,14 @@ NO_WRITES = ErrorCode(
 
 
 def above(where: str, bound: float, **values: float) -> Iterator[Problem]:
-    """A problem for each of the named values that is not above `bound`."""
+    """A problem for each of the named values that is not above `bound`. `where` is their place."""
     for name, value in values.items():
         if not value > bound:
             yield wrong(where, name, value, f"more than {bound}")
 
 
 def one_of(where: str, name: str, value: str, known: tuple[str, ...]) -> Iterator[Problem]:
-    """A problem if the value is not one of `known`."""
+    """A problem if the value of `name` is not one of `known`; else nothing."""
     if value not in known:
         expected = "one of: " + ", ".join(known)
         yield wrong(where, name, value, expected, did_you_mean(value, known))
@@ -42,8 +42,8 @@ def wrong(where: str, name: str, value: object, expected: str, fix: str = "") ->
 
 
 def names_taken(where: str, kind: str, names: Sequence[str]) -> Iterator[Problem]:
-    """A problem for each name of a list of the plan that an earlier entry has. Empty names are
-    ignored.
+    """A problem for each entry of `names` that an earlier entry has too. Empty names are ignored.
+    `kind` is the list of the plan that has the names: `faults`, `steps` or `probes`.
     """
     for i, name in enumerate(names):
         if name and (first := names.index(name)) != i:

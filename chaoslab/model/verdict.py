@@ -46,7 +46,7 @@ class Verdict:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The texts of its reasons for people, a line each."""
+        """The text of each reason, for people."""
         return tuple(reason.text for reason in self.because)
 
 

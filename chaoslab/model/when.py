@@ -46,8 +46,9 @@ class AtMoment:
     """The trigger `after_s` seconds after a moment of the history, the `nth` of its kind.
 
     `of` is the fault's name for `in_force` and `healed`, else the app's name. Empty means any.
-    `naming` are the dependencies that health must name for `lost`, in alphabetical order. As the
-    stop of a fault, a change of health does not count if it was over before the fault began.
+    `naming` are the dependencies that health must name for `lost`, in alphabetical order. If the
+    moment is the stop of a fault, a change of health that was over before the fault began does not
+    count.
 
     If the moment does not occur within `within_s` seconds, or can no longer occur, a fault with
     this start is not injected, a fault with this stop is healed, and a boot or a load does not
@@ -65,7 +66,7 @@ class AtMoment:
 
 
 def bounded(moment: AtMoment, deadlines: Deadlines) -> AtMoment:
-    """The moment with `within_s` written out, from the app's deadlines."""
+    """The moment. If its `within_s` is None, it is filled in from the app's deadlines."""
     if moment.within_s is not None:
         return moment
     match moment.moment:
@@ -85,14 +86,16 @@ before_spawn = BeforeSpawn()
 
 
 def connection(link: str, n: int = 1) -> AtConnection:
-    """The trigger at the link's n-th connection. The proxy engine itself injects the fault, without
-    polling.
+    """The trigger at the link's n-th connection. The proxy engine itself injects the fault, so that
+    it affects this connection.
     """
     return AtConnection(link=link, n=n)
 
 
 def _knows_hold_s(trigger: Callable[P, AtMoment]) -> Callable[P, AtMoment]:
-    """The same trigger. For one release it also takes `hold_s`, the old name of `after_s`."""
+    """The function `trigger`, extended for one release: it also takes `hold_s`, the old name of
+    `after_s`.
+    """
 
     @wraps(trigger)
     def understood(*args: P.args, **given: P.kwargs) -> AtMoment:
@@ -108,15 +111,17 @@ def _knows_hold_s(trigger: Callable[P, AtMoment]) -> Callable[P, AtMoment]:
 def spawned(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the app was spawned for the nth time. Restarts are not counted."""
+    """The trigger `after_s` seconds after the app was spawned for the nth time. Restarts are not
+    counted.
+    """
     return AtMoment(moment="spawned", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
 def bound(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the app's port was first observed listening in a boot, for the nth
-    time.
+    """The trigger `after_s` seconds after the app's port was first observed listening in a boot,
+    for the nth time.
     """
     return AtMoment(moment="bound", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
@@ -124,7 +129,9 @@ def bound(
 def first_answer(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the first HTTP answer of a boot, of any status, for the nth time."""
+    """The trigger `after_s` seconds after the first HTTP answer of a boot, of any status, for the
+    nth time.
+    """
     return AtMoment(moment="first_answer", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
@@ -132,15 +139,17 @@ def first_answer(
 def started(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the start-up of a boot of the app was complete, for the nth time."""
+    """The trigger `after_s` seconds after the start-up of a boot of the app was complete, for the
+    nth time.
+    """
     return AtMoment(moment="startup_complete", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
 def ready(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the readiness path first answered 2xx in a boot, for the nth time.
-    For an app without a readiness path, as `started`.
+    """The trigger `after_s` seconds after the readiness path first answered 2xx in a boot, for the
+    nth time. For an app without a readiness path it is the same moment as for `started`.
     """
     return AtMoment(moment="ready", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
@@ -149,7 +158,7 @@ def ready(
 def degraded(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after health changed to degraded for the nth time."""
+    """The trigger `after_s` seconds after the app's health changed to degraded for the nth time."""
     return AtMoment(moment="degraded", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
@@ -157,7 +166,7 @@ def degraded(
 def healthy(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after health changed to healthy for the nth time."""
+    """The trigger `after_s` seconds after the app's health changed to healthy for the nth time."""
     return AtMoment(moment="healthy", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
@@ -169,7 +178,9 @@ def lost(
     app: str = "",
     within_s: float | None = None,
 ) -> AtMoment:
-    """`after_s` seconds after health named exactly these dependencies as lost, for the nth time."""
+    """The trigger `after_s` seconds after the app's health named exactly the dependencies `naming`
+    as lost, for the nth time.
+    """
     return AtMoment(
         moment="lost",
         of=app,
@@ -183,25 +194,27 @@ def lost(
 def exited(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the app's process ended for the nth time."""
+    """The trigger `after_s` seconds after the app's process ended for the nth time."""
     return AtMoment(moment="exited", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
 def acknowledged(
     count: int, after_s: float = 0.0, *, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the app has acknowledged its `count`-th write of the load."""
+    """The trigger `after_s` seconds after the app has acknowledged its `count`-th write of the
+    load.
+    """
     return AtMoment(moment="acknowledged", of=app, nth=count, after_s=after_s, within_s=within_s)
 
 
 @_knows_hold_s
 def in_force(fault: str, after_s: float = 0.0, *, within_s: float | None = None) -> AtMoment:
-    """`after_s` seconds after `fault` was confirmed in force: observed by a canary, or
+    """The trigger `after_s` seconds after `fault` was confirmed in force: observed by a canary, or
     read back.
     """
     return AtMoment(moment="in_force", of=fault, after_s=after_s, within_s=within_s)
 
 
 def healed(fault: str, after_s: float = 0.0, *, within_s: float | None = None) -> AtMoment:
-    """`after_s` seconds after `fault` was healed."""
+    """The trigger `after_s` seconds after `fault` was healed."""
     return AtMoment(moment="healed", of=fault, after_s=after_s, within_s=within_s)

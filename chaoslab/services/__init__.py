@@ -57,8 +57,8 @@ def kind_of(name: str) -> Kind:
 
 
 def last_messages() -> str:
-    """The last messages of every kind's clients and servers, as JSON for the engine's
-    `--last-messages`.
+    """The known last messages of clients and servers of every kind, as the JSON text for the
+    engine's option `--last-messages`.
     """
     known = kinds().values()
     goodbyes = sorted(each.hex() for kind in known for each in kind.goodbyes)
@@ -67,5 +67,5 @@ def last_messages() -> str:
 
 
 def question_of(service: Service) -> Question:
-    """The bytes that a canary sends to that service, and the answer that it expects."""
+    """What a canary sends to that service, and whether the service answers."""
     return kind_of(service.kind).question(service)

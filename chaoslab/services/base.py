@@ -196,8 +196,8 @@ class ServerView(Protocol):
 class PathDialogue:
     """How `chaoslab preflight --live` checks a declared path to a server of the kind.
 
-    `targets(link, url, source, secret)` yields the hosts that a URL names; `secret` returns the
-    value of another variable. It raises ValueError for a URL of another kind. `walk` checks all
+    `targets(link, url, source, secret)` yields the hosts that a URL names, and raises ValueError
+    for a URL of another kind. `secret` returns the value of another variable. `walk` checks all
     steps from an open connection to an answered query.
     """
 

@@ -118,7 +118,7 @@ class ImageServer:
         return await self.ready(port)
 
     def prepare(self, access: ContainerAccess) -> str:
-        """The server's product for people; its version is not known."""
+        """Do nothing, and return the server's product for people; its version is not known."""
         del access
         return self.product
 
@@ -173,7 +173,9 @@ def image_server(
 
 
 def environment_of(keys: DeclaredKeys, port: int) -> dict[str, str]:
-    """The declared environment variables, with their placeholders filled in."""
+    """Maps each declared environment variable to its value, with the placeholders filled in. `port`
+    is the server's port.
+    """
     return {name: fill(text, _values(port)) for name, text in keys.env.items()}
 
 

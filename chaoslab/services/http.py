@@ -1,8 +1,8 @@
 """The kind `http`: an HTTP service from a command, an image, a URL, or declared answers.
 
-It is ready when it answers `ready_path` with a status below 500; a canary sends the same request. A
-small server of the lab (`chaoslab.agent.responder`) gives the declared answers, to every method,
-and answers any other path with 404.
+The service is ready once it answers `ready_path` with a status below 500; a canary sends the same
+request. A small server of the lab (`chaoslab.agent.responder`) gives the declared answers, to every
+method, and answers any other path with 404.
 """
 
 from __future__ import annotations

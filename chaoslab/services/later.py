@@ -14,8 +14,7 @@ from typing import Any
 class Later:
     """A module that is not yet imported, or a name in it.
 
-    Its attributes are of this class too; to call one imports the module and calls the real
-    function.
+    Each attribute is a Later too. A call imports the module, and calls the real function.
     """
 
     def __init__(self, module: str, *names: str) -> None:
@@ -32,5 +31,5 @@ class Later:
 
 
 def later(package: str, *names: str) -> tuple[Later, ...]:
-    """A `Later` for each module of those names in a package."""
+    """A `Later` for each of the modules `names` in the package."""
     return tuple(Later(f"{package}.{name}") for name in names)

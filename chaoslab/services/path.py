@@ -1,4 +1,6 @@
-"""Checks a path to a server step by step from this machine: where it leads, and how it ended."""
+"""What the checks of a path to a server share: the steps, the outcomes, the target and the
+progress.
+"""
 
 from __future__ import annotations
 
@@ -142,7 +144,8 @@ def target_of(
 
 @contextmanager
 def closed_at_end(sock: socket.socket) -> Iterator[ExitStack]:
-    """After the `with` block, close the socket and the streams that `opened` made on it.
+    """Give the `with` block a stack for the streams that `opened` makes. After the block, close
+    these streams and the socket.
 
     Raises Ended if the server closes the connection in the block.
     """
@@ -158,7 +161,9 @@ def closed_at_end(sock: socket.socket) -> Iterator[ExitStack]:
 async def opened(
     sock: socket.socket, host: str, tls: ssl.SSLContext | None, open_streams: ExitStack
 ) -> Streams:
-    """Streams on a connected socket, with TLS if `tls` is given. Raises Ended if TLS fails."""
+    """Streams on the connected socket, with TLS if `tls` is given. `open_streams` closes the
+    streams. Raises Ended if TLS fails.
+    """
     name = host if tls else None
     try:
         streams = await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=name)

@@ -159,9 +159,8 @@ def on_path(program: str) -> Iterator[Candidate]:
 
 
 def in_wheels(places: tuple[tuple[str, str], ...]) -> Iterator[Candidate]:
-    """The candidates in installed wheels.
-
-    Each place is a package and a pattern of paths below its folder.
+    """Yields a candidate for each program in installed wheels. Each of `places` is a package and a
+    pattern of paths below its folder.
     """
     for package, pattern in places:
         # find_spec of a top-level package does not import it: some start processes on import.

@@ -1,8 +1,8 @@
 """The kind `tcp`: any server that listens on a TCP port, from a command or an image.
 
-Without a declared answer it is ready when it accepts a connection, and that is all that a canary
-observes. With one it is ready when it gives that answer, and a canary also observes silence and
-delay.
+Without a declared answer the server is ready once it accepts a connection and does not close it at
+once; a canary observes only whether it accepts. With a declared answer the server is ready once it
+gives that answer, and a canary also observes silence and delay.
 """
 
 from __future__ import annotations

@@ -61,8 +61,8 @@ class TemplateBuild:
     def run(self, command: Sequence[str], feed: str = "") -> None:
         """Run a command to its end, with `feed` as its standard input.
 
-        Raises ServiceFailed if it fails or reports an error, with the last lines of its output, or
-        if it takes too long.
+        Raises ServiceFailed if the command fails or reports an error, with the last lines of its
+        output, or if the command takes too long.
         """
         who = self.identity
         try:
@@ -92,9 +92,9 @@ def template(
 ) -> Path:  # fmt: skip
     """The path of a tar file of the data that `make` creates.
 
-    The first lab on this machine makes the file. It is made again if the program, its user or one
-    of `depends_on` changes; this blocks. `scratch` is a folder of the lab in which it is made.
-    Raises ServiceFailed if it cannot be made.
+    The first lab on this machine makes the file, and blocks until it is made. The file is made
+    again if the program, its user or one of `depends_on` changes. `scratch` is a folder of the lab
+    in which `make` works. Raises ServiceFailed if the file cannot be made.
     """
     home = scratch / f"{kind}-template"
     build = TemplateBuild(kind=kind, named_by=named_by, identity=identity, env=env, home=home)

@@ -126,7 +126,7 @@ class LinkMetered(LinkReading):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSessions(Event):
     """The sessions that come through a link's proxy, without the lab's own, by the numbers that the
-    service's server gives them. Recorded at the first read, and then at each change.
+    service's server gives them. Recorded at the first query, and then at each change.
     """
 
     link: str
@@ -137,7 +137,7 @@ class LinkSessions(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConnections(Event):
     """How many client connections a service's server itself counts, without the lab's own. None if
-    the server did not answer. Recorded at the first read, and then at each change.
+    the server did not answer. Recorded at the first query, and then at each change.
     """
 
     service: str

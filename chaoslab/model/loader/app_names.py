@@ -1,4 +1,4 @@
-"""Names within one app's table: links, placeholders, phases, words, the write contract, pools."""
+"""Checks the names in the table of one app: links, placeholders, phases, words, writes, pools."""
 
 from __future__ import annotations
 
@@ -99,7 +99,9 @@ def _needs_link(name: str, usable: list[str], known: Declared) -> bool:
 
 
 def _unfilled(place: Place, text: object, usable: Collection[str]) -> Iterator[Mistake]:
-    """A mistake for each placeholder of a text that nothing fills."""
+    """A mistake for each problem with the placeholders of `text`. `usable` are the names that may
+    be used. Nothing if `text` is not a string.
+    """
     for each in placeholder_problems("", text, usable) if isinstance(text, str) else ():
         yield Mistake(place=place, reason=each.reason, expected=each.expected, fix=each.fix)
 
@@ -164,7 +166,7 @@ def _written_service(place: Place, app: str, name: str, known: Declared) -> Iter
 
 
 def _linked(place: Place, app: str, service: str, known: Declared) -> Iterator[Mistake]:
-    """The mistake that the service is unknown, or that the app has no link to it."""
+    """A mistake if the service is unknown, or if the app has no link to it; else nothing."""
     if service not in known.services:
         yield unknown(place, "service", service, known.services)
     elif service not in known.linked(app):

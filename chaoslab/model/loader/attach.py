@@ -1,4 +1,4 @@
-"""Checks the names and addresses in `[attach]` that must fit the rest of the file."""
+"""Checks that the names and addresses in the table `[attach]` fit the rest of the file."""
 
 from __future__ import annotations
 

@@ -25,7 +25,9 @@ def rule(holds: Callable[[str], bool]) -> AfterValidator:
 
 
 def together(what: str, expected: str, fix: str) -> PydanticCustomError:
-    """The error for keys that are valid alone but do not fit together. A validator raises it."""
+    """The error for keys that are valid alone but do not fit together; a validator raises it.
+    `what` is the problem.
+    """
     context = {"what": what, "expected": expected, "fix": fix}
     return PydanticCustomError("together", "{what}", context)
 
@@ -38,7 +40,8 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class Shape(BaseModel):
-    """A table of the file. Values are not converted, and unknown keys are errors.
+    """The base of the shapes: the keys of one table of the file. Values are not converted, and
+    unknown keys are errors.
 
     An error gives the description of the field as what is expected.
     """

@@ -11,8 +11,8 @@ from chaoslab.model.loader.mistakes import Table, tables_of, texts_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """The raw tables of the parts, by name. `links` are the names `app.service` whose service is
-    declared.
+    """Maps the names of services, apps and connectors to their raw tables. `links` has the names
+    `app.service` of all links whose service is declared.
     """
 
     services: Mapping[str, Table]
@@ -22,7 +22,7 @@ class Declared:
     kinds: Kinds
 
     def linked(self, app: str) -> list[str]:
-        """The services that an app's links name, declared or not."""
+        """The names of the services in the `links` of an app, also those that are not declared."""
         return [service for _, service in texts_of(self.apps[app].get("links"))]
 
     def kind_of(self, service: str) -> KnownKind | None:
@@ -32,7 +32,7 @@ class Declared:
 
 
 def declared(document: Table, kinds: Kinds) -> Declared:
-    """The parts that the topology's table declares."""
+    """The parts that the topology's table `document` declares."""
     services, apps = tables_of(document.get("services")), tables_of(document.get("apps"))
     links = {
         f"{app}.{service}": None

@@ -1,4 +1,6 @@
-"""`[deployment]`: its shapes, the rules between its parts, and the plain data that it becomes."""
+"""The table `[deployment]`: its shapes, the rules between its parts, and the plain data that it
+becomes.
+"""
 
 from __future__ import annotations
 
@@ -165,7 +167,7 @@ def deployment_mistakes(document: Table) -> Iterator[Mistake]:
 
 def deployment(shape: DeploymentShape, folder: Path, links: Mapping[str, object]) -> Deployment:
     """The plain data of the table `[deployment]`. The file is relative to `folder`; whether it
-    exists is not checked.
+    exists is not checked. `links` are the names of all links.
     """
     return Deployment(
         file=os.path.abspath(folder / shape.file),
@@ -195,7 +197,9 @@ def _bypass(shape: BypassShape) -> Bypass:
 
 
 def _variables(table: Table) -> Iterator[tuple[str, str]]:
-    """The name of each rule that names variables, with the first of these variables."""
+    """The name of each rule in the table that names variables, with the first variable that it
+    names.
+    """
     for key, given in table.items():
         names: list[object] = []
         if key == "required" and isinstance(given, list):

@@ -37,7 +37,7 @@ NO_TABLE = ErrorCode(
 NOT_A_TABLE = ErrorCode(
     "topology.not_a_table",
     "tool.chaoslab is not a table",
-    "The pyproject.toml has another value at `tool.chaoslab`, where a table is needed.",
+    "The value at `tool.chaoslab` in pyproject.toml is not a table.",
 )
 TWO_FILES = ErrorCode(
     "topology.two_files",
@@ -76,12 +76,16 @@ def topology_file(path: Path | None) -> Path:
 
 
 def table_place(path: Path) -> tuple[str, ...]:
-    """The place of the topology's table in a file of that name. Empty means the whole file."""
+    """The keys of the topology's table in the file. Empty means that the whole file is
+    the table.
+    """
     return ("tool", "chaoslab") if path.name == SHARED_FILE else ()
 
 
 def topology_table(path: Path) -> Mapping[str, object]:
-    """The topology's table of a file, not checked. Raises SpecError if it cannot be read."""
+    """The topology's table of a file, not checked. Raises SpecError if the file cannot be read, or
+    if it has no such table.
+    """
     document = _document(path)
     return _shared_table(document, shown(path)) if path.name == SHARED_FILE else document
 
@@ -104,8 +108,8 @@ def read_bytes(path: Path) -> bytes:
 
 
 def parsed(data: bytes, file: str) -> dict[str, Any]:
-    """The TOML document in these bytes. Raises SpecError with the line if they are not
-    valid TOML.
+    """The TOML document in these bytes. `file` is the name of the file for the error. Raises
+    SpecError, with the line, if the bytes are not valid TOML.
     """
     try:
         # some editors write a byte order mark
@@ -149,7 +153,7 @@ def _document(path: Path) -> Mapping[str, object]:
 
 
 def _document_if_valid(path: Path) -> Mapping[str, object]:
-    """The document of a file. Empty if the file is broken: then it has no topology."""
+    """The TOML document in the file. Empty if the file cannot be read or is not valid TOML."""
     try:
         return _document(path)
     except SpecError:
@@ -187,7 +191,7 @@ def _no_topology(where: str, reason: Reason) -> SpecError:
 
 
 def _here() -> Path:
-    """The working directory, or `.` if it was removed: then no file is found."""
+    """The working directory, or `.` if the directory was removed."""
     try:
         return Path.cwd()
     except FileNotFoundError:

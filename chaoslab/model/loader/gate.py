@@ -1,4 +1,6 @@
-"""`[gate]`: its shapes, the rules between its parts, and the plain data that it becomes."""
+"""The table `[gate]`: its shapes, the rules between its parts, and the plain data that it
+becomes.
+"""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class KnownKind(Protocol):
 
     @property
     def schemes(self) -> tuple[str, ...]:
-        """The schemes of the URLs of such a service, the usual one first."""
+        """The schemes of the URLs of a service of this kind, the usual one first."""
 
     @property
     def keys(self) -> type[Shape]:
@@ -37,13 +37,13 @@ class KnownKind(Protocol):
 
     @property
     def image(self) -> str:
-        """The image of such a service in a container. Empty if `[images]` has no key for
+        """The image of a service of this kind in a container. Empty if `[images]` has no key for
         the kind.
         """
 
     @property
     def keeps_rows(self) -> bool:
-        """Whether the lab can look up in such a service what an app wrote."""
+        """Whether the lab can look up rows that an app wrote to a service of this kind."""
 
 
 Kinds = Mapping[str, KnownKind]
@@ -63,7 +63,9 @@ class _AnyKeys(Shape):
 
 
 def service_shape(kinds: Kinds, kind: object = None) -> type[Shape]:
-    """The shape of `[services.<name>]` of that kind. For an unknown kind only `kind` is checked."""
+    """The shape of the table `[services.<name>]` of a service of this kind. For an unknown kind
+    only the key `kind` is checked.
+    """
     keys = kinds[kind].keys if isinstance(kind, str) and kind in kinds else _AnyKeys
     field: Any = (Literal[tuple(kinds)], Field(description="one of: " + ", ".join(kinds)))
     return create_model("ServiceShape", __base__=keys, kind=field)
@@ -82,8 +84,8 @@ def images_shape(kinds: Kinds) -> type[Shape]:
 def kind_errors(
     document: Table, kinds: Kinds
 ) -> Iterator[tuple[Pattern, type[Shape], ValidationError]]:
-    """The place, the shape and the errors of each table that does not have the shape of
-    its kind.
+    """The place, the shape and the errors of each table in `document` that does not have the shape
+    of its kind. Only `[services.<name>]` and `[images]` are checked.
     """
     shapes: list[tuple[Pattern, type[Shape], object]] = [
         (("services", name), service_shape(kinds, table.get("kind")), table)
@@ -99,7 +101,9 @@ def kind_errors(
 
 
 def services(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Service]:
-    """The services that valid tables describe. The keys of a kind stay as in the file."""
+    """Maps the name of each service to the service that its valid table describes. The keys of a
+    kind stay as in the file.
+    """
     return {
         name: Service(
             name=name,
@@ -111,7 +115,7 @@ def services(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Service]:
 
 
 def images(table: Mapping[str, Any]) -> Images:
-    """The images that a valid table describes."""
+    """The images that the valid table `[images]` describes."""
     own = {key: value for key, value in table.items() if key in ImagesShape.model_fields}
     return Images(services={key: table[key] for key in table if key not in own}, **own)
 

@@ -37,7 +37,8 @@ def read_text(path: Path) -> str:
 
 
 def migrated(path: Path, text: str) -> str:
-    """The text of the file with the present names. It is the same text if nothing is old.
+    """The text of the file with the present names and the version. It is the same text if it has no
+    old name and has a version.
 
     Raises SpecError if the file has no topology, or if rewriting would change anything else.
     """

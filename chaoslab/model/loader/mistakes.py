@@ -23,7 +23,7 @@ NO_LINK = ErrorCode(
         if data["app"]
         else f"no app has a link to '{data['service']}'"
     ),
-    "An entry needs a link that the app does not have. If `app` is empty, no app has it.",
+    "An entry needs a link that the app does not have. If `app` is empty, no app has such a link.",
     data=("app", "service"),
 )
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -48,8 +48,8 @@ class Mistake:
 
 
 def unknown(place: Place, kind: str, name: str, known: Mapping[str, object]) -> Mistake:
-    """The mistake of a name that the file does not declare. `known` are those of this kind that it
-    declares.
+    """The mistake of a name that the file does not declare. `kind` says what the name is for, as in
+    `service`; `known` are the names of that kind that the file declares.
     """
     return Mistake(
         place=place,
@@ -89,7 +89,9 @@ def table_of(value: object) -> Table:
 
 
 def tables_of(value: object) -> dict[str, Table]:
-    """The tables of a table of tables, by name. Another value counts as an empty table."""
+    """Maps each key of a table to its value. A value that is not a table counts as an
+    empty table.
+    """
     return {name: table_of(table) for name, table in table_of(value).items()}
 
 

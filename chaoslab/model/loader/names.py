@@ -1,4 +1,4 @@
-"""Checks names that must fit together: of services, apps, links and connectors.
+"""Checks that the names of services, apps, links and connectors fit together.
 
 The checks read the raw tables and leave out values of a wrong type, which the shapes report: so one
 mistake never hides another.
@@ -68,7 +68,9 @@ def name_mistakes(document: Table, kinds: Kinds) -> Iterator[Mistake]:
 
 
 def links_named(text: str, links: Mapping[str, object]) -> tuple[str, ...]:
-    """The links `app.service` that a connector's entry names: one, or all to one service."""
+    """The links `app.service` that an entry of a connector names: one link, or all links to one
+    service. Empty if it names none of `links`.
+    """
     if "." in text:
         return (text,) if text in links else ()
     return tuple(link for link in links if link.rpartition(".")[2] == text)

@@ -64,7 +64,9 @@ def renamed(table: Table) -> tuple[Renamed, ...]:
 
 
 def with_new_names(table: Table, changes: tuple[Renamed, ...]) -> Table:
-    """A copy of the table with the new names. The table itself if nothing was renamed."""
+    """A copy of the table with the new names of `changes`. The table itself if there are no
+    changes.
+    """
     if not changes:
         return table
     copy = deepcopy(dict(table))
@@ -73,7 +75,7 @@ def with_new_names(table: Table, changes: tuple[Renamed, ...]) -> Table:
 
 
 def write_names(table: MutableMapping[str, Any], changes: tuple[Renamed, ...]) -> None:
-    """Write the new names into the table."""
+    """Change the table itself: write the new name of each change at its place."""
     for change in changes:
         parent: Any = table
         for part in change.place[:-1]:
@@ -82,7 +84,9 @@ def write_names(table: MutableMapping[str, Any], changes: tuple[Renamed, ...]) -
 
 
 def outdated(table: Table, file: str) -> str:
-    """The warning about old names in a topology's table, with the fix. Empty without any."""
+    """The warning about old names and a missing version in a topology's table, with the fix. Empty
+    if the table has neither.
+    """
     found = ["it has no version"] if "version" not in table else []
     found += map(str, renamed(table))
     if not found:

@@ -34,9 +34,7 @@ def is_pinned(text: str) -> bool:
 
 
 def is_http_address(text: str) -> bool:
-    """Whether the text is `http://host:port`, without path, user and password, which would be
-    ignored.
-    """
+    """Whether the text is `http://host:port`, without path, query, user and password."""
     try:
         parts = urlsplit(text)
         named = bool(parts.hostname and parts.port)

@@ -1,4 +1,6 @@
-"""`[secrets]` of a topology file, and the mask for errors that quote values of the file."""
+"""The table `[secrets]` of a topology file, and the mask for errors that quote values of
+the file.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,8 @@ def secrets(shape: SecretsShape) -> Secrets:
 
 
 def mask_of_document(table: Mapping[str, object], kinds: Iterable[str]) -> Mask:
-    """The mask for the secrets of a topology's table, which may have any mistake. It does not hide
-    the names of these kinds of service.
+    """The mask for the secrets of a topology's table, which may have any mistake. `kinds` are names
+    of kinds of service; the mask does not hide these names.
     """
     own = table.get("secrets")
     listed = _texts(own.get("variables")) if isinstance(own, dict) else []

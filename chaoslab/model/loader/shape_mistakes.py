@@ -158,8 +158,8 @@ def _shape_at(loc: Place, own: Shapes) -> type[Shape] | None:
 
 
 def _within(shape: type[Shape], rest: Place) -> type[Shape] | None:
-    """The shape of the table at the place `rest` inside a table of that shape. The names in a table
-    of tables are skipped.
+    """The shape of the table at the place `rest` inside a table of the shape `shape`. None if that
+    place is not a table. The names in a table of tables are skipped.
     """
     while rest:
         field = shape.model_fields.get(str(rest[0]))
@@ -184,8 +184,8 @@ def _description(loc: Place, own: Shapes) -> str:
 
 
 def _position(place: Place, table: Table, ranks: dict[int, dict[object, int]]) -> tuple[int, ...]:
-    """The position of a place in the table, for sorting. `ranks` caches the order of each table's
-    keys.
+    """The position of a place in the table, as numbers to sort by. `ranks` caches the order of each
+    table's keys.
     """
     position: list[int] = []
     here: object = table

@@ -50,7 +50,7 @@ def load_topology(path: Path | None = None, *, kinds: Kinds) -> Topology:
 
 
 def read_topology(path: Path, *, kinds: Kinds) -> Topology:
-    """The topology of this one file. Raises SpecError with every mistake found."""
+    """The topology of the file `path`. Raises SpecError with every mistake found."""
     file, table = shown(path), topology_table(path)
     old = outdated(table, file)
     table = with_new_names(table, renamed(table))

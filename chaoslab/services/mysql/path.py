@@ -43,7 +43,7 @@ _BY_CODE: Mapping[int, Outcome] = {
 def targets(
     link: str, url: str, source: str, secret: Callable[[str], str]
 ) -> Iterator[Target]:  # fmt: skip
-    """The host that a MySQL URL names. Raises ValueError for a URL of another kind.
+    """Yields the one target that a MySQL URL names. Raises ValueError for a URL of another kind.
 
     The URL may name a driver (`mysql+pymysql://`).
     """

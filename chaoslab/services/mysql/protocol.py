@@ -22,8 +22,8 @@ SHUTDOWN = b"\xff\x1d\x04#08S01"
 
 
 def _log_in() -> bytes:
-    """The packet by which a user that no server has logs in (HandshakeResponse41), after the
-    greeting.
+    """The packet of a log-in (HandshakeResponse41), which a client sends after the server's
+    greeting. The name of its user is one that no server knows.
     """
     body = struct.pack("<IIB23x", _CAPABILITIES, _MAX_PACKET, _UTF8MB4)
     body += OWN_NAME.encode() + b"\x00\x00mysql_native_password\x00"
@@ -39,8 +39,8 @@ LOG_IN = _log_in()
 
 
 async def log_in_answered(streams: Streams) -> bool:
-    """Whether a server sends its greeting, and answers the log-in `LOG_IN`, usually by refusing
-    it.
+    """Whether the server sends its greeting, and then accepts or refuses the log-in `LOG_IN`. False
+    if it sends another error.
     """
     reader, writer = streams
     if (await _packet(streams))[:1] != bytes([_HANDSHAKE_10]):

@@ -95,10 +95,10 @@ class PostgresServer:
 
 
 class StackPostgres:
-    """PostgreSQL of a Compose stack, with its container's credentials.
+    """PostgreSQL of a Compose stack, with the credentials in its container's variables
+    POSTGRES_USER and POSTGRES_PASSWORD.
 
-    They are in POSTGRES_USER and POSTGRES_PASSWORD. Each lab has its own database, which that user
-    owns.
+    Each lab has its own database, which that user owns.
     """
 
     port = PORT

@@ -81,9 +81,8 @@ class _Connection(psycopg.AsyncConnection[tuple[object, ...]]):
 def targets(
     link: str, url: str, source: str, secret: Callable[[str], str]
 ) -> Iterator[Target | NoTarget]:
-    """Every host that libpq would try for the URL; a NoTarget in place of a Unix socket or no host.
-
-    Raises ValueError if libpq cannot read the URL.
+    """Yields a Target for every host that libpq would try for the URL, and a NoTarget for each Unix
+    socket or missing host. Raises ValueError if libpq cannot read the URL.
     """
     try:
         # libpq does not know the driver's name that a URL of SQLAlchemy may have.
@@ -177,8 +176,8 @@ def _ended(error: psycopg.Error, has_tls: bool) -> Ended:
 
 
 def classified(words: str, sqlstate: str | None, *, has_tls: bool) -> Outcome:
-    """The outcome of a failed log-in or query: by the SQLSTATE if there is one, else by the
-    words.
+    """The outcome of a failed log-in or query, from its SQLSTATE and the words of its error.
+    `has_tls` is whether the server has TLS.
     """
     text = words.lower()
     if "no pg_hba.conf entry" in text or "pg_hba.conf rejects" in text:

@@ -128,7 +128,7 @@ class PostgresRows:
 class PostgresView:
     """Implements `ServerView` with `pg_stat_activity`.
 
-    An ordinary role sees its own sessions, a member of `pg_monitor` all of them.
+    An ordinary role sees only its own sessions. A member of `pg_monitor` sees all sessions.
     """
 
     def __init__(self, connection: psycopg.AsyncConnection, origin: str) -> None:

@@ -46,7 +46,8 @@ OUT_OF_REACH = ErrorCode(
 
 
 def within_reach(binary: ServerBinary, identity: Identity, cache: Path) -> Path:
-    """The path of a `postgres` that this user can run: the installed one, or a copy in the cache.
+    """The path of a `postgres` that the user `identity` can run: the installed one, or a copy in
+    the folder `cache`.
 
     Raises RuntimeUnavailable if this user cannot reach the cache either, or if the program is not
     in a folder `bin`, so that it cannot be copied.
@@ -76,8 +77,8 @@ def template(
 ) -> Path:
     """The path of the template: a new cluster with role and database `chaoslab`.
 
-    It blocks on the first use. `scratch` is a folder of the lab in which initdb may work. Raises
-    ServiceFailed if the template cannot be made.
+    The first call on a machine makes the template, and blocks. `scratch` is a folder of the lab in
+    which initdb may work. Raises ServiceFailed if the template cannot be made.
     """
     major = int(binary.number.partition(".")[0])
     feed = _ROLE + (_DATABASE if major >= 15 else _DATABASE_BEFORE_15)

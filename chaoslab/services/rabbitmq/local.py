@@ -54,7 +54,8 @@ def _of_the_system() -> Iterator[Candidate]:
 
 
 def _version_text(program: Path) -> str:
-    """Product and version, from the name of the folder with the program's code.
+    """Product and version of the program, as in `RabbitMQ 3.12.1`, from the name of the folder with
+    its code. If there is no such folder, a text that says so.
 
     A call of the program with any option would start the server.
     """

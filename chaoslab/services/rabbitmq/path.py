@@ -1,7 +1,7 @@
 """Checks a path to RabbitMQ after its connect: Connection.Start, a log-in, and the virtual host.
 
-Only the frames are pamqp's: drivers do not distinguish a silent server, a closed connection and
-another protocol.
+pamqp only encodes and decodes frames. A driver is not used, because drivers do not distinguish a
+silent server, a closed connection and another protocol.
 
 Sources: the AMQP 0-9-1 specification (class connection); RabbitMQ's "URI Specification".
 """
@@ -45,7 +45,7 @@ F = TypeVar("F", bound=base.Frame)
 def targets(
     link: str, url: str, source: str, secret: Callable[[str], str]
 ) -> Iterator[Target]:  # fmt: skip
-    """The host that an AMQP URL names. Raises ValueError for a URL of another kind."""
+    """Yields the one target that an AMQP URL names. Raises ValueError for a URL of another kind."""
     del secret
     read = target_of(link, url, source, kind="rabbitmq", ports=_PORTS)
     yield replace(

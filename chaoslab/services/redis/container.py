@@ -106,9 +106,10 @@ class StackRedis:
             return _product(session)
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """Choose an empty database for the first lab; for each later lab, check that it is empty.
+        """For the first lab, choose an empty numbered database. For each later lab, check that this
+        database is empty.
 
-        Raises ServiceFailed if there is none, or if it is not empty.
+        Raises ServiceFailed if no database is empty, or if the chosen one is not.
         """
         del lab
         if not self.number:

@@ -46,7 +46,7 @@ _BY_WORDS: tuple[tuple[str, Outcome], ...] = (
 def targets(
     link: str, url: str, source: str, secret: Callable[[str], str]
 ) -> Iterator[Target]:  # fmt: skip
-    """The host that a Redis URL names. Raises ValueError for a URL of another kind."""
+    """Yields the one target that a Redis URL names. Raises ValueError for a URL of another kind."""
     read = target_of(link, url, source, kind="redis", ports={"redis": 6379, "rediss": 6379})
     query = read.params
     yield replace(
@@ -102,9 +102,9 @@ async def _asked(streams: Streams, *words: str) -> str:
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
-    """One line from the server; only its first byte if no line can begin with it.
+    """One line from the server. If its first byte is neither `+` nor `-`, only that byte.
 
-    Raises Ended if the server answers with TLS, or the line has no end.
+    Raises Ended if the server answers with TLS, or if the line has no end.
     """
     first = await reader.readexactly(1)
     if first == _TLS_ALERT[:1]:

@@ -26,7 +26,7 @@ _Client = Mapping[str, Any]
 
 
 async def _logged_in(url: str) -> Redis:
-    """A client with one connection under the lab's name. It selects no database."""
+    """A Redis client with one connection, which has the lab's name. It selects no database."""
     parts = urlsplit(url)
     password = unquote(parts.password or "") or environment().get("REDISCLI_AUTH") or None
     client = Redis.from_url(
@@ -72,8 +72,8 @@ class RedisCount:
 
 
 class RedisView:
-    """Implements `ServerView` with CLIENT LIST. Its calls raise TalkFailed if the server
-    refuses that.
+    """Implements `ServerView` with CLIENT LIST. Its calls raise TalkFailed if the server refuses
+    that command.
     """
 
     def __init__(self, client: Redis, origin: str) -> None:
