@@ -36,7 +36,7 @@ def listed(defects: Sequence[Defect]) -> Table:
 
 
 def _grouped(scenarios: Sequence[str]) -> Iterator[str]:
-    """The names of tests: each test once, with all of its parameters in brackets."""
+    """The name of each test once, with the parameters of all of its scenarios in brackets."""
     tests: dict[str, list[str]] = {}
     for scenario in scenarios:
         test, _, parameter = scenario.partition("[")
@@ -59,8 +59,9 @@ def line(entry: Entry) -> Text:
 
 
 def results(defects: Sequence[Defect], entries: Sequence[Entry]) -> Group:
-    """A row for each defect: the verdict, the time, and how often it was refused, with a 95 %
-    interval. Below it the false alarms and UNKNOWN outcomes of the good build.
+    """A table with a row for each defect: the verdict, the time, and how often the build was
+    refused, with a 95 % interval. Below it, how often the good build had a false alarm or was
+    UNKNOWN.
     """
     table = plain_table("Builds refused for the expected reason", dense=True)
     for name in (

@@ -16,8 +16,8 @@ _OF_EVERY_FAULT = {entry.name for entry in fields(Declared)}
 
 
 def settings(kind: type[Declared]) -> tuple[str, ...]:
-    """The names of the fields of a kind of fault, without those that every fault has: target, name,
-    kind, start and stop.
+    """The names of the fields that only this kind of fault has: all except target, name, kind,
+    start and stop.
     """
     return tuple(entry.name for entry in fields(kind) if entry.name not in _OF_EVERY_FAULT)
 

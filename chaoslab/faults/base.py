@@ -53,7 +53,9 @@ class Fault(Declared, ABC):
 
     @abstractmethod
     def shows(self, sighting: Sighting) -> bool | None:
-        """Whether a canary observed the fault in force; None if no canary can observe it."""
+        """Whether `sighting`, what a canary observed, shows that the fault is in force. None if the
+        canary cannot observe it.
+        """
 
     @abstractmethod
     def observed(self, link: LinkView) -> Iterator[Reason]:

@@ -200,7 +200,8 @@ def _signal(group: int, number: int) -> bool:
 def run_quietly(call: Call, *, within_s: float) -> tuple[int, str]:
     """Run pytest without showing its output. Returns its exit code and its output.
 
-    If it does not end within `within_s` seconds, it is killed, and the exit code is 1.
+    If it does not end within `within_s` seconds, it is killed. Then the exit code is 1, and the
+    output is a text that says so.
     """
     process = subprocess.Popen(
         call.command,

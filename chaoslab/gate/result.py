@@ -105,9 +105,11 @@ class StageResult:
 
     @property
     def decision(self) -> Decision:
-        """The decision of the stage. Only failures refuse a build.
+        """The decision of the stage: usage after a mistake of the user, aborted if the stage was
+        stopped, refused if too many scenarios failed, inconclusive if a scenario is undecided, else
+        passed.
 
-        Undecided scenarios make the stage inconclusive.
+        A stage with a `doubt`, or without scenarios, is inconclusive too.
         """
         if self.mistake:
             return Decision.USAGE
@@ -205,7 +207,9 @@ class GateResult:
 
     @property
     def decision(self) -> Decision:
-        """The worst decision of preflight and rounds; aborted if a round was not reached."""
+        """The worst of the decisions of preflight and rounds, and of `aborted` if the gate was
+        stopped early.
+        """
         found = [each.decision for each in self.rounds]
         if self.preflight is not None:
             found.append(Decision.REFUSED if self.preflight.findings else Decision.PASSED)

@@ -82,7 +82,9 @@ def trials(
 
 
 def batches(of: Iterable[Trial], size: int = BATCH) -> list[Batch]:
-    """Group the trials by mutation, at most `size` in a batch, in the order to run them."""
+    """The trials in batches, in the order to run them. A batch has at most `size` trials, all with
+    the same mutation.
+    """
     alike: defaultdict[Mutation, list[Trial]] = defaultdict(list)
     for trial in of:
         alike[trial.mutation].append(trial)
@@ -95,7 +97,8 @@ def batches(of: Iterable[Trial], size: int = BATCH) -> list[Batch]:
 
 
 def judged(trial: Trial, run: TrialRun, seconds: float) -> TrialResult:
-    """Judge a trial. It passed if the run is UNKNOWN and has no evidence of the disabled fault.
+    """The result of a trial. It passed if the run is UNKNOWN and has no evidence of the disabled
+    fault.
 
     The evidence must be missing also if the run is UNKNOWN for another reason, such as a slow
     machine: in another run that reason may be absent.

@@ -1,1 +1,1 @@
-"""What happened: typed events in an append-only journal."""
+"""The history of a run: typed events in a journal to which events are only added."""

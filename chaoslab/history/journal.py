@@ -45,11 +45,11 @@ class History:
         return (event for event in self.events if isinstance(event, kind))
 
     def first(self, kind: type[E], where: Callable[[E], bool] = lambda _: True) -> E | None:
-        """The first event of that type for which `where` is true. None without one."""
+        """The first event of the type `kind` for which `where` is true. None if there is none."""
         return next((event for event in self.of(kind) if where(event)), None)
 
     def last(self, kind: type[E], where: Callable[[E], bool] = lambda _: True) -> E | None:
-        """The last event of that type for which `where` is true. None without one."""
+        """The last event of the type `kind` for which `where` is true. None if there is none."""
         found = None
         for event in self.of(kind):
             if where(event):
@@ -61,11 +61,11 @@ class History:
         return (e for e in self.of(kind) if (e.app, e.boot) == (app, boot))
 
     def first_of_boot(self, kind: type[B], app: str, boot: int) -> B | None:
-        """The first event of one type of that boot. None without one."""
+        """The first event of one type of one boot of an app. None if there is none."""
         return next(self.of_boot(kind, app, boot), None)
 
     def last_of_boot(self, kind: type[B], app: str, boot: int) -> B | None:
-        """The last event of one type of that boot. None without one."""
+        """The last event of one type of one boot of an app. None if there is none."""
         return next(iter(reversed([*self.of_boot(kind, app, boot)])), None)
 
 
@@ -115,7 +115,7 @@ class Journal:
         return self._sum.hexdigest()
 
     def append(self, event: AnyEvent) -> None:
-        """Record one event and wake the tasks that wait."""
+        """Record one event, pass it to the listeners, and wake the tasks that wait for an event."""
         event = self.mask.of(event)
         self._events.append(event)
         if not self.trouble:
@@ -202,7 +202,8 @@ def _as_line(event: AnyEvent) -> str:
 def read_history(path: Path) -> History:
     """The history in a file. An incomplete last line, as a killed run leaves one, is left out.
 
-    Raises SpecError if the file is missing, or if a line before the last is no event.
+    Raises SpecError if the file is missing or cannot be read, or if a line before the last is no
+    event.
     """
     if not path.is_file():
         raise SpecError(

@@ -109,7 +109,7 @@ class ContainerAccess:
 
 
 class ContainerServer(Protocol):
-    """How to use one server in a container. Each lab has its own place in it, such as a
+    """How to use one server in a container. Each lab has its own place in the server, such as a
     database.
     """
 
@@ -131,19 +131,19 @@ class ContainerServer(Protocol):
         """
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Prepare the server after its first answer; returns its product and version. Blocks.
+        """Prepare the server after its first answer, and return its product and version. Blocks.
 
-        Called once for a container. Raises ServiceFailed if it fails.
+        Called once for a container. Raises ServiceFailed if the server cannot be prepared.
         """
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """Create an empty place in the server for the lab. Blocks. Raises ServiceFailed if it
-        fails.
+        """Create an empty place in the server for the lab with the name `lab`. Blocks. Raises
+        ServiceFailed if that fails.
         """
 
     def clear(self, access: ContainerAccess, lab: str) -> None:
-        """Remove the lab's place, even if clients are connected. Blocks. Raises ServiceFailed
-        if it fails.
+        """Remove the lab's place from the server, even if clients are connected. Blocks. Raises
+        ServiceFailed if that fails.
         """
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
@@ -172,7 +172,7 @@ class Rows(Protocol):
     """
 
     async def found(self, contract: WriteContract, ops: Sequence[str]) -> Mapping[str, int]:
-        """Maps each of these ids that has rows to the number of its rows; other ids are absent.
+        """Maps each of the ids `ops` that has rows to the number of its rows; other ids are absent.
 
         Raises TalkFailed if the server gives no answer, or an error.
         """

@@ -105,7 +105,8 @@ class PathProgress:
 
     @asynccontextmanager
     async def step(self, name: Step, *, bounded: bool = True) -> AsyncIterator[None]:
-        """Run the `with` block as a step and time it. Raises Ended if it exceeds the limit.
+        """Run the `with` block as a step, and measure its time. Raises Ended if the block takes
+        longer than `within_s`.
 
         If `bounded` is False, there is no limit.
         """

@@ -115,7 +115,7 @@ def template(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopiedServer:
-    """What all servers share that run as processes on a copy of a template of their data."""
+    """The base of servers that run as processes, on a copy of a template of their data."""
 
     binary: ServerBinary
     template: Path

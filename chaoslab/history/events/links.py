@@ -49,7 +49,8 @@ class PathBypassed(BootEvent):
 class Effect:
     """How one toxic or connect mode affected one connection.
 
-    `bytes` is how many bytes it acted on. `goodbye` of these are only the client's last message.
+    `bytes` is how many bytes it acted on. `goodbye` of these bytes are only the client's last
+    message.
     """
 
     name: str

@@ -26,8 +26,8 @@ URL_OF_OTHER_KIND = ErrorCode(
 def attach_mistakes(
     attach: Table, *, apps: Known, links: Known, services: Mapping[str, Table], kinds: Kinds
 ) -> Iterator[Mistake]:
-    """A mistake for every name that the file does not declare, for every proxy that two links
-    share, and for every URL of another kind of service.
+    """A mistake for every name in the table `attach` that the file does not declare, for every
+    proxy that two links share, and for every URL of another kind of service.
     """
     for section, kind, known in (
         ("apps", "app", apps),

@@ -64,7 +64,7 @@ class MysqlServer:
     port: int = PORT
 
     async def answers(self, port: int) -> bool:
-        """Whether the server sends its greeting, and answers a log-in."""
+        """Whether the server sends its greeting, and then accepts or refuses a log-in."""
         return await ready(port, log_in_answered)
 
     def prepare(self, access: ContainerAccess) -> str:
@@ -112,8 +112,8 @@ class MysqlServer:
 
     @contextmanager
     def _as_root(self, access: ContainerAccess) -> Iterator[pymysql.cursors.Cursor]:
-        """A cursor of root at the server. Raises ServiceFailed if the server gives no answer,
-        or an error.
+        """A cursor of root at the server, for the `with` block. Raises ServiceFailed if the server
+        gives no answer, or an error.
         """
         try:
             connection = pymysql.connect(

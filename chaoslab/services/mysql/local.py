@@ -84,7 +84,7 @@ class MysqlServer(CopiedServer):
         return (*_options(self.binary, home / "data"), f"--tmpdir={home}", f"--port={port}")
 
     async def answers(self, port: int) -> bool:
-        """Whether the server sends its greeting, and answers a log-in."""
+        """Whether the server sends its greeting, and then accepts or refuses a log-in."""
         return await ready(port, log_in_answered)
 
     def url(self, endpoint: Endpoint) -> str:

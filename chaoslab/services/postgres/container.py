@@ -163,7 +163,7 @@ class StackPostgres:
 
 @contextmanager
 def _admin(port: int) -> Iterator[_Connection]:
-    """A connection of the superuser to the server.
+    """A connection of the superuser to the server at `port`, for the `with` block.
 
     Raises ServiceFailed if the server gives no answer, or an error.
     """

@@ -168,7 +168,8 @@ def _product(session: redis.Redis) -> str:
 
 @contextmanager
 def _session(port: int, number: int = 0, *, stack: bool = False) -> Iterator[redis.Redis]:
-    """A client of the server's numbered database.
+    """A client of the server's database `number`, for the `with` block. `stack` is whether the
+    server is part of a Compose stack, for the error.
 
     Raises ServiceFailed if the server gives no answer, or an error.
     """
