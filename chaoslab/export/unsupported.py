@@ -31,12 +31,12 @@ SCHEDULE_WITH_END = ErrorCode(
 NO_LABELS = ErrorCode(
     "export.no_labels",
     "no labels are given for the pods of '{app}'",
-    "The pods of an app that the fault affects are unknown.",
+    "No option gives the labels of the pods of an app that the fault affects.",
 )
 NO_PLACE = ErrorCode(
     "export.no_place",
     "the place of '{service}' is not given",
-    "It is unknown whether a service is inside the cluster, and where.",
+    "No option says whether a service is inside the cluster, and where it is.",
 )
 
 

@@ -158,9 +158,8 @@ def _outcome(phases: Sequence[pytest.TestReport] | Sequence[pytest.CollectReport
 
 
 def _reason(phases: Sequence[Any]) -> str:
-    """The text of the first phase that did not pass; empty if all passed.
-
-    Only the end of a long text is kept.
+    """Why a test did not pass: the text of its first phase that failed or was skipped. Empty if all
+    phases passed. Only the end of a long text is kept.
     """
     for phase in phases:
         if phase.failed:

@@ -1,6 +1,7 @@
 """The self-test of the gate: which faults to disable in which scenarios, and how to judge the runs.
 
-Each fault is disabled in turn, and each such run must end UNKNOWN. Pure; `self_test_run` runs it.
+Each fault is disabled in turn, and each such run must end UNKNOWN. Pure; `self_test_run` runs the
+self-test.
 """
 
 from __future__ import annotations

@@ -37,7 +37,9 @@ _FEW_LINES = 8  # of one scenario's reasons; verdict.json has them all
 
 
 def gate_text(result: GateResult) -> Group:
-    """Everything that a gate prints at its end."""
+    """The text that a gate prints at its end: stages, scenarios that did not pass, and the
+    decision.
+    """
     return Group(*_parts(result))
 
 

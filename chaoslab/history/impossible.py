@@ -1,4 +1,4 @@
-"""Why a moment that has not occurred can no longer occur. Pure."""
+"""Finds out why a moment that has not occurred can no longer occur. Pure."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The journal of a run. Events are only added. Each is in memory, and at once a JSON line
-on disk.
+"""The journal of a run. Events are only added. Each event is kept in memory, and written at once to
+the file as a JSON line.
 """
 
 from __future__ import annotations

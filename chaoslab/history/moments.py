@@ -1,4 +1,4 @@
-"""Which event of a history is the moment of a trigger. Pure."""
+"""Finds the event of a history that is the moment of a trigger. Pure."""
 
 from __future__ import annotations
 

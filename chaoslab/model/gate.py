@@ -29,8 +29,8 @@ class GateStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlowRule:
-    """The rule `slow`: for `for_s` seconds every answer to the load's writes took longer than
-    `responses_s`.
+    """The rule `slow`: it applies if for `for_s` seconds every answer to the load's writes took
+    longer than `responses_s` seconds.
     """
 
     responses_s: float

@@ -47,7 +47,7 @@ class Sampling:
     quiet_until: AtMoment | None = None
 
     def of(self, app: App) -> Sampling:
-        """A copy for this app: the times between two requests are at least the app's
+        """A copy of the sampling for this app: between two requests there are at least the app's
         `health.period_s` seconds.
         """
         period_s = app.health.period_s or 0.0

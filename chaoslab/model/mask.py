@@ -102,7 +102,7 @@ class Mask:
         return _SHOWN_URL.sub(rf"\g<head>{MASKED}\g<tail>", text) if "://" in text else text
 
     def data(self, data: bytes) -> bytes:
-        """The output of a process with its secrets masked. It may have any encoding."""
+        """The output of a process, in any encoding, with its secrets masked."""
         if self._data is not None:
             data = self._data.sub(MASKED.encode(), data)
         if b"://" not in data:

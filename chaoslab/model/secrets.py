@@ -75,8 +75,8 @@ def secrets_of_command(words: Sequence[str], listed: Collection[str] = ()) -> It
 
 
 def secrets_within(text: str, listed: Collection[str] = ()) -> Iterator[str]:
-    """The passwords of the URLs in a text, and the values of `name=value` with a secret name. Each
-    is returned as it is written, and decoded if it has a `%`.
+    """The passwords of the URLs in a text, and the values of `name=value` with a secret name. A
+    value with a `%` is returned twice: as it is written, and decoded.
     """
     found = [match["value"] for match in URL.finditer(text)]
     found += [m["value"] for m in PAIR.finditer(text) if looks_secret(m["name"], listed)]

@@ -10,8 +10,8 @@ from chaoslab.history.events.base import Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDone(Event):
-    """A step of the scenario's own is over. It began at `at_s`. If it is not `ok`, `error` says
-    that it raised, or that it did not end in its time.
+    """A step of the scenario's own is over. It began at `at_s`. If the step is not `ok`, `error`
+    says that it raised, or that it did not end in its time.
     """
 
     step: str

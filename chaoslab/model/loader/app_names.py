@@ -26,7 +26,7 @@ NOT_LINKED = ErrorCode(
 NO_STARTUP_PATH = ErrorCode(
     "topology.no_startup_path",
     "no path publishes phases",
-    "The health contract has phases, and no path from which they are read.",
+    "The health contract has phases, but no path from which the lab reads them.",
 )
 SAME_WORD = ErrorCode(
     "topology.same_word",

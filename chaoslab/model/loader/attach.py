@@ -19,7 +19,7 @@ PROXY_TAKEN = ErrorCode(
 URL_OF_OTHER_KIND = ErrorCode(
     "topology.url_of_other_kind",
     "'{service}' is a {kind}, but this is the URL of another kind",
-    "The scheme of the URL is not one of the service's kind.",
+    "The scheme of a URL in [attach] does not belong to the kind of its service.",
 )
 
 

@@ -1,7 +1,7 @@
 """The lab's own sessions at MySQL or MariaDB, not through a proxy.
 
 They count clients and look up rows. They have no default database, so they are not counted as
-clients. PyMySQL blocks: it runs in a thread, on a socket that the lab made; to shut that socket
+clients. PyMySQL blocks: it runs in a thread, on a socket that the lab made; shutting that socket
 down ends a running query.
 
 Sources: MariaDB, "Information Schema PROCESSLIST Table"; PyMySQL's reference.
@@ -84,8 +84,8 @@ class Session:
                 return await self._run(work)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        """Run `work` in a thread; returns its result. A cancelled call ends the connection, and
-        so the thread.
+        """Run `work` in a thread, and return its result. If the call is cancelled, the connection
+        is ended, and so `work` ends too.
         """
         try:
             with talking(pymysql.Error):
@@ -106,7 +106,9 @@ class Session:
 
 
 class MysqlCount:
-    """Implements `ClientCount` with the process list of MySQL or MariaDB."""
+    """Implements `ClientCount`, which counts a server's clients, with the process list of the
+    server.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -122,7 +124,7 @@ class MysqlCount:
 
 
 class MysqlRows:
-    """Implements `Rows` for MySQL and MariaDB."""
+    """Implements `Rows`, which looks up rows that an app wrote, for MySQL and MariaDB."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

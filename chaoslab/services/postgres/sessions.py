@@ -59,7 +59,7 @@ async def about(url: str) -> str:
 
 
 class PostgresCount:
-    """Implements `ClientCount` with `pg_stat_activity`."""
+    """Implements `ClientCount`, which counts a server's clients, with `pg_stat_activity`."""
 
     def __init__(self, connection: psycopg.AsyncConnection) -> None:
         self._connection = connection
@@ -89,7 +89,7 @@ class PostgresCount:
 
 
 class PostgresRows:
-    """Implements `Rows` for PostgreSQL."""
+    """Implements `Rows`, which looks up rows that an app wrote, for PostgreSQL."""
 
     def __init__(self, connection: psycopg.AsyncConnection) -> None:
         self._connection = connection
@@ -126,7 +126,8 @@ class PostgresRows:
 
 
 class PostgresView:
-    """Implements `ServerView` with `pg_stat_activity`.
+    """Implements `ServerView`, which lists the sessions that come through a proxy, with
+    `pg_stat_activity`.
 
     An ordinary role sees only its own sessions. A member of `pg_monitor` sees all sessions.
     """

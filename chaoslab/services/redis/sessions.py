@@ -42,7 +42,7 @@ async def _logged_in(url: str) -> Redis:
 
 
 class RedisCount:
-    """Implements `ClientCount` with CLIENT LIST."""
+    """Implements `ClientCount`, which counts a server's clients, with CLIENT LIST."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client
@@ -72,8 +72,8 @@ class RedisCount:
 
 
 class RedisView:
-    """Implements `ServerView` with CLIENT LIST. Its calls raise TalkFailed if the server refuses
-    that command.
+    """Implements `ServerView`, which lists the sessions that come through a proxy, with CLIENT
+    LIST. Its calls raise TalkFailed if the server refuses that command.
     """
 
     def __init__(self, client: Redis, origin: str) -> None:
