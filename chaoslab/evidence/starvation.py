@@ -2,11 +2,13 @@
 
 Only slowness is excused: a deadline that was missed by no more than the app waited for a core; a
 deadline in whose time the app waited, or the lab was late, for most of it, and what follows from
-such a start; and answers that were late or missing in such a time.
+such a start; an exit of an app that had waited for most of its life; and answers that were late or
+missing in such a time.
 TOO_MUCH was measured on 2 cores, with the good build beside up to eight busy processes. A start
-that missed its deadline had waited for a core for at least 0.58 of the time. A run in which a
-prober gave up after the first answer had 1.5 s in which the lab was late for at least 0.72; most
-runs that passed had none above 0.22. The app itself waited for less than 0.36 of any such time."""
+that missed its deadline had waited for a core for at least 0.58 of the time; one that exited
+because a ping had no answer within 0.05 s, for 0.58 of its life. A run in which a prober gave up
+after the first answer had 1.5 s in which the lab was late for at least 0.72; most runs that passed
+had none above 0.22. The app itself waited for less than 0.36 of any such time."""
 
 from __future__ import annotations
 
@@ -14,12 +16,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chaoslab.evidence.claim import OfApp
 from chaoslab.evidence.given import Given
-from chaoslab.evidence.timeline import Span
+from chaoslab.evidence.timeline import Span, exited, life
 from chaoslab.evidence.waits import Loss, losses_of, lost_in
-from chaoslab.history.events import AnyEvent, HealthSample, OwnSample, ProberSample, Write
+from chaoslab.history.events import (
+    AnyEvent,
+    HealthSample,
+    OwnSample,
+    ProberSample,
+    Spawned,
+    Write,
+)
 from chaoslab.history.journal import History
+from chaoslab.model.expectation import Expected
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Outcome, Verdict
 from chaoslab.reason import Code, Reason
@@ -68,23 +77,27 @@ STRETCH_S = 1.5  # as long as three answers at a prober's limit of half a second
 
 
 def starved(
-    e: OfApp,
+    e: Expected,
     app: App,
     history: History,
     given: Iterable[Given],
     *,
     judged: Callable[[History], Verdict],
     given_more: Callable[[float], Verdict],
+    by_exit: bool,
 ) -> Reason | None:
     """The reason why a slow machine may have caused the failure of `e`. None if it did not.
 
     `given` are the times that `e` gives the app. `judged` judges `e` by another history,
-    `given_more` judges `e` with more seconds for what must be done in time.
+    `given_more` judges `e` with more seconds for what must be done in time. `by_exit`: an exit of
+    the app by itself can be why `e` fails.
     """
-    losses = list(losses_of(e.app, getattr(e, "boot", None), history))
+    losses = list(losses_of(e.app, e.of_boot or None, history))
     for each in given:
         if why := lacked_time(each, losses, given_more):
             return why
+    if by_exit and (why := _exit_excused(e, history, judged)):
+        return why
     return _excused(app, history, losses, judged)
 
 
@@ -124,6 +137,37 @@ def _explained(
                 return OWN_LIMIT(app=who or None, lost_s=lost_s, since_s=since_s, took_s=took_s)
             return LIMIT(app=who or None, lost_s=lost_s, took_s=took_s, limit_s=long_s)
     return None
+
+
+def starved_exit(app: str, boot: int, history: History) -> Reason | None:
+    """The reason why a boot may have exited by itself only because the machine is slow: it waited
+    for a core for most of the time from its spawn to its exit, and so may have missed a limit
+    inside itself, for example for one answer. None if it had most of that time, or did not exit
+    by itself.
+    """
+    lived, ended = life(history, app, boot), exited(history, app, boot)
+    if lived is None or ended is None or ended.asked:
+        return None
+    waits, _ = losses_of(app, boot, history)  # a late lab takes no time from the app
+    return too_much_lost(lived, [waits])
+
+
+def _exit_excused(
+    e: Expected, history: History, judged: Callable[[History], Verdict]
+) -> Reason | None:
+    """The reason why a slow machine may have caused the exit on which the failure rests. None if it
+    did not, or if the claim fails also by what was recorded before the exit.
+
+    Of a claim about any boot, only the exit of the last boot can be the cause: what a later boot
+    does is not caused by it.
+    """
+    last = history.last(Spawned, lambda s: s.app == e.app)
+    boot = e.of_boot or (last.boot if last else 0)
+    why, ended = starved_exit(e.app, boot, history), exited(history, e.app, boot)
+    if why is None or ended is None:
+        return None
+    before = History(history.events[: history.events.index(ended)])
+    return None if judged(before).outcome is Outcome.FAIL else why
 
 
 def _excused(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from chaoslab.errors import Problem
 from chaoslab.evidence.given import start_of
 from chaoslab.evidence.reasons import CUT_SHORT, NEVER_SPAWNED, last_log_line
-from chaoslab.evidence.starvation import lacked_time, too_much_lost
+from chaoslab.evidence.starvation import lacked_time, starved_exit, too_much_lost
 from chaoslab.evidence.timeline import started_by
 from chaoslab.evidence.waits import losses_of
 from chaoslab.expectations import needs
@@ -133,6 +133,8 @@ def _ends_observed(ends: list[Exited], boots: dict[int, Spawned]) -> Reason:
 
 def _excuse_of_boot(name: str, boot: int, app: App, history: History) -> Reason | None:
     """The reason why the machine may be the cause of one boot's exit; None if it is not."""
+    if why := starved_exit(name, boot, history):
+        return why
     losses = list(losses_of(name, boot, history))
     limits = app.deadlines
     given = start_of(name, boot, limits.startup_s, limits.gives_up_s, history)

@@ -99,6 +99,7 @@ def _excuse(e: Expectation, run: Run) -> Reason | None:
         given_more=lambda more_s: e.given_more(more_s).judged(
             replace(mine, topology=with_startup(run.topology, e.app, more_s))
         ),
+        by_exit=not (e.expects_end or e.counted),
     )
 
 
