@@ -9,8 +9,8 @@ import pytest
 from rigs import examples
 
 HERE = Path(__file__).parent
-# Whole processes are booted, killed and timed here: minutes together, seconds without them. What
-# begins with one of these is left out.
+# Whole processes are booted, killed and timed here, or thousands of histories judged: minutes
+# together, seconds without them. What begins with one of these is left out.
 SLOW = (
     "agent/test_packet_rules.py",
     "agent/test_process.py",
@@ -19,6 +19,7 @@ SLOW = (
     "corpus/test_campaign.py",
     "engine/test_connect_modes.py",
     "engine/test_hostile_requests.py",
+    "engine/test_lossless.py",
     "engine/test_process.py",
     "extension",
     "gate/test_gate",
@@ -46,6 +47,7 @@ SLOW = (
     "runtimes/test_output.py",
     "services/test_other_servers.py",
     "model/test_loader_anything.py",
+    "verdicts/test_cut_short",
     "verdicts/test_reasons.py",
     "verdicts/test_settled_agrees.py",
     "test_analyze_damaged.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import cast
 
 from chaoslab import Severed, Stopped
@@ -37,6 +38,7 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.model.faults import Declared
+from chaoslab.model.plan import Plan
 from chaoslab.model.verdict import Outcome
 
 from .altered import (
@@ -86,10 +88,14 @@ class Case:
     breaks: tuple[list[AnyEvent], ...]
     fault: Declared = OUT
 
+    @cached_property
+    def plan(self) -> Plan:
+        """Resolved once: a case judges hundreds of histories by it."""
+        return plan_of(self.expect, faults=(self.fault,))
+
     def outcome(self, events: list[AnyEvent]) -> Outcome:
-        plan = plan_of(self.expect, faults=(self.fault,))
-        run = Run(topology=TOPOLOGY, plan=plan, history=history_of(events)).of("backend")
-        return cast("Expectation", plan.expect[0]).judged(run).outcome
+        run = Run(topology=TOPOLOGY, plan=self.plan, history=history_of(events)).of("backend")
+        return cast("Expectation", self.plan.expect[0]).judged(run).outcome
 
 
 CASES = {
