@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rigs.projects import WITHIN_S, Project
+from rigs.projects import NO_HYPOTHESIS, WITHIN_S, Project
 
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.model.verdict import Outcome, Verdict, worst
@@ -59,7 +59,10 @@ def judged_each(case: str, results: Path, count: int) -> Mapping[str, Judged]:
 def _ran(
     case: str, results: Path, words: Sequence[str], env: Mapping[str, str], *, scenarios: int
 ) -> dict[str, Judged]:
-    options = ["-p", "no:cacheprovider", "--chaos-progress=off", f"--chaos-results={results}"]
+    options = [
+        *("-p", "no:cacheprovider", NO_HYPOTHESIS),
+        *("--chaos-progress=off", f"--chaos-results={results}"),
+    ]
     variables = {"PYTHONDONTWRITEBYTECODE": "1", **env}
     within_s = scenarios * WITHIN_S
     code, printed = Project(CASES / case).pytest(*options, *words, within_s=within_s, **variables)

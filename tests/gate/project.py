@@ -22,9 +22,9 @@ kind = "redis"
 command = ["{python}", "-m", "no_such_app"]
 links = ["redis"]
 """
-INI = """
+INI = f"""
 [pytest]
-addopts = --strict-markers --strict-config
+addopts = --strict-markers --strict-config {projects.NO_HYPOTHESIS}
 asyncio_default_fixture_loop_scope = function
 markers =
     one: first

@@ -8,12 +8,13 @@ from rigs import projects
 
 APPS = ("good", "exits", "deaf", "silent", "html", "healthless")
 APP = Path(__file__).with_name("tiny_app.py")
-INI = """
+INI = f"""
 [pytest]
 asyncio_mode = auto
 asyncio_default_fixture_loop_scope = function
 # A lab that stalls with its machine judges all the same.
 addopts = --strict-markers --strict-config -p no:cacheprovider --chaos-max-lag-s=5
+    {projects.NO_HYPOTHESIS}
 filterwarnings = error
 markers =
     vpc_outage: the path to the databases is severed

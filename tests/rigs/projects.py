@@ -10,6 +10,9 @@ from pathlib import Path
 
 WITHIN_S = 300.0  # for several pytests one after the other, on a busy machine
 CHAOSLAB = "chaoslab.cli"
+# For a pytest whose tests draw no examples: that plugin imports all of Hypothesis at the end of
+# every session, which is a third of what a small session costs.
+NO_HYPOTHESIS = "-pno:hypothesispytest"
 
 
 class Project:
