@@ -13,7 +13,15 @@ _DOCKERFILE = "chaoslab/agent/Dockerfile"
 # The agent and what it imports. The engine is included so that the same image can run it in place
 # of Toxiproxy's image.
 _PATTERNS = (
-    *("__init__.py", "clock.py", "errors.py", "printable.py", "reason.py", "seeds.py"),
+    *(
+        "__init__.py",
+        "clock.py",
+        "errors.py",
+        "network.py",
+        "printable.py",
+        "reason.py",
+        "seeds.py",
+    ),
     *("model/__init__.py", "model/sighting.py", "agent/*.py", "engine/**/*.py"),
 )
 

@@ -8,12 +8,13 @@ import platform
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 
 from chaoslab.agent import canary, protocol
 from chaoslab.agent.build_context import content_hash
 from chaoslab.agent.canary_ports import CanaryPorts
+from chaoslab.agent.handing import Handing
 from chaoslab.agent.packet_rules import PacketRules
 from chaoslab.agent.protocol import BadRequest, Json, Request
 from chaoslab.agent.socket_watch import watch
@@ -152,10 +153,12 @@ async def _resolved(host: str) -> str:
     return host
 
 
-async def serve() -> int:
+async def serve(channels: Sequence[socket.socket] = ()) -> int:
     """Serve the lab's requests until stdin ends, stdout is closed, or SIGTERM or SIGINT arrives.
     Returns exit code 0.
 
+    Through `channels` other processes request sockets and programs of this namespace, see
+    `handing`.
     Packet rules stay: if the lab was killed during a run, a new agent in the same namespace takes
     over the rules that it finds.
     """
@@ -165,6 +168,10 @@ async def serve() -> int:
         loop.add_signal_handler(number, ended.set)
     out = await Stdout.opened(ended.set)
     agent = Agent(out.send)
+    if channels:
+        handing = Handing(out.send)
+        for channel in channels:
+            handing.serve(channel)
     reading = asyncio.create_task(_read(agent))
     reading.add_done_callback(lambda _: ended.set())
     await out.send({"ready": True, "pid": os.getpid(), "at_s": now_s()})
@@ -182,11 +189,11 @@ async def _read(agent: Agent) -> None:
         task.add_done_callback(running.discard)
 
 
-def main() -> None:
+def main(channels: Sequence[socket.socket] = ()) -> None:
     """Serve the lab's requests, then exit at once, even if a thread is still looking up a name."""
 
     async def served() -> None:
-        code = await serve()
+        code = await serve(channels)
         sys.stderr.flush()
         os._exit(code)
 

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Container, Generator, Iterator
 from dataclasses import dataclass
 
+from chaoslab.network import MakesSockets
+
 _SOCK_DIAG = 4
 _BY_FAMILY, _BOTH = 20, 18
 _REQUEST_DUMP = 0x301
@@ -57,39 +59,55 @@ class _Every:
 EVERY = _Every()
 
 
-def tcp_table(wanted: Container[int] = EVERY, to: Container[int] = EVERY) -> tuple[Row, ...]:
+def tcp_table(
+    wanted: Container[int] = EVERY,
+    to: Container[int] = EVERY,
+    new_socket: MakesSockets = socket.socket,
+) -> tuple[Row, ...]:
     """The TCP sockets, IPv4 and IPv6, with an inode of `wanted` and a remote port of `to`.
 
-    Only sockets that a process holds open are included. Raises OSError if neither netlink (a
-    sandbox may forbid it) nor /proc shows the sockets.
+    Only sockets that a process holds open, in the network namespace whose sockets `new_socket`
+    makes. Raises OSError if neither netlink (a sandbox may forbid it) nor /proc, which shows the
+    own namespace only, shows them.
     """
     for dumped in (_both, _by_family):
         try:
-            return tuple(dumped(wanted, to))
+            return tuple(dumped(new_socket, wanted, to))
         except (OSError, AttributeError):
-            continue
+            if new_socket is not socket.socket and dumped is _by_family:
+                raise
     return tuple(row for row in proc_table(wanted) if row.remote_port in to)
 
 
-def _both(wanted: Container[int], to: Container[int] = EVERY) -> Iterator[Row]:
+def _both(
+    new_socket: MakesSockets, wanted: Container[int], to: Container[int] = EVERY
+) -> Iterator[Row]:
     """Yields the rows of the sockets of both address families. It uses an older netlink request,
     which reads both at once.
 
     That is faster: the kernel walks once through its table of all connections of the machine, and
     not once for each family.
     """
-    return _dump(_BOTH, _QUERY_BOTH.pack(_HELD_STATES, 0), wanted, to)
+    return _dump(new_socket, _BOTH, _QUERY_BOTH.pack(_HELD_STATES, 0), wanted, to)
 
 
-def _by_family(wanted: Container[int], to: Container[int] = EVERY) -> Iterator[Row]:
+def _by_family(
+    new_socket: MakesSockets, wanted: Container[int], to: Container[int] = EVERY
+) -> Iterator[Row]:
     for family in (socket.AF_INET, socket.AF_INET6):
         query = _QUERY.pack(family, socket.IPPROTO_TCP, 0, 0, _HELD_STATES)
-        yield from _dump(_BY_FAMILY, query, wanted, to)
+        yield from _dump(new_socket, _BY_FAMILY, query, wanted, to)
 
 
-def _dump(request: int, query: bytes, wanted: Container[int], to: Container[int]) -> Iterator[Row]:
+def _dump(
+    new_socket: MakesSockets,
+    request: int,
+    query: bytes,
+    wanted: Container[int],
+    to: Container[int],
+) -> Iterator[Row]:
     header = _HEADER.pack(_HEADER.size + len(query), request, _REQUEST_DUMP, 1, 0)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
+    with new_socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
         kernel.settimeout(1.0)
         kernel.send(header + query)
         while not (yield from _rows(kernel.recv(_BUFFER), wanted, to)):

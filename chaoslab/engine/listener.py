@@ -19,6 +19,7 @@ from pathlib import Path
 
 from chaoslab.engine import socket_diag
 from chaoslab.engine.poller import READ, Poller
+from chaoslab.network import MakesSockets
 
 # The kernel lowers it to net.core.somaxconn.
 BACKLOG = 65535
@@ -85,22 +86,22 @@ def _why_answered(full: socket.socket) -> str | None:
     return "a listener with a full accept queue answered instead of dropping" if answered else None
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, new_socket: MakesSockets = socket.socket) -> socket.socket:
     """A new non-blocking socket bound to the address, not listening yet; raises OSError.
 
     For port 0 the kernel chooses a port. We bind that port again by its number: a socket that stops
     listening keeps its port only if it asked for that number.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = _bound(family, host, port)
+    sock = _bound(new_socket, family, host, port)
     if port == 0:
         with sock as chosen:
-            sock = _bound(family, host, chosen.getsockname()[1])
+            sock = _bound(new_socket, family, host, chosen.getsockname()[1])
     return sock
 
 
-def _bound(family: int, host: str, port: int) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+def _bound(new_socket: MakesSockets, family: int, host: str, port: int) -> socket.socket:
+    sock = new_socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -117,6 +118,7 @@ def fill_accept_queue(
     sock: socket.socket,
     fillers: dict[Address, socket.socket],
     clients: list[tuple[socket.socket, Address]],
+    new_socket: MakesSockets = socket.socket,
 ) -> None:
     """Make the accept queue exactly full with one connection of the engine itself, a filler.
 
@@ -126,7 +128,7 @@ def fill_accept_queue(
     for _ in range(_FILL_TRIES):
         sock.listen(1)
         clients.extend(accept_all(sock, fillers))
-        _add_filler(sock, fillers)
+        _add_filler(sock, fillers, new_socket)
         # Linux accepts one connection more than the limit: with 0, one connection fills it.
         sock.listen(0)
         if socket_diag.accept_queue(sock) == 1 and all(
@@ -137,9 +139,11 @@ def fill_accept_queue(
     raise CannotDrop(f"the accept queue of {sock.getsockname()} did not stay exactly full")
 
 
-def _add_filler(sock: socket.socket, fillers: dict[Address, socket.socket]) -> None:
+def _add_filler(
+    sock: socket.socket, fillers: dict[Address, socket.socket], new_socket: MakesSockets
+) -> None:
     host, port = sock.getsockname()[:2]
-    filler = socket.socket(sock.family, socket.SOCK_STREAM)
+    filler = new_socket(sock.family, socket.SOCK_STREAM)
     filler.setblocking(False)
     filler.connect_ex((_WILDCARDS.get(host, host), port))
     select.select((), (filler,), (), _FILLER_WAIT_S)
@@ -177,7 +181,10 @@ def accept(sock: socket.socket) -> tuple[socket.socket, Address]:
 
 
 class Listener:
-    """One bound port. In mode ACCEPT, `on_client` is called with every accepted client."""
+    """One bound port. In mode ACCEPT, `on_client` is called with every accepted client.
+
+    `new_socket` makes its sockets, which may be those of another network namespace.
+    """
 
     def __init__(
         self,
@@ -185,11 +192,13 @@ class Listener:
         poller: Poller,
         address: Address,
         on_client: OnClient,
+        new_socket: MakesSockets = socket.socket,
     ) -> None:
         self._loop = loop
         self._poller = poller
         self._on_client = on_client
-        self._sock = bind(*address)
+        self._new_socket = new_socket
+        self._sock = bind(*address, new_socket)
         self._fillers: dict[Address, socket.socket] = {}
         self._watched = False
         self._drops_before = 0
@@ -207,7 +216,7 @@ class Listener:
         """
         if self.mode is not ConnectMode.DROPPED:
             return None
-        drops = socket_diag.syn_drops(self._sock)
+        drops = socket_diag.syn_drops(self._sock, self._new_socket)
         return None if drops is None else drops - self._drops_before
 
     def set_mode(self, mode: ConnectMode) -> list[tuple[socket.socket, Address]]:
@@ -235,8 +244,9 @@ class Listener:
     def _enter(self, mode: ConnectMode, clients: list[tuple[socket.socket, Address]]) -> None:
         if mode is ConnectMode.DROPPED:
             self._allow_listening()
-            fill_accept_queue(self._sock, self._fillers, clients)
-            self._drops_before = socket_diag.syn_drops(self._sock) or 0
+            fill_accept_queue(self._sock, self._fillers, clients, self._new_socket)
+            drops = socket_diag.syn_drops(self._sock, self._new_socket)
+            self._drops_before = drops or 0
         elif mode is ConnectMode.ACCEPT:
             self._allow_listening()
             self._sock.listen(BACKLOG)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from chaoslab.engine.listener import Address, CannotDrop, ConnectMode, Listener, OnClient
 from chaoslab.engine.poller import Poller
+from chaoslab.network import MakesSockets
 
 _IPV4, _IPV6 = "127.0.0.1", "::1"
 
@@ -26,14 +27,15 @@ class BothLoopbacks:
         poller: Poller,
         address: Address,
         on_client: OnClient,
+        new_socket: MakesSockets = socket.socket,
     ) -> None:
         self._on_client = on_client
-        first = Listener(loop, poller, address, on_client)
+        first = Listener(loop, poller, address, on_client, new_socket)
         self._listeners = [first]
         if first.address[0] == _IPV4:
             with contextlib.suppress(OSError):
                 again = (_IPV6, first.address[1])
-                self._listeners.append(Listener(loop, poller, again, on_client))
+                self._listeners.append(Listener(loop, poller, again, on_client, new_socket))
 
     @property
     def address(self) -> Address:

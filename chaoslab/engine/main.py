@@ -11,6 +11,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import sys
 import traceback
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from chaoslab.engine.proxy import Engine
 from chaoslab.engine.proxy_collection import ProxyCollection
 from chaoslab.engine.routes import Router
 from chaoslab.engine.toxiproxy_api import ToxiproxyApi
+from chaoslab.network import HandedSockets, MakesSockets
 
 # Importing it takes a tenth of the start-up time, and no client connects before the address is
 # printed. So it is imported after that.
@@ -46,7 +48,9 @@ class Options:
     `until_eof` ends the engine when stdin ends, so that it ends with the process that started it.
     `config` is a JSON file with the body of `POST /populate`. `allow_hosts` are additional host
     names that clients of the API may use; "*" allows any. With `both_loopbacks` a proxy at
-    127.0.0.1 also listens at ::1. `last_messages` is JSON, see `last_messages.configure`.
+    127.0.0.1 also listens at ::1. `listen_through` is an inherited descriptor, a Unix socket: its
+    other side makes the sockets on which proxies listen (`chaoslab.network.HandedSockets`).
+    `last_messages` is JSON, see `last_messages.configure`.
     """
 
     host: str = "localhost"
@@ -56,6 +60,7 @@ class Options:
     config: str | None = None
     allow_hosts: tuple[str, ...] = ()
     both_loopbacks: bool = False
+    listen_through: int | None = None
     last_messages: str | None = None
 
 
@@ -95,6 +100,7 @@ async def _serve(options: Options, poller: Poller, out: TextIO) -> int:
             seed=seeds.fresh_seed() if options.seed is None else options.seed,
             dropped_unsupported=why_dropped_is_unsupported(),
             both_loopbacks=options.both_loopbacks,
+            new_socket=_new_socket(options.listen_through),
         )
     )
     toxiproxy = ToxiproxyApi(proxies)
@@ -122,6 +128,13 @@ async def _serve(options: Options, poller: Poller, out: TextIO) -> int:
         server.close()
         proxies.close()
     return 0
+
+
+def _new_socket(listen_through: int | None) -> MakesSockets:
+    if listen_through is None:
+        return socket.socket
+    os.set_inheritable(listen_through, False)
+    return HandedSockets(socket.socket(fileno=listen_through))
 
 
 async def _listen(options: Options, app: Router) -> asyncio.Server | None:

@@ -21,6 +21,7 @@ from chaoslab.engine.toxic_collection import Toxic, ToxicCollection
 from chaoslab.engine.toxics.silence import Silence
 from chaoslab.engine.triggers import Triggers
 from chaoslab.engine.wire import ApiError
+from chaoslab.network import MakesSockets
 
 
 class Established(enum.Enum):
@@ -62,6 +63,8 @@ class Engine:
     dropped_unsupported: str | None
     # Whether a proxy at 127.0.0.1 also listens at ::1; with Toxiproxy it does not.
     both_loopbacks: bool = False
+    # Makes the sockets on which proxies listen.
+    new_socket: MakesSockets = socket.socket
 
 
 class Proxy:
@@ -105,7 +108,8 @@ class Proxy:
         where = self.listen.for_binding()
         try:
             kind = BothLoopbacks if self._engine.both_loopbacks else Listener
-            listener = kind(self.loop, self.poller, where, self._accepted)
+            new_socket = self._engine.new_socket
+            listener = kind(self.loop, self.poller, where, self._accepted, new_socket)
         except OSError as error:
             raise self.listen.cannot_bind(error) from None
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import struct
 
+from chaoslab.network import MakesSockets
+
 _TCP_ESTABLISHED = 1
 _TCP_LISTEN_BIT = 1 << 10
 # struct tcp_info: the first byte is the state. For a listener, tcpi_unacked is the queue's length.
@@ -38,13 +40,14 @@ def _tcp_info(sock: socket.socket) -> bytes:
     return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
 
 
-def syn_drops(listener: socket.socket) -> int | None:
+def syn_drops(listener: socket.socket, new_socket: MakesSockets = socket.socket) -> int | None:
     """The kernel's count of packets dropped at this listening socket; None if unknown.
 
-    Each retry of a SYN counts. Source: SK_MEMINFO_DROPS of sock_diag, shown as `d` by `ss -ltm`.
+    Each retry of a SYN counts. `new_socket` makes sockets of the listener's network namespace.
+    Source: SK_MEMINFO_DROPS of sock_diag, shown as `d` by `ss -ltm`.
     """
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as netlink:
+        with new_socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as netlink:
             netlink.settimeout(_ANSWER_TIMEOUT_S)
             netlink.send(_question(listener))
             return _read_drops(netlink.recv(8192))

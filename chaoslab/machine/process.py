@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from chaoslab.errors import ErrorCode, Problem, ServiceFailed
 
@@ -20,6 +21,26 @@ NOT_EXECUTED = ErrorCode(
 )
 _TAIL_BYTES = 65_536
 _POLL_S = 0.01
+
+
+class Child(Protocol):
+    """A process that the lab started: `subprocess.Popen`, or one in another PID namespace."""
+
+    @property
+    def pid(self) -> int:
+        """The process's number as the lab sees it."""
+
+    def poll(self) -> int | None:
+        """The exit code; None while it runs; negative if a signal ended it."""
+
+    def wait(self) -> int:
+        """Wait until it has ended; returns the exit code. Blocks."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal; nothing happens if it has ended."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +65,13 @@ def spawn(
     cwd: Path | None = None,
     stdin_open: bool = False,
     output: int | None = None,
+    descriptors: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a process in its own session; returns it. Its stdout and stderr are appended to `log`.
 
     With `stdin_open`, stdin is a pipe; else it is empty. With `output`, stdout and stderr go to
-    that descriptor instead, and the process has no file of the lab. Raises ServiceFailed if the
-    program cannot be executed.
+    that descriptor instead, and the process has no file of the lab. The process inherits
+    `descriptors`. Raises ServiceFailed if the program cannot be executed.
     """
     drop = identity if identity is not None and identity.drops else None
     with (
@@ -67,12 +89,13 @@ def spawn(
                 cwd=cwd,
                 start_new_session=True,
                 bufsize=0,
+                pass_fds=descriptors,
                 user=drop.uid if drop else None,
                 group=drop.gid if drop else None,
                 extra_groups=() if drop else None,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            raise ServiceFailed(_not_executed(command, drop, error)) from None
+            raise ServiceFailed(not_executed(command, drop, error)) from None
 
 
 def open_private(path: str, flags: int) -> int:
@@ -80,7 +103,8 @@ def open_private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
-def _not_executed(command: Sequence[str], drop: Identity | None, error: Exception) -> Problem:
+def not_executed(command: Sequence[str], drop: Identity | None, error: Exception) -> Problem:
+    """The problem to report if `command`, which should run as `drop`, cannot be executed."""
     user = f" as user {drop.uid}" if drop else ""
     if isinstance(error, FileNotFoundError):
         fix = "program not found: check the name, or give its full path"
@@ -92,7 +116,7 @@ def _not_executed(command: Sequence[str], drop: Identity | None, error: Exceptio
     return Problem(reason=reason, fix=fix)
 
 
-async def wait_for_end(process: subprocess.Popen[bytes]) -> int:
+async def wait_for_end(process: Child) -> int:
     """Wait until a child process ends; returns its exit code. Needs no thread."""
     if (code := process.poll()) is not None:
         return code
@@ -125,7 +149,7 @@ async def run_to_end(process: subprocess.Popen[bytes]) -> int:
         raise
 
 
-async def end_within(process: subprocess.Popen[bytes], limit_s: float) -> bool:
+async def end_within(process: Child, limit_s: float) -> bool:
     """Wait until the child ends, at most `limit_s` seconds; returns whether it ended."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limit_s):
@@ -134,7 +158,7 @@ async def end_within(process: subprocess.Popen[bytes], limit_s: float) -> bool:
     return False
 
 
-def kill_family(process: subprocess.Popen[bytes], family: Sequence[int]) -> None:
+def kill_family(process: Child, family: Sequence[int]) -> None:
     """Send SIGKILL to the child's process group and to its descendants, the numbers in
     `family[1:]`.
     """

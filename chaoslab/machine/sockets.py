@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import socket
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -14,6 +15,7 @@ from ipaddress import ip_address
 from chaoslab.agent.tcp_table import EVERY, Row, tcp_table
 from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.ports import HOST, PORT_TAKEN
+from chaoslab.network import MakesSockets
 
 SOCKETS_HIDDEN = ErrorCode(
     "sockets.unreadable",
@@ -60,7 +62,7 @@ def _children(pid: int) -> Iterator[int]:
                 yield from map(int, file.read().split())
 
 
-def sockets_of(pid: int) -> tuple[AppSocket, ...]:
+def sockets_of(pid: int, new_socket: MakesSockets = socket.socket) -> tuple[AppSocket, ...]:
     """Every TCP socket (IPv4, IPv6) that the process or a descendant holds open now.
 
     Raises RuntimeUnavailable if the platform does not show the sockets.
@@ -78,7 +80,7 @@ def sockets_of(pid: int) -> tuple[AppSocket, ...]:
             remote_host=host_of(row.remote_address),
             pid=held[row.inode],
         )
-        for row in _table(held)
+        for row in _table(held, new_socket)
     )
 
 
@@ -89,9 +91,11 @@ def host_of(address: bytes) -> str:
     return str(ip_address(address))
 
 
-def _table(wanted: Container[int] = EVERY) -> tuple[Row, ...]:
+def _table(
+    wanted: Container[int] = EVERY, new_socket: MakesSockets = socket.socket
+) -> tuple[Row, ...]:
     try:
-        return tcp_table(wanted)
+        return tcp_table(wanted, new_socket=new_socket)
     except OSError as error:
         fix = "allow /proc/net/tcp or netlink's sock_diag in this container or sandbox"
         raise _hidden(str(error), fix=fix) from None

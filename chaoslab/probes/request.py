@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -92,7 +93,9 @@ class Connection:
     async def opened(cls, there: Endpoint) -> Connection:
         """Open a connection to `there`. Raises httpx.ConnectError if it cannot be opened."""
         try:
-            return cls(there, *await asyncio.open_connection(there.host, there.port))
+            if there.new_socket is socket.socket:
+                return cls(there, *await asyncio.open_connection(there.host, there.port))
+            return cls(there, *await _opened_inside(there))
         except OSError as error:
             raise httpx.ConnectError(str(error)) from error
 
@@ -131,6 +134,18 @@ class Connection:
     def close(self) -> None:
         """Close the connection."""
         self._writer.close()
+
+
+async def _opened_inside(there: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a connection with a socket of another network namespace. Raises OSError."""
+    sock = there.new_socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, (there.host, there.port))
+        return await asyncio.open_connection(sock=sock)
+    except BaseException:
+        sock.close()
+        raise
 
 
 def _request(

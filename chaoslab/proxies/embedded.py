@@ -42,15 +42,19 @@ _CAPABILITIES: dict[str, Capability] = {
 }
 
 
-def command(port: int, *, seed: int, last_messages: str) -> tuple[str, ...]:
+def command(
+    port: int, *, seed: int, last_messages: str, listen_through: int | None = None
+) -> tuple[str, ...]:
     """The command line of a proxy engine with its API on `port`. The engine ends if its stdin is
     closed.
 
     The engine's proxies listen on ::1 too, so that an app that connects there does not avoid a
-    fault.
+    fault. `listen_through` is a descriptor from which the engine gets the sockets of its proxies.
     """
     where = ("--host", "127.0.0.1", "--port", str(port), "--both-loopbacks")
-    how = ("--seed", str(seed), "--last-messages", last_messages, "--until-eof")
+    how: tuple[str, ...] = ("--seed", str(seed), "--last-messages", last_messages, "--until-eof")
+    if listen_through is not None:
+        how += ("--listen-through", str(listen_through))
     return (sys.executable, "-m", "chaoslab.engine", *where, *how)
 
 

@@ -1,4 +1,4 @@
-"""Controls a real Toxiproxy and packet rules in its network namespace, which can drop connects.
+"""Controls a proxy server and packet rules in its network namespace, which can drop connects.
 
 Toxiproxy alone cannot drop a path's packets, since it accepts before it connects to the server. A
 DROP rule at a proxy's port can. No packet is acknowledged then, so keepalives and TCP_USER_TIMEOUT
@@ -7,12 +7,14 @@ act as in a real outage.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from chaoslab.agent.iptables_rules import Counters
 from chaoslab.errors import ErrorCode, FaultUnsupported, InjectionFailed, Problem
 from chaoslab.model.actions import Action, Capability, ConnectPhase
+from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import NO_PROXY, ToxiproxyControl
 
 ONLY_DROPS = ErrorCode(
@@ -44,34 +46,71 @@ class PacketFilter(Protocol):
         """Remove the rules that count and drop packets at the port."""
 
 
-class FilteredToxiproxyControl(ToxiproxyControl):
-    """Controls a Toxiproxy; packet rules drop connects, which a Toxiproxy alone cannot do."""
+class _Filtered(ToxiproxyControl):
+    """A control that also guards the port of each proxy with packet rules."""
 
-    capabilities: frozenset[Capability] = frozenset({"connect.dropped", "packets"})
+    packet_filter: PacketFilter
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        *,
-        packets: PacketFilter,
-        listen_host: str = "127.0.0.1",
-        prefix: str = "",
-    ) -> None:
-        super().__init__(host, port, listen_host=listen_host, prefix=prefix)
-        self._packets = packets
+    def __init__(self, *args: Any, packets: PacketFilter, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.packet_filter = packets
         self._ports: dict[str, int] = {}
 
     async def create(self, proxy: str, upstream: str) -> int:
         port = await super().create(proxy, upstream)
         self._ports[proxy] = port
-        await self._packets.guard(port)
+        await self.packet_filter.guard(port)
         return port
 
     async def delete(self, proxy: str) -> None:
         await super().delete(proxy)
         if (port := self._ports.pop(proxy, None)) is not None:
-            await self._packets.unguard(port)
+            await self.packet_filter.unguard(port)
+
+    async def packets(self, proxy: str) -> Counters | None:
+        return await self.packet_filter.counters(self._port_of(proxy))
+
+    async def _drop(self, action: ConnectPhase) -> None:
+        await self.packet_filter.drop(self._port_of(action.proxy))
+
+    async def _let_pass(self, action: ConnectPhase) -> None:
+        await self.packet_filter.let_pass(self._port_of(action.proxy))
+
+    def _port_of(self, proxy: str) -> int:
+        if proxy not in self._ports:
+            raise InjectionFailed(Problem(reason=NO_PROXY(server=self.name, proxy=proxy)))
+        return self._ports[proxy]
+
+
+class FilteredEmbeddedControl(_Filtered, EmbeddedControl):
+    """Controls an embedded engine; packet rules count at each port, and drop what a severed path
+    drops.
+
+    Only they drop packets of established connections too, so that nothing is acknowledged. Other
+    phases, and connects that a trigger of the engine drops, are the engine's own.
+    """
+
+    async def connect(self, within_s: float, *, check: Callable[[], None] = lambda: None) -> None:
+        await super().connect(within_s, check=check)
+        self.capabilities |= {"connect.dropped", "packets"}
+
+    async def _apply_connect(self, action: ConnectPhase) -> None:
+        if _drops_all(action) and not action.inert:
+            await self._drop(action)
+        else:
+            await super()._apply_connect(action)
+
+    async def _undo_connect(self, action: ConnectPhase) -> None:
+        if _drops_all(action) and not action.inert:
+            await self._let_pass(action)
+        # also after a drop by rule: a trigger of the engine may have applied the same action
+        await super()._undo_connect(action)
+
+
+class FilteredToxiproxyControl(_Filtered):
+    """Controls a Toxiproxy; packet rules drop connects, which a Toxiproxy alone cannot do."""
+
+    capabilities: frozenset[Capability] = frozenset({"connect.dropped", "packets"})
 
     async def close(self) -> None:
         """Delete the lab's proxies, and close the connection to the server.
@@ -92,7 +131,7 @@ class FilteredToxiproxyControl(ToxiproxyControl):
 
     def check(self, action: Action) -> None:
         if isinstance(action, ConnectPhase):
-            if (action.mode, action.established) != ("dropped", "hold"):
+            if not _drops_all(action):
                 reason = ONLY_DROPS(
                     server=self.name, mode=action.mode, established=action.established
                 )
@@ -100,16 +139,13 @@ class FilteredToxiproxyControl(ToxiproxyControl):
         else:
             super().check(action)
 
-    async def packets(self, proxy: str) -> Counters | None:
-        return await self._packets.counters(self._port_of(proxy))
-
     async def _apply_connect(self, action: ConnectPhase) -> None:
-        await self._packets.drop(self._port_of(action.proxy))
+        await self._drop(action)
 
     async def _undo_connect(self, action: ConnectPhase) -> None:
-        await self._packets.let_pass(self._port_of(action.proxy))
+        await self._let_pass(action)
 
-    def _port_of(self, proxy: str) -> int:
-        if proxy not in self._ports:
-            raise InjectionFailed(Problem(reason=NO_PROXY(server=self.name, proxy=proxy)))
-        return self._ports[proxy]
+
+def _drops_all(action: ConnectPhase) -> bool:
+    """Whether the phase drops connects, and holds what is established, as a cut path does."""
+    return (action.mode, action.established) == ("dropped", "hold")

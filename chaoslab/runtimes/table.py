@@ -33,6 +33,12 @@ TABLE: Mapping[str, Entry] = {
     entry.name: entry
     for entry in (
         Entry(name="local", package="local", starts="processes", usual_proxy="embedded"),
+        Entry(
+            name="netns",
+            package="netns",
+            starts="processes, each app in a network of its own (Linux)",
+            usual_proxy="embedded",
+        ),
         Entry(name="docker", package="containers", starts="containers", shares_parts=True),
         Entry(
             name="compose", package="compose", starts="a copy of a Compose stack", shares_parts=True

@@ -27,8 +27,8 @@ def test_netlink_and_proc_agree_on_the_local_address(host: str) -> None:
         inode = os.fstat(server.fileno()).st_ino
         for table in (
             tcp_table.tcp_table({inode}),
-            tuple(tcp_table._both({inode})),
-            tuple(tcp_table._by_family({inode})),
+            tuple(tcp_table._both(socket.socket, {inode})),
+            tuple(tcp_table._by_family(socket.socket, {inode})),
             tcp_table.proc_table({inode}),
         ):
             assert [row.local_address for row in table] == [socket.inet_pton(family, host)]
@@ -44,8 +44,8 @@ def test_netlink_and_proc_agree_on_the_remote_address(host: str) -> None:
         inode = os.fstat(client.fileno()).st_ino
         for table in (
             tcp_table.tcp_table({inode}, {port}),
-            tuple(tcp_table._both({inode}, {port})),
-            tuple(tcp_table._by_family({inode}, {port})),
+            tuple(tcp_table._both(socket.socket, {inode}, {port})),
+            tuple(tcp_table._by_family(socket.socket, {inode}, {port})),
             tcp_table.proc_table({inode}),
         ):
             assert [(row.remote_address, row.remote_port) for row in table] == [

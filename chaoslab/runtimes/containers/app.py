@@ -16,7 +16,7 @@ from chaoslab.clock import now_s, wall_time
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.sockets import AppSocket
 from chaoslab.runtimes.app_log import AppLog
-from chaoslab.runtimes.containers.agents import Agent
+from chaoslab.runtimes.containers.agents import ContainerAgent
 from chaoslab.runtimes.containers.engine import HOST, in_thread
 from chaoslab.runtimes.containers.problems import engine_errors
 
@@ -41,7 +41,7 @@ class Pod:
 
     app: str
     image: str
-    agent: Agent
+    agent: ContainerAgent
     inside: int
     published: int
 

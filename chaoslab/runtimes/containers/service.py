@@ -12,7 +12,7 @@ from chaoslab.clock import now_s
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Service
-from chaoslab.runtimes.containers.agents import Agent
+from chaoslab.runtimes.containers.agents import ContainerAgent
 from chaoslab.runtimes.containers.engine import HOST, in_thread, last_log_lines
 from chaoslab.runtimes.containers.parts import ContainerPart, state_of
 from chaoslab.runtimes.containers.problems import engine_errors, failed_inside, unanswered
@@ -97,7 +97,13 @@ class ContainerService:
     """Implements `RunningService` for one lab. One call runs at a time; the others wait."""
 
     def __init__(
-        self, *, service: Service, server: ServerContainer, lab: str, version: str, gateway: Agent
+        self,
+        *,
+        service: Service,
+        server: ServerContainer,
+        lab: str,
+        version: str,
+        gateway: ContainerAgent,
     ) -> None:
         self._service, self._server, self._lab = service, server, lab
         self._gateway = gateway

@@ -18,7 +18,7 @@ from chaoslab.machine.ports import Ports, PortTaken
 from chaoslab.model.topology import App, Images, Service, Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.containers import images
-from chaoslab.runtimes.containers.agents import Agent
+from chaoslab.runtimes.containers.agents import ContainerAgent
 from chaoslab.runtimes.containers.app import Pod
 from chaoslab.runtimes.containers.engine import HOST, Engine, Run
 from chaoslab.runtimes.containers.problems import engine_errors
@@ -45,7 +45,7 @@ class Gateway:
     that all labs share; None if each lab starts an embedded engine.
     """
 
-    agent: Agent
+    agent: ContainerAgent
     api: Endpoint
     proxy: Container | None = None
 
@@ -63,7 +63,7 @@ class Stack:
         self.agent_image = images.agent_image(engine.docker, named.python)
         self.servers: dict[str, ServerContainer] = {}  # by the services' names
         self.pods: dict[str, Pod] = {}  # by the apps' names
-        self.agents: list[Agent] = []
+        self.agents: list[ContainerAgent] = []
 
     def close_agents(self) -> None:
         """Close the stream of every agent; the agents then end."""
@@ -80,8 +80,8 @@ class Stack:
             self.close_agents()
             raise
 
-    def _agent(self, container: Container) -> Agent:
-        agent = Agent(container)
+    def _agent(self, container: Container) -> ContainerAgent:
+        agent = ContainerAgent(container)
         self.agents.append(agent)
         agent.wait_until_ready()
         return agent

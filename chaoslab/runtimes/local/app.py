@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from chaoslab.machine.births import LeftProcess
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.places import cache_folder, server_identity
 from chaoslab.machine.ports import HOST
+from chaoslab.machine.process import Child
 from chaoslab.machine.sockets import AppSocket, sockets_of, tree
 from chaoslab.runtimes.local.output import Output
 
@@ -26,7 +26,7 @@ class LocalApp:
         self,
         *,
         name: str,
-        process: subprocess.Popen[bytes],
+        process: Child,
         port: int,
         output: Output,
         spawned_s: float,

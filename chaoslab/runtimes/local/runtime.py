@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,7 +22,7 @@ from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.environment import MARK_PREFIX, environment
 from chaoslab.machine.places import lab_folder, make_home
 from chaoslab.machine.ports import HOST, Ports, PortTaken, is_free
-from chaoslab.machine.process import spawn
+from chaoslab.machine.process import Child, spawn
 from chaoslab.machine.sockets import port_taken, tree
 from chaoslab.machine.trouble import with_place
 from chaoslab.machine.watchdog import Watchdog
@@ -82,7 +82,7 @@ class LocalRuntime:
         self._outputs: list[Output] = []
         self._parts: list[Part] = []
         self._apps: list[LocalApp] = []
-        self.lookout = Lookout(self._own_processes, self._boot_of)
+        self.lookout: Lookout | None = Lookout(self._own_processes, self._boot_of)
 
     @property
     def folder(self) -> Path:
@@ -157,23 +157,36 @@ class LocalRuntime:
         name, port = start.app.name, start.port
         if port and not is_free(port):
             raise PortTaken(port_taken(name, port))
+        running = self._boot(start, self._spawn_outside, LocalApp)
+        self._apps.append(running)
+        return running
+
+    def _boot(
+        self,
+        start: AppStart,
+        spawn_it: Callable[[AppStart, int], Child],
+        made: Callable[..., LocalApp],
+    ) -> LocalApp:
+        """Spawn a boot with `spawn_it`, which gets the descriptor of its output, and return it as
+        an instance that `made` makes.
+        """
+        name = start.app.name
         output, spawned_s = Output(AppLog(start.log, start.mask)), now_s()
         self._outputs.append(output)
         try:
-            process = self._spawn(
-                start.command, env=start.env, log=start.log, output=output.write_end
-            )
+            process = spawn_it(start, output.write_end)
         except ServiceFailed as error:
             raise with_place(error, name) from None
         output.begin()
         birthmark = self._births[next(self._spawns)]
         births.set_birthmark(tree(process.pid), birthmark)
-        running = LocalApp(
-            name=name, process=process, port=port, output=output,
+        return made(
+            name=name, process=process, port=start.port, output=output,
             spawned_s=spawned_s, birthmark=birthmark,
         )  # fmt: skip
-        self._apps.append(running)
-        return running
+
+    def _spawn_outside(self, start: AppStart, output: int) -> Child:
+        return self._spawn(start.command, env=start.env, log=start.log, output=output)
 
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ToxiproxyControl:
         """Start the embedded engine, or a Toxiproxy found on PATH, as a process; returns its
@@ -214,12 +227,14 @@ class LocalRuntime:
         """The port that the topology declares for the app, or a free one."""
         return app.port or await self.free_port()
 
-    def spawn_helper(self, name: str, command: tuple[str, ...], *, log: Path) -> LocalHelper:
+    def spawn_helper(
+        self, name: str, command: tuple[str, ...], *, log: Path, descriptors: Sequence[int] = ()
+    ) -> LocalHelper:
         """Spawn a helper process of the lab, such as its proxy server, with its stdin held open.
 
-        The helper should end when its stdin closes; else it is killed.
+        The helper should end when its stdin closes; else it is killed. It inherits `descriptors`.
         """
-        process = self._spawn(command, env={}, log=log, stdin_open=True)
+        process = self._spawn(command, env={}, log=log, stdin_open=True, descriptors=descriptors)
         helper = LocalHelper(name=name, process=process, log=log)
         self._helpers.append(helper)
         return helper
@@ -256,20 +271,25 @@ class LocalRuntime:
         log: Path,
         stdin_open: bool = False,
         output: int | None = None,
+        descriptors: Sequence[int] = (),
     ) -> subprocess.Popen[bytes]:
         watchdog = self._entered()
-        machine = app_environment(environment())
         process = spawn(
             command,
-            env={**machine, **env, self._mark: "1"},
+            env=self._env_with(env),
             log=log,
             stdin_open=stdin_open,
             output=output,
+            descriptors=descriptors,
         )
         # Noted first, so that it is waited for, whatever happens next.
         self._spawned.append(process)
         watchdog.watch_session(process.pid)
         return process
+
+    def _env_with(self, env: Mapping[str, str]) -> dict[str, str]:
+        """The environment of an app or helper: the machine's, `env`, and the lab's mark."""
+        return {**app_environment(environment()), **env, self._mark: "1"}
 
     def _server(self, service: Service) -> LocalServer:
         kind = kind_of(service.kind)

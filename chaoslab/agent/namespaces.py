@@ -1,0 +1,148 @@
+"""The first process of a lab's namespaces: makes a network namespace for each app, and joins them.
+
+`python -m chaoslab.agent hold JSON` runs as process 1 of a new PID namespace, in a new network
+namespace, the gateway. It forks an agent for the gateway and one for each app; an app's agent moves
+into a network namespace of its own. A veth pair joins each of these with the gateway. The kernel
+ends every process in the PID namespace with process 1, which ends with the gateway's agent, which
+ends when the lab closes its stream or dies.
+Source: namespaces(7), pid_namespaces(7), veth(4), ip(8).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from chaoslab.agent.main import main
+
+_CLONE_NEWNET = 0x40000000
+_FAILED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One network namespace: its address, its agent's stdin and stdout, the channels that it serves.
+
+    All of them are inherited descriptors of Unix sockets.
+    """
+
+    address: str
+    requests: int
+    answers: int
+    channels: tuple[int, ...]
+
+
+def hold(text: str) -> NoReturn:
+    """Make the namespaces that the JSON `text` describes, and run until the gateway's agent ends.
+
+    `text` is a list of places, the gateway first. If something fails, the exit code is 3 and the
+    last line of stderr says what.
+    """
+    gateway, *pods = (
+        Place(**{**each, "channels": tuple(each["channels"])}) for each in json.loads(text)
+    )
+    try:
+        started = [_forked(pod, (gateway, *pods), own_network=True) for pod in pods]
+        _join(gateway, pods, [pid for pid, _ in started])
+        for _, ready in started:
+            os.write(ready, b".")
+        first, _ = _forked(gateway, (gateway, *pods), own_network=False)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(_cause(error), file=sys.stderr, flush=True)
+        os._exit(_FAILED)
+    for place in (gateway, *pods):
+        _close(place)
+    while True:  # process 1 is also the parent of every process whose own parent has ended
+        pid, status = os.wait()
+        if pid == first:
+            os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def _forked(place: Place, every: Sequence[Place], *, own_network: bool) -> tuple[int, int]:
+    """Fork the agent of a place; returns its process and a pipe.
+
+    With `own_network` the agent is in a new network namespace when this function returns, and
+    waits for a byte in the pipe.
+    """
+    entered, has_entered = os.pipe()
+    wait, ready = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(ready)
+        try:
+            if own_network:
+                _unshare_network()
+            os.write(has_entered, b".")
+            if own_network and not os.read(wait, 1):
+                os._exit(_FAILED)
+            if own_network:
+                _ip(
+                    f"link set lo up\naddr add {place.address}/32 dev eth0\nlink set eth0 up\n"
+                    f"route add {every[0].address} dev eth0\n"
+                )
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(_cause(error), file=sys.stderr, flush=True)
+            os._exit(_FAILED)
+        _serve(place, every)
+    os.close(has_entered)
+    os.close(wait)
+    alive = os.read(entered, 1)
+    os.close(entered)
+    if not alive:
+        raise ChildProcessError("a network namespace for an app could not be made")
+    return pid, ready
+
+
+def _serve(place: Place, every: Sequence[Place]) -> NoReturn:
+    """Run the agent in this process, on the place's descriptors."""
+    for other in every:
+        if other is not place:
+            _close(other)
+    os.dup2(place.requests, 0)
+    os.dup2(place.answers, 1)
+    os.close(place.requests)
+    os.close(place.answers)
+    main([socket.socket(fileno=each) for each in place.channels])
+    os._exit(0)
+
+
+def _close(place: Place) -> None:
+    for each in (place.requests, place.answers, *place.channels):
+        os.close(each)
+
+
+def _unshare_network() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), "a new network namespace")
+
+
+def _join(gateway: Place, pods: Sequence[Place], pids: Sequence[int]) -> None:
+    lines = ["link set lo up", f"addr add {gateway.address}/32 dev lo"]
+    for number, (pod, pid) in enumerate(zip(pods, pids, strict=True)):
+        near = f"pod{number}"
+        lines += [
+            f"link add {near} type veth peer name eth0 netns {pid}",
+            f"link set {near} up",
+            f"route add {pod.address} dev {near} src {gateway.address}",
+        ]
+    _ip("\n".join(lines) + "\n")
+
+
+def _ip(lines: str) -> None:
+    subprocess.run(("ip", "-batch", "-"), input=lines.encode(), check=True, stderr=subprocess.PIPE)
+
+
+def _cause(error: OSError | subprocess.CalledProcessError) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        said = error.stderr.decode(errors="replace").strip().splitlines()
+        return f"ip: {'; '.join(said) or f'exit code {error.returncode}'}"
+    return str(error)

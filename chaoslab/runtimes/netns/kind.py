@@ -1,0 +1,46 @@
+"""The entry of the netns runtime in the form that every runtime has: its `RuntimeKind`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+
+from chaoslab.model.topology import Topology
+from chaoslab.proxies.base import ProxyKind
+from chaoslab.runtimes.base import Runtime
+from chaoslab.runtimes.doctor.machine import Lack, Machine, lacking
+from chaoslab.runtimes.kind import RuntimeKind
+from chaoslab.runtimes.netns import needs
+from chaoslab.runtimes.netns.runtime import NetnsRuntime
+
+
+class NetnsSession:
+    """Implements `RuntimeSession`: each lab makes its own namespaces, and nothing is shared."""
+
+    def __init__(self, topology: Topology, proxy: ProxyKind) -> None:
+        del proxy
+        self._apps = tuple(topology.apps)
+
+    def check(self) -> None:
+        """Raise RuntimeUnavailable, with the fix, if this machine has no namespaces for the lab."""
+        needs.check()
+
+    def lab(self) -> AbstractAsyncContextManager[Runtime]:
+        """A new netns runtime for one lab."""
+        return NetnsRuntime(self._apps)
+
+    def close(self) -> None:
+        """Do nothing: each lab removes its own processes and namespaces."""
+
+
+def _lacks(machine: Machine) -> Iterator[Lack]:
+    used = [part for kind, part in machine.servers.items() if kind in machine.services]
+    yield from lacking(*used, *machine.of_runtimes["netns"])
+
+
+# What dead labs left is found by the local runtime: the marks and folders are the same.
+KIND = RuntimeKind(
+    open_session=NetnsSession,
+    lacks=_lacks,
+    looks=lambda _: {"namespaces": needs.namespaces, "packet rules": needs.packet_rules},
+)

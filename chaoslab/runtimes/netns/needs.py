@@ -1,0 +1,87 @@
+"""What the netns runtime needs of a machine: namespaces, `ip`, and packet rules."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
+from chaoslab.runtimes.doctor.machine import Part
+from chaoslab.runtimes.netns.namespaces import unshare_command
+
+UNAVAILABLE = ErrorCode(
+    "netns.unavailable",
+    "{what}: {problem}",
+    "This machine lacks something that the netns runtime needs.",
+)
+_LIMIT_S = 10.0
+_PACKAGES = {"unshare": "util-linux", "ip": "iproute2", "iptables": "iptables"}
+# What each trial makes, in new namespaces: a veth pair, then a rule.
+_VETH = "ip link add v0 type veth peer name v1"
+_RULE = "iptables -A INPUT -p tcp --dport 9 -j DROP"
+_SETTINGS = {
+    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": (
+        "1", "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+    ),
+    "/proc/sys/kernel/unprivileged_userns_clone": (
+        "0", "sudo sysctl -w kernel.unprivileged_userns_clone=1"
+    ),
+    "/proc/sys/user/max_user_namespaces": ("0", "sudo sysctl -w user.max_user_namespaces=15000"),
+    "/proc/sys/user/max_net_namespaces": ("0", "sudo sysctl -w user.max_net_namespaces=15000"),
+}  # fmt: skip
+
+
+def check() -> None:
+    """Raise RuntimeUnavailable, with the fix, if this machine cannot run the netns runtime."""
+    for part in (namespaces(), packet_rules()):
+        if not part.found:
+            reason = UNAVAILABLE(what=part.name, problem=part.problem)
+            raise RuntimeUnavailable(Problem(reason=reason, fix=part.fix))
+
+
+def namespaces() -> Part:
+    """Whether new namespaces and a veth pair can be made here; it is tried."""
+    return _tried("network namespaces", _VETH, ("unshare", "ip"))
+
+
+def packet_rules() -> Part:
+    """Whether a packet rule can be made in a new network namespace; it is tried."""
+    return _tried("packet rules", _RULE, ("unshare", "iptables"))
+
+
+def _tried(name: str, trial: str, programs: tuple[str, ...]) -> Part:
+    for program in programs:
+        if not shutil.which(program, path=f"{os.defpath}:/usr/sbin:/sbin"):
+            fix = f"apt-get install {_PACKAGES[program]}"
+            return Part(name=name, problem=f"{program} is not installed", fix=fix)
+    try:
+        run = subprocess.run(
+            (*unshare_command(), "sh", "-c", f"PATH=$PATH:/usr/sbin:/sbin; {trial}"),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LIMIT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Part(name=name, problem=str(error), fix=_fix())
+    if run.returncode:
+        lines = run.stderr.decode(errors="replace").strip().splitlines()
+        problem = lines[-1] if lines else f"exit code {run.returncode}"
+        return Part(name=name, problem=problem, fix=_fix())
+    return Part(name=name, found="made in a new namespace")
+
+
+def _fix() -> str:
+    """The command for the first setting of this machine that forbids namespaces."""
+    for path, (forbids, command) in _SETTINGS.items():
+        try:
+            if Path(path).read_text().strip() == forbids:
+                return command
+        except OSError:
+            continue
+    return (
+        "allow user namespaces here (a container needs --security-opt seccomp=unconfined), or use"
+        " --chaos-runtime=local"
+    )
