@@ -28,7 +28,7 @@ _FAILED = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One network namespace: its address, its agent's stdin and stdout, the channels that it serves.
+    """One network namespace: its address, its agent's stdin and stdout, and the agent's channels.
 
     All of them are inherited descriptors of Unix sockets.
     """

@@ -16,10 +16,12 @@ from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
 from chaoslab.runtimes.containers.session import DockerSession
 from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.runtimes.netns import NetnsRuntime
 
-from .stacks import TOPOLOGY, ground_of
+from .namespaces import needs_namespaces
+from .stacks import APP, TOPOLOGY, ground_of
 
-RUNTIMES = ("docker", "local")
+RUNTIMES = ("docker", "local", "netns")
 # What is said of processes of this machine, whose numbers and ports the test itself can see.
 LOCAL = pytest.mark.parametrize("runtime", ["local"], indirect=True)
 
@@ -41,6 +43,10 @@ async def runtime(request: pytest.FixtureRequest) -> AsyncIterator[Runtime]:
     """A runtime that is up; every test of the contract meets each of them."""
     if request.param == "local":
         async with LocalRuntime() as up:
+            yield up
+    elif request.param == "netns":
+        needs_namespaces()
+        async with NetnsRuntime((APP.name,)) as up:
             yield up
     else:
         async with request.getfixturevalue("docker_session").lab() as up:
