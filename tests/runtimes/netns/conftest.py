@@ -9,9 +9,8 @@ import pytest
 
 from chaoslab.injection.context import Context
 from chaoslab.runtimes.netns import NetnsRuntime
-
-from ..namespaces import needs_namespaces
-from ..stacks import SMALL, ground_of
+from runtimes.namespaces import needs_namespaces
+from runtimes.stacks import SMALL, ground_of
 
 
 @pytest.fixture

@@ -15,10 +15,9 @@ from chaoslab.injection.context import Context
 from chaoslab.probes.request import ask
 from chaoslab.runtimes.base import AppStart
 from chaoslab.runtimes.netns import NetnsRuntime, needs
-
-from ..clients import run_python, until_said
-from ..namespaces import needs_namespaces
-from ..stacks import APP
+from runtimes.clients import run_python, until_said
+from runtimes.namespaces import needs_namespaces
+from runtimes.stacks import APP
 
 DIALS = """
 import socket, sys
@@ -140,7 +139,7 @@ def _daemons() -> list[int]:
 
 async def _gone(limit_s: float) -> bool:
     end_s = now_s() + limit_s
-    while _daemons() and now_s() < end_s:
+    while _daemons() and now_s() < end_s:  # noqa: ASYNC110  (other processes end)
         await asyncio.sleep(0.02)
     return not _daemons()
 

@@ -24,10 +24,9 @@ from chaoslab.model.topology import App, Service, Topology
 from chaoslab.runtimes.base import AppStart, RunningApp, Runtime
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.runtimes.netns import NetnsRuntime
-
-from ..clients import until_said
-from ..namespaces import needs_namespaces
-from ..stacks import SMALL, ground_of
+from runtimes.clients import until_said
+from runtimes.namespaces import needs_namespaces
+from runtimes.stacks import SMALL, ground_of
 
 LINK = "app.redis"
 POSTGRES = Topology(
