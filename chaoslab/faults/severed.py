@@ -22,7 +22,7 @@ SeveredMode = Literal["dropped", "refused", "silent"]
 REFUSALS_NOT_COUNTED = Code(
     "fault.refusals_not_counted",
     "no connection of the app was observed to be affected by it; refused connects cannot be "
-    "counted here; fix: use --chaos-runtime=docker, which counts them",
+    "counted here; fix: use --chaos-runtime=netns or docker, which count them",
     "Nothing shows refused connects: they end before the lab reads the app's sockets, and no "
     "kernel counted packets.",
 )
