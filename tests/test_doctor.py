@@ -49,6 +49,10 @@ WHOLE = Machine(
     images=(POSTGRES, TOXIPROXY, PYTHON, AGENT),
     apps_without_image=(),
     of_runtimes={
+        "netns": (
+            Part(name="network namespaces", found="made in a new namespace"),
+            Part(name="packet rules", found="made in a new namespace"),
+        ),
         "compose": (Part(name="Compose", found="`docker compose` 2.29.7"),),
         "attach": (Part(name="external Toxiproxy", found="http://there:8474/version answers 200"),),
     },
@@ -80,6 +84,18 @@ BARE = replace(
     ),
     apps_without_image=("web",),
     of_runtimes={
+        "netns": (
+            Part(
+                name="network namespaces",
+                problem="unshare: unshare failed: Operation not permitted",
+                fix="sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+            ),
+            Part(
+                name="packet rules",
+                problem="iptables is not installed",
+                fix="apt-get install iptables",
+            ),
+        ),
         "compose": (
             Part(name="Compose", problem="not installed", fix="docker/airgapped/compose.sh"),
         ),

@@ -48,7 +48,7 @@ def test_without_netlink_proc_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_kernel_that_shows_no_sockets_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Never an empty answer that would look like an app without sockets."""
 
-    def refuse(_: object) -> None:
+    def refuse(_: object, **_named: object) -> None:
         raise OSError("not permitted")
 
     monkeypatch.setattr(sockets, "tcp_table", refuse)

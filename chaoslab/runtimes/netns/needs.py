@@ -54,7 +54,7 @@ def packet_rules() -> Part:
 def _tried(name: str, trial: str, programs: tuple[str, ...]) -> Part:
     for program in programs:
         if not shutil.which(program, path=f"{os.defpath}:/usr/sbin:/sbin"):
-            fix = f"apt-get install {_PACKAGES[program]}"
+            fix = f"sudo apt-get install -y {_PACKAGES[program]}"
             return Part(name=name, problem=f"{program} is not installed", fix=fix)
     try:
         run = subprocess.run(

@@ -149,7 +149,7 @@ def test_a_machine_without_unshare_is_named_with_the_fix(monkeypatch: pytest.Mon
     monkeypatch.setattr(needs.shutil, "which", lambda *_, **__: None)
     with pytest.raises(RuntimeUnavailable, match="unshare is not installed") as caught:
         needs.check()
-    assert caught.value.problems[0].fix == "apt-get install util-linux"
+    assert caught.value.problems[0].fix == "sudo apt-get install -y util-linux"
 
 
 def test_namespaces_that_the_kernel_refuses_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
