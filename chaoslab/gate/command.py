@@ -38,7 +38,7 @@ class _Runtime(click.Choice[str]):
               help="Run only this stage; may be repeated.")  # fmt: skip
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, metavar="N",
               help="Run the gate N times. Ctrl-C ends it and reports what is done.")  # fmt: skip
-@click.option("--runtime", type=_Runtime(["auto", "docker", "local"]),
+@click.option("--runtime", type=_Runtime(["auto", "docker", "local", "netns"]),
               help="Overrides the runtime of the topology.")  # fmt: skip
 @click.option("--proxy", type=click.Choice(["auto", "embedded", "toxiproxy"]),
               help="Overrides the proxy of the topology.")  # fmt: skip

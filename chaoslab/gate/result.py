@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal
 
 from chaoslab.errors import Problem
-from chaoslab.model.gate import AbortRule, GateStage
+from chaoslab.model.gate import AbortRule, GateStage, TakenRuntime
 from chaoslab.model.verdict import Verdict
 from chaoslab.preflight.finding import Inspected
 from chaoslab.proxies.base import ProxyKind
@@ -177,7 +177,7 @@ class ChosenRuntime:
     """
 
     asked: str
-    taken: Literal["docker", "local"]
+    taken: TakenRuntime
     why: str
     proxy: ProxyKind
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from typing import Literal
 
 from chaoslab.errors import NOT_INSTALLED, ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.gate.result import ChosenRuntime
-from chaoslab.model.gate import GateProxy, GateRuntime
+from chaoslab.model.gate import GateProxy, GateRuntime, TakenRuntime
 from chaoslab.model.topology import Topology
 from chaoslab.proxies.server import toxiproxy_program
 from chaoslab.runtimes.doctor.look import look
 from chaoslab.runtimes.doctor.needs import needs_of
+from chaoslab.runtimes.netns.needs import only_embedded
 from chaoslab.runtimes.table import TABLE
 
 NOT_READY = ErrorCode(
@@ -33,26 +33,27 @@ def choose_runtime(asked: GateRuntime, asked_proxy: GateProxy, topology: Topolog
     proxy = usual if asked_proxy == "auto" else asked_proxy
     if (taken, proxy) == ("local", "toxiproxy"):
         toxiproxy_program()
+    if (taken, proxy) == ("netns", "toxiproxy"):
+        raise only_embedded()
     return ChosenRuntime(asked=asked, taken=taken, why=why, proxy=proxy)
 
 
-def _runtime(asked: GateRuntime, topology: Topology) -> tuple[Literal["docker", "local"], str]:
+def _runtime(asked: GateRuntime, topology: Topology) -> tuple[TakenRuntime, str]:
     """The chosen runtime, and why it was chosen.
 
-    Raises RuntimeUnavailable if docker was requested by name and lacks something.
+    Raises RuntimeUnavailable if docker or netns was requested by name and lacks something.
     """
     if asked == "local":
         return "local", "asked for"
-    needs = next(n for n in needs_of(look(topology, topology.source)) if n.runtime == "docker")
-    if asked == "docker":
+    name: TakenRuntime = "netns" if asked == "netns" else "docker"
+    needs = next(n for n in needs_of(look(topology, topology.source)) if n.runtime == name)
+    if asked == name:
         if needs.readiness == "lacking":
             raise RuntimeUnavailable(
-                Problem(
-                    reason=NOT_READY(runtime="docker", lack=lack.what), fix="; ".join(lack.fixes)
-                )
+                Problem(reason=NOT_READY(runtime=name, lack=lack.what), fix="; ".join(lack.fixes))
                 for lack in needs.lacks
             )
-        return "docker", "asked for"
+        return name, "asked for"
     if needs.readiness == "ready":
         return "docker", "a Docker engine is ready here"
     return "local", f"docker is not ready here: {'; '.join(lack.what for lack in needs.lacks)}"

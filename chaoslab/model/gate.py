@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
-GateRuntime = Literal["auto", "docker", "local"]
+GateRuntime = Literal["auto", "docker", "local", "netns"]
+TakenRuntime = Literal["docker", "local", "netns"]
 GateProxy = Literal["auto", "embedded", "toxiproxy"]
 AbortRule = Literal["unreachable", "p1", "slow"]
 
@@ -47,8 +48,8 @@ class Gate:
     """The stages in their order, and how they are run.
 
     `runtime`: `auto` is docker if the machine is ready for it, else local. `proxy`: `auto` is a
-    real Toxiproxy on docker, and the lab's own engine on local. `workers` is how many scenarios run
-    at the same time. `retries` is how often a scenario that did not pass is run again; it then
+    real Toxiproxy on docker, and the lab's own engine elsewhere. `workers` is how many scenarios
+    run at the same time. `retries` is how often a scenario that did not pass is run again; it then
     counts as flaky, not as passed. `p1` are the verdicts of the highest severity. `scenarios` is
     the folder of the scenarios, relative to the topology's folder.
     """

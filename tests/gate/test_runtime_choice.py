@@ -18,6 +18,7 @@ from chaoslab.runtimes.doctor.needs import Lack, RuntimeNeeds
 
 TOPOLOGY = Topology(name="t", services={}, apps={}, source="/somewhere/chaoslab.toml")
 NO_ENGINE = Lack(what="no Docker engine answers", fixes=("start one",))
+NO_NAMESPACES = Lack(what="no namespaces", fixes=("allow them",), surely=False)
 NO_IMAGE = Lack(what="image x is not here", fixes=("docker pull x",), surely=False)
 
 
@@ -27,6 +28,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, *lacks: Lack) -> None:
     needs = (
         RuntimeNeeds(runtime="local", lacks=()),
         RuntimeNeeds(runtime="docker", lacks=lacks),
+        RuntimeNeeds(runtime="netns", lacks=(NO_NAMESPACES,)),
     )
     monkeypatch.setattr(runtime_choice, "needs_of", lambda _: needs)
 
@@ -57,6 +59,16 @@ def test_local_by_name_looks_at_no_engine(monkeypatch: pytest.MonkeyPatch) -> No
     """A look costs seconds."""
     monkeypatch.setattr(runtime_choice, "look", None)
     assert choose_runtime("local", "auto", TOPOLOGY).taken == "local"
+
+
+def test_netns_by_name_is_held_to_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own lacks are named, not those of docker; a Toxiproxy cannot run there."""
+    machine(monkeypatch)
+    assert (
+        choose_runtime("netns", "auto", TOPOLOGY).text == "netns, the embedded engine on the links"
+    )
+    with pytest.raises(RuntimeUnavailable, match="runs the embedded proxy only"):
+        choose_runtime("netns", "toxiproxy", TOPOLOGY)
 
 
 def test_the_proxy_is_the_runtimes_usual_one_unless_named(

@@ -16,6 +16,11 @@ UNAVAILABLE = ErrorCode(
     "{what}: {problem}",
     "This machine lacks something that the netns runtime needs.",
 )
+ONLY_EMBEDDED = ErrorCode(
+    "netns.only_embedded",
+    "the runtime netns runs the embedded proxy only",
+    "A Toxiproxy cannot listen inside a namespace and connect to servers outside it.",
+)
 _LIMIT_S = 10.0
 _PACKAGES = {"unshare": "util-linux", "ip": "iproute2", "iptables": "iptables"}
 # What each trial makes, in new namespaces: a veth pair, then a rule.
@@ -39,6 +44,12 @@ def check() -> None:
         if not part.found:
             reason = UNAVAILABLE(what=part.name, problem=part.problem)
             raise RuntimeUnavailable(Problem(reason=reason, fix=part.fix))
+
+
+def only_embedded() -> RuntimeUnavailable:
+    """The error to raise if a Toxiproxy is requested for this runtime."""
+    fix = "use the embedded proxy, or the runtime local or docker"
+    return RuntimeUnavailable(Problem(reason=ONLY_EMBEDDED(), fix=fix))
 
 
 def namespaces() -> Part:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable, ServiceFailed
+from chaoslab.errors import ServiceFailed
 from chaoslab.history.events import PastProxy
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.ports import HOST
@@ -26,14 +26,10 @@ from chaoslab.runtimes.local.service import LOOK_EVERY_S
 from chaoslab.runtimes.netns.app import NetnsApp
 from chaoslab.runtimes.netns.child import NamespaceChild
 from chaoslab.runtimes.netns.namespaces import GATEWAY, Namespaces
+from chaoslab.runtimes.netns.needs import only_embedded
 from chaoslab.runtimes.parts import ApiPart, CheckedPart, Part
 from chaoslab.services import last_messages, question_of
 
-ONLY_EMBEDDED = ErrorCode(
-    "netns.only_embedded",
-    "the runtime netns runs the embedded proxy only",
-    "A Toxiproxy cannot listen inside a namespace and connect to servers outside it.",
-)
 APP_PORT = 8080
 
 
@@ -83,8 +79,7 @@ class NetnsRuntime(LocalRuntime):
         Raises RuntimeUnavailable for a Toxiproxy, which cannot do that.
         """
         if kind != "embedded":
-            fix = "remove --chaos-proxy, or use it with --chaos-runtime=local or docker"
-            raise RuntimeUnavailable(Problem(reason=ONLY_EMBEDDED(), fix=fix))
+            raise only_embedded()
         port, name = self._ports.take(), "the proxy engine"
         with self._namespaces.engine_channel() as channel:
             through = channel.fileno()
