@@ -5,9 +5,11 @@ stdout.
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from chaoslab.clock import now_s
 from chaoslab.errors import ChaoslabError, RuntimeUnavailable
 from chaoslab.machine.trouble import Trouble
 from chaoslab.runtimes.agent import Agent
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _FRAME = struct.Struct(">BxxxL")  # stream, length: the engine's multiplexed stream
 _STDOUT = 1
 _LOG_LINES = 8
+_ENDS_WITHIN_S = 1.0
+_POLL_S = 0.05
 
 
 class ContainerAgent(Agent):
@@ -48,6 +52,13 @@ class ContainerAgent(Agent):
     def _log_tail(self) -> Sequence[str]:
         return last_log_lines(self._container, _LOG_LINES)
 
+    def _state(self) -> dict[str, Any]:
+        """The state of the agent's container, as the engine reports it."""
+        with engine_errors(self.name):
+            inspect = self._container.client.api.inspect_container
+            state: dict[str, Any] = inspect(self._container.id)["State"]
+            return state
+
     def _received(self) -> bytes:
         while (header := self._exactly(_FRAME.size)) is not None:
             stream, length = _FRAME.unpack(header)
@@ -72,9 +83,12 @@ class ContainerAgent(Agent):
     def _ended_by(self, why: str) -> tuple[str, RuntimeUnavailable]:
         """The reason is the engine's own, if the engine still answers, else `why`."""
         try:
-            with engine_errors(self.name):
-                inspect = self._container.client.api.inspect_container
-                state = inspect(self._container.id)["State"]
+            state = self._state()
+            end_s = now_s() + _ENDS_WITHIN_S
+            # An agent ends with its stream. If it runs still, the engine may be about to end.
+            while state["Running"] and now_s() < end_s:
+                time.sleep(_POLL_S)
+                state = self._state()
             why = why if state["Running"] else how_it_ended(state)
         except EngineGone as error:
             return why, error
