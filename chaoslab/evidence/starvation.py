@@ -142,11 +142,14 @@ def _explained(
 def starved_exit(app: str, boot: int, history: History) -> Reason | None:
     """The reason why a boot may have exited by itself only because the machine is slow: it waited
     for a core for most of the time from its spawn to its exit, and so may have missed a limit
-    inside itself, for example for one answer. None if it had most of that time, or did not exit
-    by itself.
+    inside itself, for example for one answer. None if it had most of that time, did not exit by
+    itself, or lived for less than STRETCH_S: an app that ends at once misses no such limit, and
+    a short life is often mostly a wait.
     """
     lived, ended = life(history, app, boot), exited(history, app, boot)
     if lived is None or ended is None or ended.asked:
+        return None
+    if lived.end_s - lived.start_s < STRETCH_S:
         return None
     waits, _ = losses_of(app, boot, history)  # a late lab takes no time from the app
     return too_much_lost(lived, [waits])

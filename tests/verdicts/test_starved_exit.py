@@ -72,6 +72,17 @@ def gone(healing_s: float = UNDER_THE_FAULT) -> list[AnyEvent]:
     ]
 
 
+@pytest.mark.parametrize(("lived_s", "outcome"), [(1.4, "FAIL"), (1.6, "UNKNOWN")])
+def test_an_app_that_exits_at_once_is_not_excused(lived_s: float, outcome: str) -> None:
+    """Its life is so short that most of it is a wait on any busy machine."""
+    spawned_s = 2.4 - lived_s
+    early = [event for event in gone() if event.at_s < 0.4 or event.at_s >= 2.4]
+    events = [*early, spawned(spawned_s), *waits(spawned_s, 2.4, 0.9)]
+    events.sort(key=lambda event: event.at_s)
+    claim = Starts(mode="normal", within_s=3.0, rests_on=())
+    assert outcomes(judged(events, claim, faults=())) == [outcome]
+
+
 @pytest.mark.parametrize(("e", "healing_s"), EXITS)
 @pytest.mark.parametrize(
     ("slow", "outcome"),
