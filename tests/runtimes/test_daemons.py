@@ -178,7 +178,8 @@ def test_what_is_no_labs_mark_has_no_birthmarks(mark: str) -> None:
 
 def test_a_stranger_that_was_given_an_ended_boots_number_is_not_its_rest() -> None:
     """An app may have ended long ago, and numbers are given anew; what it left keeps its own."""
-    sleeps = "import os, sys, time; os.fork(); print(os.getpid(), flush=True); time.sleep(60)"
+    # One write a process: two writes of two processes may mix in the pipe.
+    sleeps = "import os, time; os.fork(); os.write(1, b'%d\\n' % os.getpid()); time.sleep(60)"
     command = [sys.executable, "-S", "-c", sleeps]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None
