@@ -101,7 +101,9 @@ def _forked(place: Place, every: Sequence[Place], *, own_network: bool) -> tuple
 
 
 def _serve(place: Place, every: Sequence[Place]) -> NoReturn:
-    """Run the agent in this process, on the place's descriptors."""
+    """Run the agent of the namespace `place` in this process, on the place's descriptors, after
+    closing those of the other places. Never returns: the process exits when the agent ends.
+    """
     for other in every:
         if other is not place:
             _close(other)

@@ -31,9 +31,9 @@ class Given:
 def start_of(
     app: str, boot: int, within_s: float | None, gives_up_s: float | None, history: History
 ) -> Iterator[Given]:
-    """Yields the time that a start is given: `within_s` seconds from the spawn. If the app ended
-    itself before its start-up was complete, yields the app's own limit of `gives_up_s` seconds as
-    well. Yields nothing if the boot was not spawned.
+    """Yields a Given of `within_s` seconds from the spawn and, if the app ended itself before its
+    start-up was complete, one of the app's own limit `gives_up_s`, which counts from the spawn.
+    Yields nothing if the boot was not spawned.
     """
     if (lived := life(history, app, boot)) is None:
         return

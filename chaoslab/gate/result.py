@@ -22,7 +22,9 @@ _ROUNDING = 1e-9  # of a share, which is a float
 
 
 class Decision(StrEnum):
-    """The decision of a stage, of a round or of the whole gate."""
+    """The decision of a stage, of a round or of the whole gate: passed, inconclusive, refused,
+    aborted, or usage (a mistake in the use of the gate). Each has its exit code.
+    """
 
     PASSED = "passed"
     INCONCLUSIVE = "inconclusive"

@@ -64,8 +64,9 @@ class Variable:
 
 
 def variable(document: Document, env: str, name: str) -> Variable:
-    """The variable `name` in the table or list at the path `env` of the document, with its
-    state.
+    """The variable `name` in the table or list at the path `env` of the document, with its state.
+
+    The state is `missing` if the path or the name is not found.
     """
     place = document.at(env)
     if isinstance(place, Nothing):
