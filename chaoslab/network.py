@@ -26,6 +26,10 @@ class MakesSockets(Protocol):
         """A new blocking socket of that family, type and protocol. Raises OSError."""
 
 
+class NotHanded(OSError):
+    """The process inside the namespace did not hand out a socket: the lab's failure, no app's."""
+
+
 class HandedSockets:
     """Makes sockets of another network namespace; a process inside answers at `channel`.
 
@@ -41,12 +45,17 @@ class HandedSockets:
     def __call__(self, family: int, type: int, proto: int = 0, /) -> socket.socket:
         """A new blocking socket inside the namespace.
 
-        Raises OSError if it cannot be made, or if the process inside does not answer.
+        Raises NotHanded if it cannot be made, or if the process inside does not answer.
         """
         kind = (family, type, proto)
         spare = self._spare.setdefault(kind, deque())
         if not spare:
-            _, descriptors = exchange(self._channel, {"sockets": [*kind, self._at_once]})
+            try:
+                _, descriptors = exchange(self._channel, {"sockets": [*kind, self._at_once]})
+            except OSError as error:
+                # A late answer would be taken for that of the next request.
+                self._channel.close()
+                raise NotHanded(error.errno, f"no socket of the namespace: {error}") from error
             spare.extend(socket.socket(fileno=each) for each in descriptors)
         return spare.popleft()
 

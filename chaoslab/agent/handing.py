@@ -10,11 +10,8 @@ either   →   {"errno": n, "error": "…", "file": "…"}
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import errno
 import json
 import os
-import signal
 import socket
 import subprocess
 from collections.abc import Awaitable, Callable
@@ -24,8 +21,6 @@ from chaoslab.agent.protocol import Json
 from chaoslab.network import MOST_AT_ONCE
 
 _MOST_BYTES = 4096
-_PR_CAP_AMBIENT, _CLEAR_ALL = 47, 4  # linux/prctl.h
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Handing:
@@ -55,8 +50,6 @@ class Handing:
         made: list[int] = []
         try:
             answer = self._done(json.loads(data), handed, made)
-        except subprocess.SubprocessError as error:
-            answer = {"errno": errno.EPERM, "error": str(error)}
         except OSError as error:
             answer = {"errno": error.errno, "error": error.strerror, "file": error.filename}
         try:
@@ -86,7 +79,6 @@ class Handing:
             env=what["env"],
             cwd=what["cwd"],
             start_new_session=True,
-            preexec_fn=_as_an_ordinary_program,  # noqa: PLW1509  (this process has no threads)
         )
         pidfd = os.pidfd_open(process.pid)
         made.append(os.dup(pidfd))
@@ -103,12 +95,3 @@ class Handing:
 
     async def _send_exit(self, message: Json) -> None:
         await self._send(message)
-
-
-def _as_an_ordinary_program() -> None:
-    """Undo, in the new process, what the agent needs and a program of the user must not inherit.
-
-    The agent's capabilities in its namespaces end at the program's start, except as root.
-    """
-    _libc.prctl(_PR_CAP_AMBIENT, _CLEAR_ALL, 0, 0, 0)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())

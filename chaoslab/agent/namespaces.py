@@ -3,8 +3,8 @@
 `python -m chaoslab.agent hold JSON` runs as process 1 of a new PID namespace, in a new network
 namespace, the gateway. It forks an agent for the gateway and one for each app; an app's agent moves
 into a network namespace of its own. A veth pair joins each of these with the gateway. The kernel
-ends every process in the PID namespace with process 1, which ends with the gateway's agent, which
-ends when the lab closes its stream or dies.
+ends every process in the PID namespace with process 1, which ends as soon as one of the agents
+ends: when the lab closes its stream, or dies, or when the agent was killed.
 Source: namespaces(7), pid_namespaces(7), veth(4), ip(8).
 """
 
@@ -23,6 +23,7 @@ from typing import NoReturn
 from chaoslab.agent.main import main
 
 _CLONE_NEWNET = 0x40000000
+_PR_CAP_AMBIENT, _CLEAR_ALL = 47, 4  # linux/prctl.h
 _FAILED = 3
 
 
@@ -40,7 +41,7 @@ class Place:
 
 
 def hold(text: str) -> NoReturn:
-    """Make the namespaces that the JSON `text` describes, and run until the gateway's agent ends.
+    """Make the namespaces that the JSON `text` describes, and run until an agent ends.
 
     `text` is a list of places, the gateway first. If something fails, the exit code is 3 and the
     last line of stderr says what.
@@ -59,9 +60,10 @@ def hold(text: str) -> NoReturn:
         os._exit(_FAILED)
     for place in (gateway, *pods):
         _close(place)
+    agents = {first, *(pid for pid, _ in started)}
     while True:  # process 1 is also the parent of every process whose own parent has ended
         pid, status = os.wait()
-        if pid == first:
+        if pid in agents:
             os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
@@ -87,6 +89,7 @@ def _forked(place: Place, every: Sequence[Place], *, own_network: bool) -> tuple
                     f"link set lo up\naddr add {place.address}/32 dev eth0\nlink set eth0 up\n"
                     f"route add {every[0].address} dev eth0\n"
                 )
+                _keep_capabilities_from_programs()
         except (OSError, subprocess.CalledProcessError) as error:
             print(_cause(error), file=sys.stderr, flush=True)
             os._exit(_FAILED)
@@ -118,6 +121,14 @@ def _serve(place: Place, every: Sequence[Place]) -> NoReturn:
 def _close(place: Place) -> None:
     for each in (place.requests, place.answers, *place.channels):
         os.close(each)
+
+
+def _keep_capabilities_from_programs() -> None:
+    """Let no program that this agent starts inherit its capabilities, except as root.
+
+    The agent keeps its own: its canaries need ports below 1024.
+    """
+    ctypes.CDLL(None).prctl(_PR_CAP_AMBIENT, _CLEAR_ALL, 0, 0, 0)
 
 
 def _unshare_network() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Coroutine
 
 from chaoslab.history.events import StepDone
@@ -25,12 +26,19 @@ class ScenarioCode:
     def url(self, app: str = "") -> str:
         """The base URL of an app's newest boot; of the first app by default.
 
-        Raises LookupError before the app's first boot.
+        Raises LookupError before the app's first boot, and if only sockets of another network
+        namespace reach the app.
         """
         name = app or next(iter(self._topology.apps))
         if (watched := self._newest(name)) is None:
             raise LookupError(f"'{name}' was not spawned yet")
-        return f"http://{watched.running.endpoint}"
+        there = watched.running.endpoint
+        if there.new_socket is not socket.socket:
+            raise LookupError(
+                f"'{name}' is in a network of its own; outside of it {there} is another program;"
+                " fix: use a probe with an http request, or --chaos-runtime=local"
+            )
+        return f"http://{there}"
 
     def probes(self, over: asyncio.Event) -> list[asyncio.Task[None]]:
         """Start every custom probe, and return their tasks. Each task ends once `over` is set."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from chaoslab.history.events import LabTrouble
 from chaoslab.history.journal import Journal
+from chaoslab.network import NotHanded
 
 PART = "the lab's own requests"
 AGAIN_S = 1.0  # the same failure is recorded at most once in this time, not for each request
@@ -29,6 +30,8 @@ def lab_trouble(error: BaseException) -> str:
     failure.
     """
     for each in _causes(error):
+        if isinstance(each, NotHanded):
+            return str(each)
         if isinstance(each, OSError) and each.errno in _OWN:
             return f"{os.strerror(each.errno)} ({errno.errorcode[each.errno]})"
     return ""

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from chaoslab.errors import ErrorCode, InjectionFailed, Problem, RuntimeUnavailable, ServiceFailed
@@ -35,6 +36,9 @@ GATEWAY = "198.18.0.1"
 _POD = "198.18.1.{number}"
 _ENDS_WITHIN_S = 2.0
 _SOCKETS_AT_ONCE = 16
+_LOG_LINES = 8
+# An ordinary user's PATH may lack the folders of `ip` and `iptables`.
+_SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,7 @@ class Namespaces:
         this machine does not allow it. Blocks.
         """
         places, ours, theirs = _places(len(apps))
+        machine = environment()
         try:
             with open(log, "ab", opener=open_private) as sink:
                 process = subprocess.Popen(
@@ -78,7 +83,7 @@ class Namespaces:
                     stdin=subprocess.DEVNULL,
                     stdout=sink,
                     stderr=sink,
-                    env={**environment(), **env},
+                    env={**machine, **env, "PATH": f"{machine.get('PATH', os.defpath)}:{_SBIN}"},
                     pass_fds=[each.fileno() for each in theirs],
                     start_new_session=True,
                 )
@@ -94,7 +99,7 @@ class Namespaces:
         return made
 
     def _connect(self, apps: Sequence[str], ours: list[socket.socket]) -> None:
-        log = lambda: tail(self._log, 8)  # noqa: E731
+        log = partial(tail, self._log, _LOG_LINES)
         self.gateway = NamespaceAgent("the agent of the gateway", ours[0], ours[1], None, log)
         self._engine = ours[2]
         for number, app in enumerate(apps):

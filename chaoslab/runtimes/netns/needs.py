@@ -93,6 +93,6 @@ def _fix() -> str:
         except OSError:
             continue
     return (
-        "allow user namespaces here (a container needs --security-opt seccomp=unconfined), or use"
-        " --chaos-runtime=local"
+        "allow user namespaces here (a Docker container: --security-opt seccomp=unconfined"
+        " --security-opt systempaths=unconfined), or use --chaos-runtime=local"
     )
