@@ -16,7 +16,7 @@ from chaoslab.export.command import export
 from chaoslab.gate.command import gate
 from chaoslab.preflight.command import preflight
 from chaoslab.printable import each_line, one_line
-from chaoslab.runtimes.table import DEFAULT, TABLE
+from chaoslab.runtimes.table import DEFAULT, NAMES
 
 _A_PATH = click.Path(path_type=Path)
 _RESULTS = click.option(
@@ -220,7 +220,7 @@ main.add_command(preflight)
 @click.argument("file", type=_A_PATH, required=False)
 @click.option(
     "--runtime",
-    type=click.Choice(list(TABLE)),
+    type=click.Choice(NAMES),
     default=DEFAULT,
     show_default=True,
     help="The runtime that must be ready; else exit with 1.",

@@ -22,7 +22,7 @@ from chaoslab.runtimes.doctor.machine import ImageSeen, Machine, Part
 from chaoslab.runtimes.doctor.needs import RuntimeNeeds, needs_of
 from chaoslab.runtimes.doctor.subject import subject
 from chaoslab.runtimes.doctor.text import diagnosis
-from chaoslab.runtimes.table import TABLE
+from chaoslab.runtimes.table import NAMES
 
 REPOSITORY = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -128,7 +128,7 @@ def test_a_machine_is_printed_as_in_the_golden_file(name: str, machine: Machine)
 def test_a_machine_that_has_all_lacks_nothing() -> None:
     """An agent's image that is absent is built, on a base that is here."""
     assert {each.runtime: each.readiness for each in needs_of(WHOLE)} == dict.fromkeys(
-        TABLE, "ready"
+        NAMES, "ready"
     )
 
 

@@ -15,6 +15,7 @@ from chaoslab.agent import canary, protocol
 from chaoslab.agent.build_context import content_hash
 from chaoslab.agent.canary_ports import CanaryPorts
 from chaoslab.agent.handing import Handing
+from chaoslab.agent.outside import OutsideWatch
 from chaoslab.agent.packet_rules import PacketRules
 from chaoslab.agent.protocol import BadRequest, Json, Request
 from chaoslab.agent.socket_watch import watch
@@ -39,12 +40,14 @@ class Agent:
         self._ports = CanaryPorts()
         self._rules = PacketRules()
         self._watching: asyncio.Task[None] | None = None
+        self._outside: OutsideWatch | None = None
         self._verbs: dict[str, Callable[[Request], Awaitable[Json]]] = {
             "about": self._about,
             "ask": self._ask,
             "counters": self._counters,
             "drop": self._drop,
             "guard": self._guard,
+            "outside": self._attempts_outside,
             "pass": self._pass,
             "pulse": self._pulse,
             "unguard": self._unguard,
@@ -112,6 +115,12 @@ class Agent:
                 watch(self._send, every_s=every_s, own=self._ports.inodes)
             )
         return {}
+
+    async def _attempts_outside(self, _: Request) -> Json:
+        """The attempts at addresses outside the lab since the first request of this kind."""
+        if self._outside is None:
+            self._outside = OutsideWatch()
+        return self._outside.seen()
 
     async def _guard(self, request: Request) -> Json:
         await self._rules.guard(request.port())

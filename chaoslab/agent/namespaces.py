@@ -5,6 +5,9 @@ namespace, the gateway. It forks an agent for the gateway and one for each app; 
 into a network namespace of its own. A veth pair joins each of these with the gateway. The kernel
 ends every process in the PID namespace with process 1, which ends as soon as one of the agents
 ends: when the lab closes its stream, or dies, or when the agent was killed.
+
+Every address is local to the gateway. So a connect to an address at which the lab has no proxy is
+refused at once, and the gateway's agent can count it (`chaoslab.agent.outside`).
 Source: namespaces(7), pid_namespaces(7), veth(4), ip(8).
 """
 
@@ -25,6 +28,7 @@ from chaoslab.agent.main import main
 _CLONE_NEWNET = 0x40000000
 _PR_CAP_AMBIENT, _CLEAR_ALL = 47, 4  # linux/prctl.h
 _FAILED = 3
+_ICMP_LIMIT = "/proc/sys/net/ipv4/icmp_ratelimit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +47,17 @@ class Place:
 def hold(text: str) -> NoReturn:
     """Make the namespaces that the JSON `text` describes, and run until an agent ends.
 
-    `text` is a list of places, the gateway first. If something fails, the exit code is 3 and the
-    last line of stderr says what.
+    `text` has `places`, the gateway first, and `files`, which maps the path of a file that all
+    programs inside shall see to the file that replaces it. If something fails, the exit code is 3
+    and the last line of stderr says what.
     """
+    asked = json.loads(text)
     gateway, *pods = (
-        Place(**{**each, "channels": tuple(each["channels"])}) for each in json.loads(text)
+        Place(**{**each, "channels": tuple(each["channels"])}) for each in asked["places"]
     )
     try:
+        for seen, file in asked["files"].items():
+            _run("mount", "--bind", file, seen)
         started = [_forked(pod, (gateway, *pods), own_network=True) for pod in pods]
         _join(gateway, pods, [pid for pid, _ in started])
         for _, ready in started:
@@ -88,6 +96,7 @@ def _forked(place: Place, every: Sequence[Place], *, own_network: bool) -> tuple
                 _ip(
                     f"link set lo up\naddr add {place.address}/32 dev eth0\nlink set eth0 up\n"
                     f"route add {every[0].address} dev eth0\n"
+                    f"route add default via {every[0].address} dev eth0\n"
                 )
                 _keep_capabilities_from_programs()
         except (OSError, subprocess.CalledProcessError) as error:
@@ -140,22 +149,30 @@ def _unshare_network() -> None:
 
 def _join(gateway: Place, pods: Sequence[Place], pids: Sequence[int]) -> None:
     lines = ["link set lo up", f"addr add {gateway.address}/32 dev lo"]
+    lines += ["route add local default dev lo table local"]
     for number, (pod, pid) in enumerate(zip(pods, pids, strict=True)):
         near = f"pod{number}"
         lines += [
             f"link add {near} type veth peer name eth0 netns {pid}",
             f"link set {near} up",
-            f"route add {pod.address} dev {near} src {gateway.address}",
+            f"route add {pod.address} dev {near} src {gateway.address} table local",
         ]
     _ip("\n".join(lines) + "\n")
+    # Without it, the kernel answers only some of the datagrams to a closed port.
+    with open(_ICMP_LIMIT, "w") as file:
+        file.write("0")
 
 
 def _ip(lines: str) -> None:
-    subprocess.run(("ip", "-batch", "-"), input=lines.encode(), check=True, stderr=subprocess.PIPE)
+    _run("ip", "-batch", "-", given=lines)
+
+
+def _run(*command: str, given: str = "") -> None:
+    subprocess.run(command, input=given.encode(), check=True, stderr=subprocess.PIPE)
 
 
 def _cause(error: OSError | subprocess.CalledProcessError) -> str:
     if isinstance(error, subprocess.CalledProcessError):
         said = error.stderr.decode(errors="replace").strip().splitlines()
-        return f"ip: {'; '.join(said) or f'exit code {error.returncode}'}"
+        return f"{error.cmd[0]}: {'; '.join(said) or f'exit code {error.returncode}'}"
     return str(error)

@@ -38,7 +38,7 @@ class _Runtime(click.Choice[str]):
               help="Run only this stage; may be repeated.")  # fmt: skip
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, metavar="N",
               help="Run the gate N times. Ctrl-C ends it and reports what is done.")  # fmt: skip
-@click.option("--runtime", type=_Runtime(["auto", "docker", "local", "netns"]),
+@click.option("--runtime", type=_Runtime(["auto", "docker", "local", "netns", "loopback"]),
               help="Overrides the runtime of the topology.")  # fmt: skip
 @click.option("--proxy", type=click.Choice(["auto", "embedded", "toxiproxy"]),
               help="Overrides the proxy of the topology.")  # fmt: skip
@@ -75,7 +75,7 @@ def gate(
     """
     if self_test:
         _check_self_test_options(repeat, runtime, proxy)
-        runtime, proxy = "local", "embedded"
+        runtime, proxy = runtime if runtime not in (None, "auto") else "local", "embedded"
     from chaoslab import services
     from chaoslab.console import wide_console
     from chaoslab.gate.document import save_document

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from typing import cast
 
 from chaoslab.errors import NOT_INSTALLED, ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.gate.result import ChosenRuntime
 from chaoslab.model.gate import GateProxy, GateRuntime, TakenRuntime
 from chaoslab.model.topology import Topology
 from chaoslab.proxies.server import toxiproxy_program
+from chaoslab.runtimes.choice import choose
 from chaoslab.runtimes.doctor.look import look
 from chaoslab.runtimes.doctor.needs import needs_of
 from chaoslab.runtimes.netns.needs import only_embedded
-from chaoslab.runtimes.table import TABLE
+from chaoslab.runtimes.table import usual_proxy
 
 NOT_READY = ErrorCode(
     "runtime.not_ready",
@@ -25,27 +27,32 @@ NOT_READY = ErrorCode(
 def choose_runtime(asked: GateRuntime, asked_proxy: GateProxy, topology: Topology) -> ChosenRuntime:
     """The runtime of this gate and the proxy on its links.
 
-    `auto` means docker if `chaoslab doctor` reports it as ready, else local. Raises
-    RuntimeUnavailable if a runtime or proxy that was requested by name lacks something.
+    `auto` means docker if `chaoslab doctor` reports it as ready, else local; local is what
+    `chaoslab.runtimes.choice` chooses. Raises RuntimeUnavailable if a runtime or proxy that was
+    requested by name lacks something.
     """
-    taken, why = _runtime(asked, topology)
-    usual = TABLE[taken].usual_proxy
-    proxy = usual if asked_proxy == "auto" else asked_proxy
-    if (taken, proxy) == ("local", "toxiproxy"):
+    name, why = _runtime(asked, topology)
+    proxy = usual_proxy(name) if asked_proxy == "auto" else asked_proxy
+    if name == "docker":
+        return ChosenRuntime(asked=asked, taken=name, why=why, proxy=proxy)
+    choice = choose(name, topology, proxy)
+    if (choice.runtime, proxy) == ("loopback", "toxiproxy"):
         toxiproxy_program()
-    if (taken, proxy) == ("netns", "toxiproxy"):
+    if (choice.runtime, proxy) == ("netns", "toxiproxy"):
         raise only_embedded()
-    return ChosenRuntime(asked=asked, taken=taken, why=why, proxy=proxy)
+    whys = (why, choice.note)
+    taken = cast("TakenRuntime", choice.runtime)
+    return ChosenRuntime(asked=asked, taken=taken, why="; ".join(filter(None, whys)), proxy=proxy)
 
 
-def _runtime(asked: GateRuntime, topology: Topology) -> tuple[TakenRuntime, str]:
-    """The chosen runtime, and why it was chosen.
+def _runtime(asked: GateRuntime, topology: Topology) -> tuple[GateRuntime, str]:
+    """Docker or a local runtime, and why it was chosen.
 
     Raises RuntimeUnavailable if docker or netns was requested by name and lacks something.
     """
-    if asked == "local":
-        return "local", "asked for"
-    name: TakenRuntime = "netns" if asked == "netns" else "docker"
+    if asked in ("local", "loopback"):
+        return asked, "asked for"
+    name: GateRuntime = "netns" if asked == "netns" else "docker"
     needs = next(n for n in needs_of(look(topology, topology.source)) if n.runtime == name)
     if asked == name:
         if needs.readiness == "lacking":

@@ -33,7 +33,10 @@ NO_RUN = ErrorCode("run.not_found", "contains no run", "The folder has no saved 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
-    """Facts about a run: the scenario, its seed, where and when it ran, and with which versions."""
+    """Facts about a run: the scenario, its seed, where and when it ran, and with which versions.
+
+    `runtime_note` says for people why the runtime was chosen, and what it cannot show.
+    """
 
     scenario: str
     seed: int
@@ -43,6 +46,7 @@ class RunInfo:
     chaoslab: str
     python: str
     machine: str
+    runtime_note: str = ""
     disabled: str = ""  # the fault that was disabled, and how; its verdicts do not count
 
 

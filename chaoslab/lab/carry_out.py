@@ -40,9 +40,12 @@ from chaoslab.verdicts.judge import judge
 class Setting:
     """Where and how a plan is run: the runtime, the proxy, the seed, the functions that are called
     with each event, and the fault that a self-test disables.
+
+    `runtime_note` says for people why this runtime was chosen and what it cannot show.
     """
 
     open_runtime: Callable[[], AbstractAsyncContextManager[Runtime]] = LocalRuntime
+    runtime_note: str = ""
     proxy: ProxyKind = "embedded"
     seed: int
     listeners: tuple[Callable[[AnyEvent], None], ...] = ()
@@ -76,6 +79,7 @@ async def _carried_out(
             scenario=plan.name,
             seed=setting.seed,
             runtime=runtime.name,
+            runtime_note=setting.runtime_note,
             proxy=setting.proxy,
             started_at=wall_time().isoformat(timespec="seconds"),
             chaoslab=version("chaoslab"),

@@ -24,6 +24,7 @@ from chaoslab.model.topology import Link
 from chaoslab.probes.base import guarded
 from chaoslab.probes.connections import ConnectionsProbe
 from chaoslab.probes.lag import watch_lag
+from chaoslab.probes.outside import record_attempts
 from chaoslab.probes.parts import PartsProbe
 from chaoslab.probes.proof import look_up_writes, prove_recovery
 from chaoslab.probes.sessions import SessionProbe
@@ -87,6 +88,9 @@ class _Run:
             await self._boots.stop_probes()
             await self._check_parts()
             await self._check_links_and_writes()
+            if (outside := self._context.runtime.outside_watch) is not None:
+                tried = record_attempts(outside, self._journal)
+                await guarded("attempts outside", tried, self._journal)
         except (ServiceFailed, RuntimeUnavailable, InjectionFailed) as error:
             cause = await _cause_of(error, parts)
             why = f"interrupted: {str(cause).splitlines()[0]}"
@@ -95,6 +99,7 @@ class _Run:
             self._over.set()
             await _all_ended([faults], cancel=False)
             await _all_ended(background, cancel=True)
+            await self._scenario_code.close()
             if lost := await self._boots.end():
                 why, settled = f"an app could not be stopped: {lost}", False
             for place, moment in never_came(self._plan, self._journal.history):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Coroutine
+from functools import partial
 
 from chaoslab.history.events import StepDone
 from chaoslab.history.journal import Journal
 from chaoslab.history.triggers import trigger_came
 from chaoslab.lab.boots import Boots
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.streams import Forwarder
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
 from chaoslab.probes.base import Watched, guarded
@@ -22,23 +26,33 @@ class ScenarioCode:
 
     def __init__(self, plan: Plan, topology: Topology, boots: Boots, journal: Journal) -> None:
         self._plan, self._topology, self._boots, self._journal = plan, topology, boots, journal
+        self._loop = asyncio.get_running_loop()
+        self._forwarders: dict[str, Forwarder] = {}
+        self._turn = threading.Lock()  # steps and probes run in threads
 
     def url(self, app: str = "") -> str:
         """The base URL of an app's newest boot; of the first app by default.
 
-        Raises LookupError before the app's first boot, and if only sockets of another network
-        namespace reach the app.
+        If the app is in a network of its own, this is the address of a forwarder to it. Raises
+        LookupError before the app's first boot.
         """
         name = app or next(iter(self._topology.apps))
-        if (watched := self._newest(name)) is None:
-            raise LookupError(f"'{name}' was not spawned yet")
-        there = watched.running.endpoint
+        there = self._endpoint(name)
         if there.new_socket is not socket.socket:
-            raise LookupError(
-                f"'{name}' is in a network of its own; outside of it {there} is another program;"
-                " fix: use a probe with an http request, or --chaos-runtime=local"
-            )
+            with self._turn:
+                if name not in self._forwarders:
+                    self._forwarders[name] = Forwarder(self._loop, partial(self._endpoint, name))
+            there = self._forwarders[name].endpoint
         return f"http://{there}"
+
+    async def close(self) -> None:
+        """Close the forwarders to the apps."""
+        await asyncio.gather(*(each.close() for each in self._forwarders.values()))
+
+    def _endpoint(self, app: str) -> Endpoint:
+        if (watched := self._newest(app)) is None:
+            raise LookupError(f"'{app}' was not spawned yet")
+        return watched.running.endpoint
 
     def probes(self, over: asyncio.Event) -> list[asyncio.Task[None]]:
         """Start every custom probe, and return their tasks. Each task ends once `over` is set."""

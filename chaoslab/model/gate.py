@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
-GateRuntime = Literal["auto", "docker", "local", "netns"]
-TakenRuntime = Literal["docker", "local", "netns"]
+GateRuntime = Literal["auto", "docker", "local", "netns", "loopback"]
+TakenRuntime = Literal["docker", "netns", "loopback"]
 GateProxy = Literal["auto", "embedded", "toxiproxy"]
 AbortRule = Literal["unreachable", "p1", "slow"]
 

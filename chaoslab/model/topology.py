@@ -139,11 +139,18 @@ class Attach:
     services: Mapping[str, str] = field(default_factory=dict)
 
 
+Network = Literal["own", "host"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A process under test. At the spawn the lab fills placeholders in `command` and `env`:
     `{port}` and `{host}` (where the app listens), `{python}`, and `{<service>.url}`, `.host` and
     `.port` of each link, which are those of the link's proxy.
+
+    `network` and `outside` matter if the runtime gives the app a network of its own, from which it
+    reaches nothing outside the lab. `host` means that the app needs the machine's network;
+    `outside` are addresses, each a name or an IPv4 address and a port, that it shall reach.
     """
 
     name: str
@@ -151,6 +158,8 @@ class App:
     env: Mapping[str, str] = field(default_factory=dict)
     links: tuple[str, ...] = ()
     port: int = 0
+    network: Network = "own"
+    outside: tuple[str, ...] = ()
     health: HealthContract = field(default_factory=HealthContract)
     deadlines: Deadlines = field(default_factory=Deadlines)
     limits: Limits = field(default_factory=Limits)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import select
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -19,6 +18,7 @@ import h11
 import httpx
 
 from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.streams import open_stream
 
 MOST_BODY_BYTES = 1 << 20
 MOST_CHUNKS = 4096
@@ -93,9 +93,7 @@ class Connection:
     async def opened(cls, there: Endpoint) -> Connection:
         """Open a connection to `there`. Raises httpx.ConnectError if it cannot be opened."""
         try:
-            if there.new_socket is socket.socket:
-                return cls(there, *await asyncio.open_connection(there.host, there.port))
-            return cls(there, *await _opened_inside(there))
+            return cls(there, *await open_stream(there))
         except OSError as error:
             raise httpx.ConnectError(str(error)) from error
 
@@ -134,18 +132,6 @@ class Connection:
     def close(self) -> None:
         """Close the connection."""
         self._writer.close()
-
-
-async def _opened_inside(there: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Open a connection with a socket of another network namespace. Raises OSError."""
-    sock = there.new_socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, (there.host, there.port))
-        return await asyncio.open_connection(sock=sock)
-    except BaseException:
-        sock.close()
-        raise
 
 
 def _request(

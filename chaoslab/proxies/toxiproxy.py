@@ -185,6 +185,11 @@ class ToxiproxyControl:
         self._made.append(proxy)
         return int(made.listen.rpartition(":")[2])
 
+    async def forward(self, proxy: str, listen: str, upstream: str) -> None:
+        """Create a proxy that listens at `listen` (host:port), for a path that gets no faults."""
+        await self._call(lambda: self._create(self._named(proxy), upstream, listen))
+        self._made.append(proxy)
+
     async def delete(self, proxy: str) -> None:
         await self._call(lambda: self._delete(self._named(proxy)))
         if proxy in self._made:

@@ -119,6 +119,7 @@ class Chaos:
             self._tell(f"\n{plan.name}")
         setting = Setting(
             open_runtime=self._run.session().lab,
+            runtime_note=self._run.choice.note,
             proxy=self._run.proxy,
             seed=self._run.seed,
             listeners=listeners,

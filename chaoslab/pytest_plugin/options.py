@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaoslab.runtimes.table import DEFAULT, TABLE
+from chaoslab.runtimes.table import DEFAULT, LOCAL, LOCAL_RUNTIMES, NAMES, TABLE
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -13,15 +13,15 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--chaos-proxy",
         choices=("embedded", "toxiproxy"),
-        help="the proxy on the links: the embedded engine (default for local), or a real Toxiproxy "
-        "(default for the others; local needs toxiproxy-server on PATH)",
+        help="the proxy on the links: the embedded engine (default for local runtimes), or a real "
+        "Toxiproxy (default for the others; loopback needs toxiproxy-server on PATH)",
     )
     group.addoption(
         "--chaos-runtime",
-        choices=tuple(TABLE),
+        choices=NAMES,
         default=DEFAULT,
-        help="where it runs; what the lab starts: "
-        + ", ".join(f"{entry.name} ({entry.starts})" for entry in TABLE.values()),
+        help=f"where it runs; {LOCAL}: {' where it can run, else '.join(LOCAL_RUNTIMES)}; what the "
+        "lab starts: " + ", ".join(f"{entry.name} ({entry.starts})" for entry in TABLE.values()),
     )
     group.addoption("--chaos-seed", type=int, help="the seed of a run to repeat its random choices")
     group.addoption("--chaos-results", metavar="DIR", help="save runs in this folder (results/)")

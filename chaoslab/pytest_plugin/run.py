@@ -12,7 +12,7 @@ import pytest
 
 from chaoslab.clock import wall_time
 from chaoslab.errors import OldTopology, RuntimeUnavailable, SpecError
-from chaoslab.runtimes.table import TABLE
+from chaoslab.runtimes.table import TABLE, usual_proxy
 from chaoslab.seeds import fresh_seed
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chaoslab.model.topology import Topology
     from chaoslab.proxies.base import ProxyKind
     from chaoslab.runtimes.base import RuntimeSession
+    from chaoslab.runtimes.choice import Choice
 
 RUN = pytest.StashKey["Run"]()
 
@@ -35,9 +36,9 @@ class Run:
         name = f"{wall_time():%Y%m%d-%H%M%S}-{self.seed:08x}"
         results = Path(config.getoption("--chaos-results") or config.rootpath / "results")
         self.folder = Path(shared.get("chaos_folder", results.resolve() / name))
-        self.runtime: str = config.getoption("--chaos-runtime")
-        usual = TABLE[self.runtime].usual_proxy
-        self.proxy: ProxyKind = config.getoption("--chaos-proxy") or usual
+        self._asked: str = config.getoption("--chaos-runtime")
+        self._choice: Choice | None = None
+        self.proxy: ProxyKind = config.getoption("--chaos-proxy") or usual_proxy(self._asked)
         self.disabled = self._mutation(config.getoption("--chaos-disable"))
         self.max_lag_s: float | None = config.getoption("--chaos-max-lag-s")
         self.topology: Topology | None = None
@@ -65,12 +66,12 @@ class Run:
             return
         from chaoslab.lab.controller import ControllerWatch
 
-        may_kill = not TABLE[self.runtime].external_proxy
+        may_kill = not TABLE[self.choice.runtime].external_proxy
         ControllerWatch(controller, holds_a_lab=self._holds_a_lab, may_kill=may_kill)
 
     def _holds_a_lab(self) -> bool:
         """Whether this process runs a lab, or its session has parts that the scenarios share."""
-        shares = TABLE[self.runtime].shares_parts and self._session is not None
+        shares = TABLE[self.choice.runtime].shares_parts and self._session is not None
         return self._labs > 0 or shares
 
     @property
@@ -86,17 +87,17 @@ class Run:
         """The fault to disable, read from the text of --chaos-disable; None if the option is not
         given.
 
-        Raises UsageError if the text has a mistake, or if the runtime is not local or the proxy not
-        the embedded engine.
+        Raises UsageError if the text has a mistake, or if the runtime is not a local one or the
+        proxy not the embedded engine.
         """
         if text is None:
             return None
         from chaoslab.faults.mutation import read_mutation
 
-        if (self.runtime, self.proxy) != ("local", "embedded"):
+        if not self.proxy == usual_proxy(self._asked) == "embedded":
             raise pytest.UsageError(
-                f"--chaos-disable {text}: only the embedded engine with runtime local can "
-                f"disable a fault; got {self.proxy} of runtime {self.runtime}"
+                f"--chaos-disable {text}: only the embedded engine of a local runtime can "
+                f"disable a fault; got {self.proxy} of runtime {self._asked}"
             )
         try:
             return read_mutation(text)
@@ -104,8 +105,8 @@ class Run:
             raise pytest.UsageError(str(error)) from None
 
     def load_topology(self, config: pytest.Config) -> None:
-        """Read the topology, and check the runtime and the folder of results, before any scenario
-        runs.
+        """Read the topology, choose the runtime, and check it and the folder of results, before any
+        scenario runs.
 
         A mistake in one of these is raised as a UsageError.
         """
@@ -113,12 +114,14 @@ class Run:
         from chaoslab.history.files import check_room
         from chaoslab.model.builds import with_commands
         from chaoslab.model.loader import find_topology, load_topology
+        from chaoslab.runtimes.choice import choose
 
         named = config.getoption("--chaos-topology")
         try:
             path = Path(named) if named else find_topology(config.rootpath)
             commands = config.getoption("--chaos-command")
             self.topology = with_commands(load_topology(path, kinds=services.kinds()), commands)
+            self._choice = choose(self._asked, self.topology, self.proxy)
             if not hasattr(config, "workerinput"):
                 self.session().check()
                 if not config.option.collectonly:
@@ -126,6 +129,12 @@ class Run:
         # OldTopology is a warning; a filter of the project may turn it into an error
         except (SpecError, RuntimeUnavailable, OldTopology) as error:
             raise pytest.UsageError(str(error)) from None
+
+    @property
+    def choice(self) -> Choice:
+        """The runtime of this session, and why it was chosen. It needs `load_topology`."""
+        assert self._choice is not None
+        return self._choice
 
     def session(self) -> RuntimeSession:
         """The runtime's session, which holds the parts that the scenarios of this process share.
@@ -136,7 +145,7 @@ class Run:
 
         if self._session is None:
             assert self.topology is not None
-            open_session = runtime_kind(self.runtime).open_session
+            open_session = runtime_kind(self.choice.runtime).open_session
             self._session = open_session(self.topology, self.proxy)
         return self._session
 

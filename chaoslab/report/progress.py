@@ -20,6 +20,7 @@ from chaoslab.history.events import (
     Spawned,
     StartupComplete,
     StepDone,
+    TriedOutside,
 )
 from chaoslab.printable import one_line
 
@@ -75,6 +76,9 @@ def _of_paths_and_processes(event: AnyEvent) -> str | None:
         case PathBypassed():
             who = f"pid {event.pid or 'unknown'} '{event.process}'"
             return f"PAST THE PROXY of {event.link}: {who} to {event.remote}"
+        case TriedOutside():
+            where = f"{event.host}:{event.port} ({event.protocol})"
+            return f"OUTSIDE THE LAB: {event.app} tried {where} {event.attempts} times"
         case LeftRunning():
             return f"LEFT RUNNING by {event.app}: pid {event.pid} '{event.process}'"
     return None

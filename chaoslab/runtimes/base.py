@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from chaoslab.history.events import PastProxy
 from chaoslab.machine.births import LeftProcess
@@ -171,6 +171,31 @@ class Lookout(Protocol):
         """The name of the process `pid`; empty if it has ended or the machine does not show it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """The attempts of an app at one address outside the lab: TCP connects or UDP datagrams.
+
+    The times of the first and last are on the machine's monotonic clock. `names` are those that it
+    looked up there, if the address is that of its DNS server.
+    """
+
+    app: str
+    protocol: Literal["tcp", "udp"]
+    host: str
+    port: int
+    count: int
+    first_s: float
+    last_s: float
+    names: tuple[str, ...]
+
+
+class OutsideWatch(Protocol):
+    """Finds attempts of apps at addresses outside the lab, where these are unreachable."""
+
+    async def attempts(self) -> tuple[Attempts, ...]:
+        """All attempts since the lab began."""
+
+
 class ExternalSystem(Protocol):
     """A system under test that ran before the lab and continues after the lab, which never
     stops it.
@@ -227,6 +252,12 @@ class Runtime(Protocol):
     def lookout(self) -> Lookout | None:
         """An object that finds connections which avoid the proxy, if `past_proxy` is `detected`;
         else None.
+        """
+
+    @property
+    def outside_watch(self) -> OutsideWatch | None:
+        """An object that finds attempts of apps at addresses outside the lab; None if apps can
+        reach them, or if they are not observed.
         """
 
     async def start_service(self, service: Service) -> RunningService:

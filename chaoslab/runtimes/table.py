@@ -19,6 +19,7 @@ class Entry:
     for the help what it starts. `usual_proxy` is the proxy on the links if no option names one.
     With `shares_parts`, the labs of a pytest session share parts that run until the session ends.
     With `external_proxy`, the proxy outlives the lab, so a lab must heal its faults before it ends.
+    `cannot_show` says for people what no run on it can show, although another runtime can.
     """
 
     name: str
@@ -27,12 +28,20 @@ class Entry:
     usual_proxy: Literal["embedded", "toxiproxy"] = "toxiproxy"
     shares_parts: bool = False
     external_proxy: bool = False
+    cannot_show: str = ""
 
 
 TABLE: Mapping[str, Entry] = {
     entry.name: entry
     for entry in (
-        Entry(name="local", package="local", starts="processes", usual_proxy="embedded"),
+        Entry(
+            name="loopback",
+            package="local",
+            starts="processes on the machine's own loopback",
+            usual_proxy="embedded",
+            cannot_show="the number of refused connects, the effect of keepalives and"
+            " TCP_USER_TIMEOUT, short connections past the proxy",
+        ),
         Entry(
             name="netns",
             package="netns",
@@ -48,4 +57,14 @@ TABLE: Mapping[str, Entry] = {
         ),
     )
 }
-DEFAULT = "local"
+# `local` stands for the first of these that can run on the machine (`chaoslab.runtimes.choice`).
+LOCAL = "local"
+LOCAL_RUNTIMES = ("netns", "loopback")
+# The values of --chaos-runtime.
+NAMES = (LOCAL, *TABLE)
+DEFAULT = LOCAL
+
+
+def usual_proxy(name: str) -> Literal["embedded", "toxiproxy"]:
+    """The proxy on the links of the runtime `name`, or of `local`, if no option names one."""
+    return TABLE[LOCAL_RUNTIMES[-1] if name == LOCAL else name].usual_proxy

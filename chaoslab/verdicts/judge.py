@@ -19,6 +19,7 @@ from chaoslab.model.verdict import Outcome, Verdict, unknown
 from chaoslab.reason import Code, Reason
 from chaoslab.verdicts.bypass import weighed_by_path
 from chaoslab.verdicts.carried_out import weighed_by_triggers
+from chaoslab.verdicts.outside import tried_outside
 from chaoslab.verdicts.soundness import disabled, late, unsound
 
 NOT_INSTALLED = Code(
@@ -77,7 +78,9 @@ def _verdict(e: Expected, run: Run) -> Verdict:
     weighed = _weighed(e, alone, _evidence_for(e, run), unsound(history) or slow, topology)
     weighed = weighed_by_path(weighed, e, topology, plan, history)
     weighed = weighed_by_triggers(weighed, plan, history)
-    notes = (*_left_running(e, history), *disabled(history))
+    passed = weighed.outcome is Outcome.PASS
+    outside = () if passed else tried_outside(e.app, history)
+    notes = (*_left_running(e, history), *outside, *disabled(history))
     return replace(weighed, because=(*weighed.because, *notes))
 
 

@@ -14,6 +14,8 @@ from chaoslab.gate.result import ChosenRuntime
 from chaoslab.gate.runtime_choice import check_workers, choose_runtime
 from chaoslab.model.gate import Gate, GateProxy, GateRuntime
 from chaoslab.model.topology import Topology
+from chaoslab.proxies.base import ProxyKind
+from chaoslab.runtimes.choice import Choice
 from chaoslab.runtimes.doctor.needs import Lack, RuntimeNeeds
 
 TOPOLOGY = Topology(name="t", services={}, apps={}, source="/somewhere/chaoslab.toml")
@@ -26,11 +28,19 @@ def machine(monkeypatch: pytest.MonkeyPatch, *lacks: Lack) -> None:
     """A machine on which docker lacks that."""
     monkeypatch.setattr(runtime_choice, "look", lambda *_: None)
     needs = (
-        RuntimeNeeds(runtime="local", lacks=()),
+        RuntimeNeeds(runtime="loopback", lacks=()),
         RuntimeNeeds(runtime="docker", lacks=lacks),
         RuntimeNeeds(runtime="netns", lacks=(NO_NAMESPACES,)),
     )
     monkeypatch.setattr(runtime_choice, "needs_of", lambda _: needs)
+    monkeypatch.setattr(runtime_choice, "choose", chosen)
+
+
+def chosen(asked: str, topology: Topology, proxy: ProxyKind) -> Choice:
+    """A machine without namespaces."""
+    if asked == "local":
+        return Choice(runtime="loopback", why="not netns: no namespaces (fix: allow them)")
+    return Choice(runtime=asked)
 
 
 def test_auto_takes_docker_where_the_doctor_calls_it_ready(
@@ -42,7 +52,8 @@ def test_auto_takes_docker_where_the_doctor_calls_it_ready(
     for lack in (NO_ENGINE, NO_IMAGE):
         machine(monkeypatch, lack)
         taken = choose_runtime("auto", "auto", TOPOLOGY)
-        assert (taken.taken, taken.why) == ("local", f"docker is not ready here: {lack.what}")
+        assert taken.taken == "loopback"
+        assert taken.why.startswith(f"docker is not ready here: {lack.what}; not netns: no name")
 
 
 def test_docker_by_name_is_never_swapped_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,8 +68,10 @@ def test_docker_by_name_is_never_swapped_for_another(monkeypatch: pytest.MonkeyP
 
 def test_local_by_name_looks_at_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look costs seconds."""
+    machine(monkeypatch)
     monkeypatch.setattr(runtime_choice, "look", None)
-    assert choose_runtime("local", "auto", TOPOLOGY).taken == "local"
+    assert choose_runtime("local", "auto", TOPOLOGY).taken == "loopback"
+    assert choose_runtime("loopback", "auto", TOPOLOGY).taken == "loopback"
 
 
 def test_netns_by_name_is_held_to_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,8 +100,8 @@ def test_the_proxy_is_the_runtimes_usual_one_unless_named(
     assert texts == [
         "docker, a real Toxiproxy on the links",
         "docker, the embedded engine on the links",
-        "local, the embedded engine on the links",
-        "local, a real Toxiproxy on the links",
+        "loopback, the embedded engine on the links",
+        "loopback, a real Toxiproxy on the links",
     ]
 
 
@@ -104,7 +117,7 @@ def test_a_missing_toxiproxy_is_reported_before_anything_runs(
 
 
 def calls(workers: int) -> PytestCalls:
-    taken = ChosenRuntime(asked="auto", taken="local", why="", proxy="toxiproxy")
+    taken = ChosenRuntime(asked="auto", taken="loopback", why="", proxy="toxiproxy")
     gate = Gate(stages=(), workers=workers)
     return PytestCalls(topology=TOPOLOGY, gate=gate, runtime=taken, commands=("app=x y",))
 
@@ -129,7 +142,7 @@ def test_a_stages_command_line_is_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     assert words[words.index("-m", 3) + 1] == "one or two"
     assert words[words.index("-n") + 1] == "2"
     assert {
-        "--chaos-runtime=local",
+        "--chaos-runtime=loopback",
         "--chaos-proxy=toxiproxy",
         "--chaos-command=app=x y",
         "--chaos-topology=/somewhere/chaoslab.toml",

@@ -46,7 +46,7 @@ async def runtime(request: pytest.FixtureRequest) -> AsyncIterator[Runtime]:
             yield up
     elif request.param == "netns":
         needs_namespaces()
-        async with NetnsRuntime((APP.name,)) as up:
+        async with NetnsRuntime([APP]) as up:
             yield up
     else:
         async with request.getfixturevalue("docker_session").lab() as up:

@@ -12,7 +12,7 @@ import pytest
 import chaoslab.runtimes
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.kind import RuntimeKind, runtime_kind
-from chaoslab.runtimes.table import DEFAULT, TABLE
+from chaoslab.runtimes.table import DEFAULT, LOCAL_RUNTIMES, NAMES, TABLE, usual_proxy
 
 FOLDER = Path(chaoslab.runtimes.__file__).parent
 
@@ -29,7 +29,8 @@ def test_each_package_with_a_kind_has_a_line() -> None:
     """A package without a line could not be chosen."""
     packages = {path.parent.name for path in FOLDER.glob("*/kind.py")}
     assert packages == {entry.package for entry in TABLE.values()}
-    assert DEFAULT in TABLE
+    assert DEFAULT in NAMES
+    assert set(LOCAL_RUNTIMES) <= set(TABLE)
 
 
 def test_reading_the_table_imports_no_runtime() -> None:
@@ -45,4 +46,4 @@ def test_reading_the_table_imports_no_runtime() -> None:
 @pytest.mark.parametrize(("name", "proxy"), [("local", "embedded"), ("docker", "toxiproxy")])
 def test_the_usual_proxy_is_the_runtimes_own(name: str, proxy: ProxyKind) -> None:
     """Without an option, processes use the embedded engine, and containers a real Toxiproxy."""
-    assert TABLE[name].usual_proxy == proxy
+    assert usual_proxy(name) == proxy

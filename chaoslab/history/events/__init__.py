@@ -45,6 +45,7 @@ from chaoslab.history.events.lab import (
     PastProxy,
     ProbeCrashed,
     RunEnded,
+    TriedOutside,
 )
 from chaoslab.history.events.links import (
     AppSockets,
@@ -72,6 +73,7 @@ AnyEvent = Annotated[
     LabUp
     | LabLag
     | LabTrouble
+    | TriedOutside
     | Spawned
     | Bound
     | Listening
@@ -156,6 +158,7 @@ __all__ = [
     "StartupComplete",
     "StartupSnapshot",
     "StepDone",
+    "TriedOutside",
     "TriggerMissed",
     "Write",
     "WriteOutcome",

@@ -39,6 +39,26 @@ class LabLag(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriedOutside(Event):
+    """An app tried an address outside the lab, which its network does not have.
+
+    `attempts` counts TCP connects, each retry included, or datagrams, from `first_s` to `last_s`.
+    `names` are those that it looked up there, if the address is that of its DNS server. Written at
+    the end of the run.
+    """
+
+    app: str
+    protocol: Literal["tcp", "udp"]
+    host: str
+    port: int
+    attempts: int
+    first_s: float
+    last_s: float
+    names: tuple[str, ...] = ()
+    kind: Literal["tried_outside"] = "tried_outside"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabTrouble(Event):
     """A part of the lab itself failed at `at_s`, and no fault of the plan caused it.
 

@@ -97,7 +97,9 @@ class GateShape(Shape):
     stages: list[StageShape] = Field(
         min_length=1, description="at least one stage ([[gate.stages]])"
     )
-    runtime: GateRuntime = Field(default="auto", description="one of: auto, docker, local, netns")
+    runtime: GateRuntime = Field(
+        default="auto", description="one of: auto, docker, local, netns, loopback"
+    )
     proxy: GateProxy = Field(default="auto", description="one of: auto, embedded, toxiproxy")
     scenarios: Annotated[NonEmpty, NoNul] = Field(
         default="scenarios", description="a string, a folder, relative to this file"

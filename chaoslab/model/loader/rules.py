@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, ip_address
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
@@ -13,6 +14,10 @@ _IMAGE = re.compile(
     r"(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?",
     re.ASCII,
 )
+
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII | re.IGNORECASE)
+_HOST_CHARACTERS = 253
+_LOCAL = IPv4Network("127.0.0.0/8")
 
 
 def is_path(text: str) -> bool:
@@ -42,6 +47,23 @@ def is_http_address(text: str) -> bool:
         return False
     plain = parts.path in ("", "/") and "?" not in text and "#" not in text and "@" not in text
     return parts.scheme == "http" and named and plain and _is_one_word(text)
+
+
+def is_outside_address(text: str) -> bool:
+    """Whether the text is a host name or an IPv4 address outside 127.0.0.0/8, with a port."""
+    host, _, port = text.rpartition(":")
+    is_port = port.isascii() and port.isdecimal() and 0 < int(port[:6]) <= 65535
+    is_host = len(host) <= _HOST_CHARACTERS and all(map(_LABEL.fullmatch, host.split(".")))
+    return is_port and is_host and not _is_local(host)
+
+
+def _is_local(host: str) -> bool:
+    if not host.replace(".", "").isdecimal():
+        return host == "localhost"
+    try:
+        return ip_address(host) in _LOCAL
+    except ValueError:  # digits and dots, but no address
+        return True
 
 
 def is_service_url(text: str) -> bool:

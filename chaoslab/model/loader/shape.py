@@ -22,13 +22,15 @@ from chaoslab.model.loader.renamed import VERSION
 from chaoslab.model.loader.rules import (
     is_http_address,
     is_inside,
+    is_outside_address,
     is_proxy_name,
     is_service_url,
 )
 from chaoslab.model.loader.secrets import SecretsShape
-from chaoslab.model.topology import Delivery
+from chaoslab.model.topology import Delivery, Network
 
 HttpAddress = Annotated[str, rule(is_http_address)]
+OutsideAddress = Annotated[str, rule(is_outside_address)]
 ProxyName = Annotated[str, rule(is_proxy_name)]
 ServiceUrl = Annotated[str, rule(is_service_url)]
 Word = Literal["healthy", "degraded", "unhealthy"]
@@ -131,6 +133,12 @@ class AppShape(Shape):
     links: list[str] = Field(default_factory=list, description="a list of names of services")
     port: int = Field(
         default=0, ge=0, le=65535, description="a whole number, 1 to 65535, or 0 for any"
+    )
+    network: Network = Field(default="own", description="one of: own, host")
+    outside: list[OutsideAddress] = Field(
+        default_factory=list,
+        description="a list of addresses, each a name or an IPv4 address and a port, for example "
+        '"api.example.com:443"',
     )
     health: HealthShape = Field(default_factory=HealthShape, description="a table")
     deadlines: DeadlinesShape = Field(default_factory=DeadlinesShape, description="a table")

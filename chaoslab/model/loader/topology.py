@@ -106,6 +106,8 @@ def _app(name: str, shape: AppShape, folder: Path) -> App:
         env=dict(shape.env),
         links=tuple(shape.links),
         port=shape.port,
+        network=shape.network,
+        outside=tuple(dict.fromkeys(shape.outside)),
         health=_health(shape.health),
         deadlines=Deadlines(**shape.deadlines.model_dump()),
         limits=Limits(**shape.limits.model_dump()),

@@ -64,6 +64,7 @@ class AttachedRuntime:
     app_host = "0.0.0.0"
     past_proxy: PastProxy = "not observed"
     lookout = None
+    outside_watch = None
 
     def __init__(self, topology: Topology) -> None:
         self._topology = topology

@@ -65,6 +65,7 @@ class ContainerRuntime:
     python = "python3"
     app_host = ANY_ADDRESS
     lookout = None
+    outside_watch = None
 
     def __init__(
         self,

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from chaoslab.runtimes.doctor.machine import Lack, Machine
 from chaoslab.runtimes.kind import runtime_kind
-from chaoslab.runtimes.table import TABLE
+from chaoslab.runtimes.table import LOCAL, LOCAL_RUNTIMES, TABLE
 
 Readiness = Literal["ready", "unknown", "lacking"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeNeeds:
-    """A runtime, and everything that it lacks on a machine."""
+    """A runtime, and everything that it lacks on a machine.
+
+    `means` is set for `local` only: the runtime for which it stands on this machine.
+    """
 
     runtime: str
     lacks: tuple[Lack, ...]
+    means: str = ""
 
     @property
     def readiness(self) -> Readiness:
@@ -31,13 +35,20 @@ class RuntimeNeeds:
 
 
 def needs_of(machine: Machine) -> tuple[RuntimeNeeds, ...]:
-    """The RuntimeNeeds of every runtime: what it lacks on this machine."""
-    return tuple(
+    """The RuntimeNeeds of `local` and of every runtime: what it lacks on this machine."""
+    needs = tuple(
         RuntimeNeeds(
             runtime=name, lacks=(*_unable(machine, name), *runtime_kind(name).lacks(machine))
         )
         for name in TABLE
     )
+    return (_local({each.runtime: each for each in needs}), *needs)
+
+
+def _local(needs: Mapping[str, RuntimeNeeds]) -> RuntimeNeeds:
+    *better, last = (needs[name] for name in LOCAL_RUNTIMES)
+    meant = next((each for each in better if each.readiness != "lacking"), last)
+    return replace(meant, runtime=LOCAL, means=meant.runtime)
 
 
 def _unable(machine: Machine, runtime: str) -> Iterator[Lack]:

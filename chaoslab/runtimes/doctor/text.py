@@ -65,8 +65,9 @@ def _runtime(needs: RuntimeNeeds) -> Iterator[Text]:
         (f"--chaos-runtime={needs.runtime}", "bold"),
         ": ",
         (_WORDS[needs.readiness], _STYLES[needs.readiness]),
+        f" (it means {needs.means} here)" if needs.means else "",
     )
-    for lack in needs.lacks:
+    for lack in () if needs.means else needs.lacks:  # they follow, with the runtime that is meant
         yield Text(f"  {lack.what}")
         for fix in lack.fixes:
             yield Text(f"    -> {fix}")

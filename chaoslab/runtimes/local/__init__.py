@@ -1,4 +1,4 @@
-"""The local runtime: real servers, apps and helpers as processes of this machine."""
+"""Local labs: real servers, apps and helpers as processes of this machine."""
 
 from chaoslab.runtimes.local.runtime import LocalRuntime
 

@@ -1,4 +1,4 @@
-"""The entry of the local runtime in the form that every runtime has: its `RuntimeKind`."""
+"""The entry of the loopback runtime in the form that every runtime has: its `RuntimeKind`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LocalSession:
         """Do nothing: what a server lacks is reported when a lab starts the server."""
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
-        """A new local runtime for one lab."""
+        """A new loopback runtime for one lab."""
         return LocalRuntime()
 
     def close(self) -> None:

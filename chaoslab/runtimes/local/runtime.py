@@ -1,4 +1,7 @@
-"""The local runtime: real servers, apps and helpers as processes of this machine."""
+"""The loopback runtime: real servers, apps and helpers as processes that share one loopback.
+
+The netns runtime is made of the same parts.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ from chaoslab.proxies import server
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.app_log import AppLog
-from chaoslab.runtimes.base import AppStart
+from chaoslab.runtimes.base import AppStart, OutsideWatch
 from chaoslab.runtimes.external import ExternalService, external_service
 from chaoslab.runtimes.local.app import LocalApp, app_environment
 from chaoslab.runtimes.local.helper import LocalHelper
@@ -58,11 +61,11 @@ _KEPT = ("PATH", "LD_LIBRARY_PATH")
 class LocalRuntime:
     """Implements `Runtime` with processes of this machine; an async context manager.
 
-    On exit, or if this process dies, all of the lab's processes end, its folder is deleted, and its
-    ports are free again.
+    All parts share the machine's own loopback. On exit, or if this process dies, all of the lab's
+    processes end, its folder is deleted, and its ports are free again.
     """
 
-    name = "local"
+    name = "loopback"
     external = None
     python = sys.executable
     app_host = HOST
@@ -83,6 +86,7 @@ class LocalRuntime:
         self._parts: list[Part] = []
         self._apps: list[LocalApp] = []
         self.lookout: Lookout | None = Lookout(self._own_processes, self._boot_of)
+        self.outside_watch: OutsideWatch | None = None
 
     @property
     def folder(self) -> Path:

@@ -18,16 +18,18 @@ class NetnsSession:
     """Implements `RuntimeSession`: each lab makes its own namespaces, and nothing is shared."""
 
     def __init__(self, topology: Topology, proxy: ProxyKind) -> None:
-        del proxy
-        self._apps = tuple(topology.apps)
+        self._apps, self._proxy = topology.apps, proxy
 
     def check(self) -> None:
-        """Raise RuntimeUnavailable, with the fix, if this machine has no namespaces for the lab."""
+        """Raise RuntimeUnavailable, with the fix, if no lab with that proxy can run here."""
+        if self._proxy != "embedded":
+            raise needs.only_embedded()
+        needs.check_apps(self._apps.values())
         needs.check()
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
         """A new netns runtime for one lab."""
-        return NetnsRuntime(self._apps)
+        return NetnsRuntime(self._apps.values())
 
     def close(self) -> None:
         """Do nothing: each lab removes its own processes and namespaces."""
@@ -38,7 +40,7 @@ def _lacks(machine: Machine) -> Iterator[Lack]:
     yield from lacking(*used, *machine.of_runtimes["netns"])
 
 
-# What dead labs left is found by the local runtime: the marks and folders are the same.
+# What dead labs left is found by the loopback runtime: the marks and folders are the same.
 KIND = RuntimeKind(
     open_session=NetnsSession,
     lacks=_lacks,

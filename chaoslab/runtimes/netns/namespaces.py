@@ -68,18 +68,22 @@ class Namespaces:
         return self._process.pid
 
     @classmethod
-    def start(cls, apps: Sequence[str], *, log: Path, env: Mapping[str, str]) -> Namespaces:
+    def start(
+        cls, apps: Sequence[str], *, files: Mapping[str, str], log: Path, env: Mapping[str, str]
+    ) -> Namespaces:
         """Make the namespaces, with a pod for each of `apps`, and wait until every agent answers.
 
+        `files` maps the path of each file that the apps shall not see to the file in its place.
         `env` is added to the environment of the agents. Raises RuntimeUnavailable with the cause if
         this machine does not allow it. Blocks.
         """
         places, ours, theirs = _places(len(apps))
+        asked = json.dumps({"places": places, "files": dict(files)})
         machine = environment()
         try:
             with open(log, "ab", opener=open_private) as sink:
                 process = subprocess.Popen(
-                    (*unshare_command(), sys.executable, "-m", "chaoslab.agent", "hold", places),
+                    (*unshare_command(), sys.executable, "-m", "chaoslab.agent", "hold", asked),
                     stdin=subprocess.DEVNULL,
                     stdout=sink,
                     stderr=sink,
@@ -128,6 +132,10 @@ class Namespaces:
     def _agents(self) -> list[NamespaceAgent]:
         return [self.gateway, *(pod.agent for pod in self.pods.values())]
 
+    def pod_addresses(self) -> dict[str, str]:
+        """Maps the address of each pod to the name of its app."""
+        return {_POD.format(number=n): app for n, app in enumerate(self.pods, start=1)}
+
     @property
     def parts(self) -> tuple[NamespaceAgent, ...]:
         """The agents, as parts of the lab that are checked during a run."""
@@ -165,13 +173,16 @@ def unshare_command() -> tuple[str, ...]:
     return ("unshare", *user, "--net", "--pid", "--fork", "--mount-proc", "--kill-child=KILL")
 
 
-def _places(apps: int) -> tuple[str, list[socket.socket], list[socket.socket]]:
-    """What the first process is given: JSON, our ends of its sockets, and its own ends.
+def _places(
+    apps: int,
+) -> tuple[list[dict[str, object]], list[socket.socket], list[socket.socket]]:
+    """What the first process is given: the places, our ends of its sockets, and its own ends.
 
     For the gateway its agent's stdin and stdout, and a channel for the engine; for each app the
     same two, a channel to spawn programs, and a channel to make sockets.
     """
-    places, ours, theirs = [], [], []
+    places: list[dict[str, object]] = []
+    ours, theirs = [], []
     for number in range(apps + 1):
         kinds = [socket.SOCK_STREAM] * 2 + [socket.SOCK_SEQPACKET] * (1 if number == 0 else 2)
         pairs = [socket.socketpair(socket.AF_UNIX, kind) for kind in kinds]
@@ -181,11 +192,13 @@ def _places(apps: int) -> tuple[str, list[socket.socket], list[socket.socket]]:
         address = GATEWAY if number == 0 else _POD.format(number=number)
         place = {"address": address, "requests": requests, "answers": answers}
         places.append({**place, "channels": channels})
-    return json.dumps(places), ours, theirs
+    return places, ours, theirs
 
 
 def _not_made(cause: str, lines: Sequence[str]) -> RuntimeUnavailable:
-    fix = "`chaoslab doctor --runtime netns` names what is missing; else use --chaos-runtime=local"
+    fix = (
+        "`chaoslab doctor --runtime netns` names what is missing; else use --chaos-runtime=loopback"
+    )
     return RuntimeUnavailable(
         Problem(reason=NOT_MADE(cause=cause), fix=fix, lines=last_lines(lines) if lines else ())
     )

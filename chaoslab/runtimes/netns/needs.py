@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
+from chaoslab.model.placeholders import names_in
+from chaoslab.model.topology import App
 from chaoslab.runtimes.doctor.machine import Part
 from chaoslab.runtimes.netns.namespaces import unshare_command
 
@@ -20,6 +23,17 @@ ONLY_EMBEDDED = ErrorCode(
     "netns.only_embedded",
     "the runtime netns runs the embedded proxy only",
     "A Toxiproxy cannot listen inside a namespace and connect to servers outside it.",
+)
+NO_HOST = ErrorCode(
+    "netns.no_proxy_host",
+    "{app} has the port of {service}, but not its host",
+    "An app takes only the port of a service from the lab. So it would look for the service on its"
+    " own loopback.",
+)
+HOST_NETWORK = ErrorCode(
+    "netns.host_network",
+    "{app} needs the machine's network, and here it has one of its own",
+    'An app with network = "host" cannot run in a network of its own.',
 )
 _LIMIT_S = 10.0
 _PACKAGES = {"unshare": "util-linux", "ip": "iproute2", "iptables": "iptables"}
@@ -48,8 +62,30 @@ def check() -> None:
 
 def only_embedded() -> RuntimeUnavailable:
     """The error to raise if a Toxiproxy is requested for this runtime."""
-    fix = "use the embedded proxy, or the runtime local or docker"
+    fix = "use the embedded proxy, or --chaos-runtime=loopback or docker"
     return RuntimeUnavailable(Problem(reason=ONLY_EMBEDDED(), fix=fix))
+
+
+def check_apps(apps: Iterable[App]) -> None:
+    """Raise RuntimeUnavailable, with the fix, for the first app that cannot run in a network of its
+    own: it needs the machine's, or expects a service on its loopback.
+    """
+    for app in apps:
+        if app.network == "host":
+            raise _needs_host_network(app.name)
+        texts = (*app.command, *app.env.values())
+        used = {name for text in texts for name in names_in(text)}
+        for service in app.links:
+            if f"{service}.port" in used and not used & {f"{service}.host", f"{service}.url"}:
+                fix = f"use {{{service}.host}} in apps.{app.name}, or --chaos-runtime=loopback"
+                reason = NO_HOST(app=app.name, service=service)
+                raise RuntimeUnavailable(Problem(reason=reason, fix=fix))
+
+
+def _needs_host_network(app: str) -> RuntimeUnavailable:
+    fix = f"use --chaos-runtime=loopback, or declare apps.{app}.outside instead"
+    where = f"apps.{app}.network"
+    return RuntimeUnavailable(Problem(reason=HOST_NETWORK(app=app), where=where, fix=fix))
 
 
 def namespaces() -> Part:
@@ -94,5 +130,5 @@ def _fix() -> str:
             continue
     return (
         "allow user namespaces here (a Docker container: --security-opt seccomp=unconfined"
-        " --security-opt systempaths=unconfined), or use --chaos-runtime=local"
+        " --security-opt systempaths=unconfined), or use --chaos-runtime=loopback"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -27,6 +28,7 @@ from chaoslab.runtimes.netns.app import NetnsApp
 from chaoslab.runtimes.netns.child import NamespaceChild
 from chaoslab.runtimes.netns.namespaces import GATEWAY, Namespaces
 from chaoslab.runtimes.netns.needs import only_embedded
+from chaoslab.runtimes.netns.outside import GatewayWatch, Outside
 from chaoslab.runtimes.parts import ApiPart, CheckedPart, Part
 from chaoslab.services import last_messages, question_of
 
@@ -44,10 +46,12 @@ class NetnsRuntime(LocalRuntime):
     name = "netns"
     past_proxy: PastProxy = "prevented"
 
-    def __init__(self, apps: tuple[str, ...]) -> None:
+    def __init__(self, apps: Iterable[App]) -> None:
         super().__init__()
         self.lookout = None
-        self._app_names = apps
+        apps = tuple(apps)
+        self._app_names = tuple(app.name for app in apps)
+        self._outside = Outside.of(apps)
         self._made: Namespaces | None = None
         self._children: list[NamespaceChild] = []
 
@@ -65,9 +69,18 @@ class NetnsRuntime(LocalRuntime):
         await super().__aenter__()
         try:
             log = self.folder / "namespaces.log"
-            start = partial(Namespaces.start, self._app_names, log=log, env=self._env_with({}))
+            start = partial(
+                Namespaces.start,
+                self._app_names,
+                files=self._outside.files(self.folder, GATEWAY),
+                log=log,
+                env=self._env_with({}),
+            )
             self._made = await asyncio.to_thread(start)
             self._entered().watch_session(self._made.pid)
+            watch = GatewayWatch(self._made.gateway, self._made.pod_addresses())
+            await asyncio.to_thread(watch.begin)
+            self.outside_watch = watch
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
@@ -93,6 +106,7 @@ class NetnsRuntime(LocalRuntime):
         agent = self._namespaces.gateway
         control = FilteredEmbeddedControl(HOST, port, listen_host=GATEWAY, packets=agent)
         await control.connect(READY_WITHIN_S, check=helper.check)
+        await self._outside.forward(control)
         return control
 
     def proxied(self, port: int) -> Endpoint:

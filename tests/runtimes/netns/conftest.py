@@ -17,7 +17,7 @@ from runtimes.stacks import SMALL, ground_of
 async def lab() -> AsyncIterator[NetnsRuntime]:
     """A lab with namespaces for the app of the small topology, and nothing started in it."""
     needs_namespaces()
-    async with NetnsRuntime(("app",)) as up:
+    async with NetnsRuntime(SMALL.apps.values()) as up:
         yield up
 
 

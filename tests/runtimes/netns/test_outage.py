@@ -79,7 +79,7 @@ async def test_tcp_user_timeout_of_a_driver_acts_under_a_drop(tmp_path: Path) ->
     """Nothing is acknowledged, so the kernel ends the connection about 2 s after the question."""
     needs_namespaces()
     async with (
-        NetnsRuntime(("app",)) as runtime,
+        NetnsRuntime(SMALL.apps.values()) as runtime,
         asking(runtime, tmp_path) as (context, app),
         injected(prepare(Severed(target="app.postgres"), context), context),
     ):
@@ -136,8 +136,8 @@ from chaoslab.runtimes.base import AppStart
 from chaoslab.runtimes.netns import NetnsRuntime
 from pathlib import Path
 async def main():
-    async with NetnsRuntime(("app",)) as lab:
-        app = App(name="app", command=())
+    app = App(name="app", command=())
+    async with NetnsRuntime([app]) as lab:
         boot = await lab.spawn_app(AppStart(app=app, command=("sleep", "61"), env={}, port=8080,
             log=Path(sys.argv[1])))
         print(lab.folder, boot.pid, lab._namespaces.pid, flush=True)
