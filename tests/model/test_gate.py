@@ -107,8 +107,8 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         ('[gate]\np1 = ["starts", "serves", "serves"]\n' + STAGE, "gate.p1[2]: "),
         ('[gate]\np1 = []\nabort_on = ["p1"]\n' + STAGE, "gate.p1: the rule 'p1' is used, but"),
         ('[gate]\nruntime = "dockr"\n' + STAGE,
-         "gate.runtime: got 'dockr' (a string)\n  expected one of: auto, docker, local, netns; "
-         "did you mean 'docker'?"),
+         "gate.runtime: got 'dockr' (a string)\n  expected one of: auto, docker, local, netns, "
+         "loopback; did you mean 'docker'?"),
         ('[gate]\nproxy = "toxic"\n' + STAGE,
          "gate.proxy: got 'toxic' (a string)\n  expected one of: auto, embedded, toxiproxy"),
         ("[gate]\nworkers = 0\n" + STAGE, "gate.workers: got 0 (a whole number)"),

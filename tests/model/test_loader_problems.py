@@ -283,7 +283,7 @@ def test_a_problem_reads_as_place_mistake_expected_and_fix(tmp_path: Path) -> No
     (problem,) = problems_of(tmp_path, BASE.replace("links", "linsk"))
     first, second = str(problem).splitlines()
     assert first == "chaoslab.toml: apps.backend.linsk: unknown key 'linsk'"
-    assert second.startswith("  expected one of: command, env, links, port, health, ")
+    assert second.startswith("  expected one of: command, env, links, port, network, outside, ")
     assert second.endswith("; did you mean 'links'?")
 
 

@@ -22,7 +22,7 @@ def test_a_run_without_a_boot_has_no_table(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "a")
     folder.save_before(Topology(name="t", services={}, apps={}), Plan(name="a"), INFO)
     folder.history_path.touch()
-    assert list(summary(tmp_path)) == ["no app was spawned"]
+    assert list(summary(tmp_path)) == ["runtime local", "no app was spawned"]
     assert not (tmp_path / "boots.csv").exists()
 
 
