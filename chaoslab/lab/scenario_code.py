@@ -29,24 +29,29 @@ class ScenarioCode:
         self._loop = asyncio.get_running_loop()
         self._forwarders: dict[str, Forwarder] = {}
         self._turn = threading.Lock()  # steps and probes run in threads
+        self._closed = False
 
     def url(self, app: str = "") -> str:
         """The base URL of an app's newest boot; of the first app by default.
 
         If the app is in a network of its own, this is the address of a forwarder to it. Raises
-        LookupError before the app's first boot.
+        LookupError before the app's first boot and after the run.
         """
         name = app or next(iter(self._topology.apps))
         there = self._endpoint(name)
         if there.new_socket is not socket.socket:
             with self._turn:
+                if self._closed:  # a thread cannot be cancelled, so it may outlive the run
+                    raise LookupError("the run is over")
                 if name not in self._forwarders:
                     self._forwarders[name] = Forwarder(self._loop, partial(self._endpoint, name))
             there = self._forwarders[name].endpoint
         return f"http://{there}"
 
     async def close(self) -> None:
-        """Close the forwarders to the apps."""
+        """Close the forwarders to the apps; no more are made."""
+        with self._turn:
+            self._closed = True
         await asyncio.gather(*(each.close() for each in self._forwarders.values()))
 
     def _endpoint(self, app: str) -> Endpoint:

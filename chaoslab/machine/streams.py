@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.ports import HOST
 
 _MOST_BYTES = 1 << 16
+_NO_LINGER = struct.pack("ii", 1, 0)  # so that a close sends a reset
 
 
 async def open_stream(there: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -42,10 +45,11 @@ class Forwarder:
         loop.call_soon_threadsafe(self._begin)
 
     async def close(self) -> None:
-        """Stop listening, and close every connection."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Stop listening, and reset every connection."""
+        while self._tasks:  # a client that connected just now adds one more
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         self._listening.close()
 
     def _begin(self) -> None:
@@ -61,23 +65,28 @@ class Forwarder:
         server = await asyncio.start_server(
             lambda reader, writer: self._add(self._forward(reader, writer)), sock=self._listening
         )
-        async with server:
-            await server.serve_forever()
+        try:
+            await asyncio.get_running_loop().create_future()  # until it is cancelled
+        finally:
+            server.close()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Forward one connection. If the endpoint refuses it, or one side resets it, or `close`
+        ends it, each side sees a reset.
+        """
+        writers = [writer]
         try:
             there, to_there = await open_stream(self._target())
-        except OSError:
-            writer.transport.abort()
-            return
-        try:
+            writers.append(to_there)
             await asyncio.gather(_copy(reader, to_there), _copy(there, writer))
-        except OSError:  # a reset on one side becomes a reset on the other
-            to_there.transport.abort()
-            writer.transport.abort()
+            for each in writers:
+                each.close()
+                await each.wait_closed()
+        except OSError:
+            pass
         finally:
-            to_there.close()
-            writer.close()
+            for each in writers:
+                _reset(each)
 
 
 async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
@@ -86,3 +95,11 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
         sink.write(data)
         await sink.drain()
     sink.write_eof()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection by a reset, unless it is closed."""
+    with suppress(OSError):  # it is closed
+        sock: socket.socket = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    writer.transport.abort()
