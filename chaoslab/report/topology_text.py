@@ -70,6 +70,10 @@ def _add_app(branch: Tree, app: App, folder: Path) -> None:
     branch.add(_text(f"command: {' '.join(app.command)}"))
     branch.add(_text(f"port: {app.port or 'any free one'}"))
     branch.add(_text(f"links: {', '.join(app.links) or 'none'}"))
+    if app.network == "host":
+        branch.add(_text("network: that of the machine"))
+    if app.outside:
+        branch.add(_text(f"outside: {', '.join(app.outside)}"))
     if app.container is not None:
         branch.add(_text(f"container: {_container(app.container, folder)}"))
     if app.env:

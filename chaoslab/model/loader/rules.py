@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, ip_address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
@@ -17,7 +17,11 @@ _IMAGE = re.compile(
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII | re.IGNORECASE)
 _HOST_CHARACTERS = 253
-_LOCAL = IPv4Network("127.0.0.0/8")
+_PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
+# A last label that programs read as a number: then the whole text is an address to them.
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII | re.IGNORECASE)
+# This host, loopback, the lab's own network, multicast and broadcast.
+_NOT_OUTSIDE = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "198.18.0.0/15", "224.0.0.0/3")))
 
 
 def is_path(text: str) -> bool:
@@ -50,20 +54,22 @@ def is_http_address(text: str) -> bool:
 
 
 def is_outside_address(text: str) -> bool:
-    """Whether the text is a host name or an IPv4 address outside 127.0.0.0/8, with a port."""
+    """Whether the text is a host name or an IPv4 address of another machine, with a port."""
     host, _, port = text.rpartition(":")
-    is_port = port.isascii() and port.isdecimal() and 0 < int(port[:6]) <= 65535
-    is_host = len(host) <= _HOST_CHARACTERS and all(map(_LABEL.fullmatch, host.split(".")))
-    return is_port and is_host and not _is_local(host)
+    if not _PORT.fullmatch(port) or int(port) > 65535 or len(host) > _HOST_CHARACTERS:
+        return False
+    labels = host.lower().split(".")
+    if not all(map(_LABEL.fullmatch, labels)) or labels[-1] == "localhost":
+        return False
+    return not _NUMBER.fullmatch(labels[-1]) or _is_outside(host)
 
 
-def _is_local(host: str) -> bool:
-    if not host.replace(".", "").isdecimal():
-        return host == "localhost"
+def _is_outside(address: str) -> bool:
     try:
-        return ip_address(host) in _LOCAL
-    except ValueError:  # digits and dots, but no address
-        return True
+        found = IPv4Address(address)
+    except ValueError:
+        return False
+    return not any(found in network for network in _NOT_OUTSIDE)
 
 
 def is_service_url(text: str) -> bool:

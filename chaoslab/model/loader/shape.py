@@ -137,8 +137,8 @@ class AppShape(Shape):
     network: Network = Field(default="own", description="one of: own, host")
     outside: list[OutsideAddress] = Field(
         default_factory=list,
-        description="a list of addresses, each a name or an IPv4 address and a port, for example "
-        '"api.example.com:443"',
+        description="a list of addresses of other machines, each a name or an IPv4 address and a "
+        'port, for example "api.example.com:443"',
     )
     health: HealthShape = Field(default_factory=HealthShape, description="a table")
     deadlines: DeadlinesShape = Field(default_factory=DeadlinesShape, description="a table")
