@@ -1,7 +1,7 @@
 """Observes which addresses outside the lab the apps try, at the gateway of their networks.
 
-The gateway answers every such packet with "network unreachable". A packet socket gets a copy of
-each; a filter in the kernel leaves out the traffic of the lab itself.
+The gateway refuses every such packet. A packet socket gets a copy of each; a filter in the kernel
+leaves out the traffic of the lab itself.
 Source: packet(7), the kernel's Documentation/networking/filter.rst, RFC 791, RFC 1035.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import re
 import socket
 import struct
 from collections.abc import Iterator
@@ -18,13 +19,18 @@ from chaoslab.agent.protocol import Json
 from chaoslab.clock import now_s
 
 _SO_ATTACH_FILTER = 26
+_SOL_PACKET, _PACKET_STATISTICS = 263, 6  # linux/socket.h, linux/if_packet.h
 _IPV4 = 0x0800
 _MOST_BYTES = 512
 _MOST_KEPT = 200  # addresses; an app may try any number
 _MOST_NAMES = 20
 _AT_ONCE = 256
+_MOST_AT_THE_END = 1 << 16  # more than the socket's buffer holds, but an app may go on sending
 _DNS_PORT = 53
-_LABEL_BYTES, _NAME_BYTES = 63, 253
+_LABEL_BYTES = 63
+_NAME = re.compile(rb"[!-~]{1,253}")
+# The protocols in which an attempt can be told from other packets, and how much of it that needs.
+_LEAST_BYTES = {socket.IPPROTO_TCP: 14, socket.IPPROTO_UDP: 8}
 # 198.18.0.0/15 is the lab's own network; of its packets only questions to DNS are of interest.
 _FILTER = (
     (0x20, 0, 0, 16),  # A = destination address
@@ -63,7 +69,7 @@ class OutsideWatch:
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str, str, int], Attempts] = {}
-        self._not_kept = 0
+        self._uncounted = 0
         program = b"".join(struct.pack("HBBI", *each) for each in _FILTER)
         held = ctypes.create_string_buffer(program)
         described = struct.pack("HP", len(_FILTER), ctypes.addressof(held))
@@ -73,13 +79,17 @@ class OutsideWatch:
         asyncio.get_running_loop().add_reader(self._socket, self._read)
 
     def seen(self) -> Json:
-        """All attempts so far, and the number of those at addresses beyond the first 200."""
-        self._read()
+        """The attempts so far, and how many packets are in none of them: those to addresses beyond
+        the first 200, and those that came too fast to be read.
+        """
+        self._read(_MOST_AT_THE_END)
+        lost = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+        self._uncounted += struct.unpack("II", lost)[1]  # the kernel then counts from 0
         attempts = [asdict(each) for each in self._seen.values()]
-        return {"attempts": attempts, "not_kept": self._not_kept}
+        return {"attempts": attempts, "uncounted": self._uncounted}
 
-    def _read(self) -> None:
-        for _ in range(_AT_ONCE):
+    def _read(self, most: int = _AT_ONCE) -> None:
+        for _ in range(most):
             try:
                 packet = self._socket.recv(_MOST_BYTES)
             except BlockingIOError:
@@ -92,7 +102,7 @@ class OutsideWatch:
             return
         key, names = attempt
         if key not in self._seen and len(self._seen) == _MOST_KEPT:
-            self._not_kept += 1
+            self._uncounted += 1
             return
         at_s = now_s()
         source, protocol, host, port = key
@@ -109,11 +119,12 @@ def _attempt(packet: bytes) -> tuple[tuple[str, str, str, int], tuple[str, ...]]
     """The key (source, protocol, host, port) and the DNS names of an IPv4 packet; None if the
     packet begins nothing.
     """
-    if len(packet) < 20 or int.from_bytes(packet[6:8]) & 0x1FFF:  # a later fragment
+    if len(packet) < 20 or packet[0] >> 4 != 4:
         return None
     header, number = (packet[0] & 0xF) * 4, packet[9]
     body = packet[header:]
-    if (len(body) < 14 and number == socket.IPPROTO_TCP) or len(body) < 8:
+    later_fragment = int.from_bytes(packet[6:8]) & 0x1FFF
+    if header < 20 or later_fragment or len(body) < _LEAST_BYTES.get(number, _MOST_BYTES + 1):
         return None
     port = int.from_bytes(body[2:4])
     names: tuple[str, ...] = ()
@@ -121,24 +132,22 @@ def _attempt(packet: bytes) -> tuple[tuple[str, str, str, int], tuple[str, ...]]
         protocol = "tcp"
         if body[13] & 0x17 != 0x02:  # of FIN, SYN, RST and ACK, SYN alone
             return None
-    elif number == socket.IPPROTO_UDP:
+    else:
         protocol = "udp"
         if port == _DNS_PORT:
             names = tuple(_names(body[8:]))
-    else:
-        return None
     source, host = (socket.inet_ntoa(packet[at : at + 4]) for at in (12, 16))
     return (source, protocol, host, port), names
 
 
 def _names(message: bytes) -> Iterator[str]:
-    """The name in the first question of a DNS message, if it can be read."""
+    """The name in the first question of a DNS query; none if it is not complete and printable."""
+    if len(message) < 12 or message[2] & 0x80 or not int.from_bytes(message[4:6]):
+        return  # an answer, or no question
     labels, at = [], 12
     while at < len(message) and 0 < (length := message[at]) <= _LABEL_BYTES:
-        label = message[at + 1 : at + 1 + length]
-        if len(label) < length or not label.isascii():
-            return
-        labels.append(label.decode())
+        labels.append(message[at + 1 : at + 1 + length])
         at += 1 + length
-    if labels and sum(map(len, labels)) < _NAME_BYTES:
-        yield ".".join(labels)
+    name = b".".join(labels)
+    if labels and message[at : at + 1] == b"\0" and _NAME.fullmatch(name):
+        yield name.decode()

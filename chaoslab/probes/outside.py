@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from chaoslab.clock import now_s
-from chaoslab.history.events import TriedOutside
+from chaoslab.history.events import TriedOutside, UncountedOutside
 from chaoslab.history.journal import Journal
 from chaoslab.runtimes.base import OutsideWatch
 
 
 async def record_attempts(watch: OutsideWatch, journal: Journal) -> None:
-    """Append a TriedOutside for each address that an app has tried since the lab began."""
+    """Append a TriedOutside for each address that an app has tried since the lab began, and an
+    UncountedOutside if there was more.
+    """
     ago_s = now_s() - journal.now()
-    for each in await watch.attempts():
+    seen = await watch.seen()
+    for each in seen.attempts:
         journal.append(
             TriedOutside(
                 at_s=journal.now(),
@@ -25,3 +28,5 @@ async def record_attempts(watch: OutsideWatch, journal: Journal) -> None:
                 names=each.names,
             )
         )
+    if seen.uncounted:
+        journal.append(UncountedOutside(at_s=journal.now(), packets=seen.uncounted))

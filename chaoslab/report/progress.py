@@ -21,8 +21,10 @@ from chaoslab.history.events import (
     StartupComplete,
     StepDone,
     TriedOutside,
+    UncountedOutside,
 )
 from chaoslab.printable import one_line
+from chaoslab.verdicts.outside import tried
 
 
 def line(event: AnyEvent) -> str | None:
@@ -77,8 +79,9 @@ def _of_paths_and_processes(event: AnyEvent) -> str | None:
             who = f"pid {event.pid or 'unknown'} '{event.process}'"
             return f"PAST THE PROXY of {event.link}: {who} to {event.remote}"
         case TriedOutside():
-            where = f"{event.host}:{event.port} ({event.protocol})"
-            return f"OUTSIDE THE LAB: {event.app} tried {where} {event.attempts} times"
+            return f"OUTSIDE THE LAB: {tried(event).text}"
+        case UncountedOutside():
+            return f"OUTSIDE THE LAB: {event.packets} more packets"
         case LeftRunning():
             return f"LEFT RUNNING by {event.app}: pid {event.pid} '{event.process}'"
     return None

@@ -189,11 +189,23 @@ class Attempts:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficOutside:
+    """What apps sent to addresses outside the lab since it began.
+
+    `uncounted` packets, of any app, are in none of the attempts: the apps tried too many addresses,
+    or sent too fast.
+    """
+
+    attempts: tuple[Attempts, ...]
+    uncounted: int
+
+
 class OutsideWatch(Protocol):
     """Finds attempts of apps at addresses outside the lab, where these are unreachable."""
 
-    async def attempts(self) -> tuple[Attempts, ...]:
-        """All attempts since the lab began."""
+    async def seen(self) -> TrafficOutside:
+        """All that it has seen since the lab began."""
 
 
 class ExternalSystem(Protocol):

@@ -44,6 +44,7 @@ from chaoslab.history.events import (
     StepDone,
     TriedOutside,
     TriggerMissed,
+    UncountedOutside,
     Write,
 )
 from chaoslab.history.triggers import NOT_IN_TIME
@@ -67,6 +68,7 @@ EVENTS: tuple[AnyEvent, ...] = (
         last_s=0.2,
         names=("api.example",),
     ),
+    UncountedOutside(at_s=0.2, packets=7),
     Spawned(at_s=0.3, app="b", boot=1, pid=7, port=8, argv=("a", "ü"), env={"K": "v"}),
     Listening(at_s=0.4, app="b", boot=1, ports=(8, 9)),
     Bound(at_s=0.4, app="b", boot=1),

@@ -46,6 +46,7 @@ from chaoslab.history.events.lab import (
     ProbeCrashed,
     RunEnded,
     TriedOutside,
+    UncountedOutside,
 )
 from chaoslab.history.events.links import (
     AppSockets,
@@ -74,6 +75,7 @@ AnyEvent = Annotated[
     | LabLag
     | LabTrouble
     | TriedOutside
+    | UncountedOutside
     | Spawned
     | Bound
     | Listening
@@ -160,6 +162,7 @@ __all__ = [
     "StepDone",
     "TriedOutside",
     "TriggerMissed",
+    "UncountedOutside",
     "Write",
     "WriteOutcome",
     "WritePurpose",

@@ -43,8 +43,8 @@ class TriedOutside(Event):
     """An app tried an address outside the lab, which its network does not have.
 
     `attempts` counts TCP connects, each retry included, or datagrams, from `first_s` to `last_s`.
-    `names` are those that it looked up there, if the address is that of its DNS server. Written at
-    the end of the run.
+    `names` are those that it looked up there, the first 20, if the address is that of a DNS server.
+    Written at the end of the run.
     """
 
     app: str
@@ -56,6 +56,16 @@ class TriedOutside(Event):
     last_s: float
     names: tuple[str, ...] = ()
     kind: Literal["tried_outside"] = "tried_outside"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UncountedOutside(Event):
+    """`packets` to addresses outside the lab, of any app, are in no TriedOutside: the apps tried
+    too many addresses, or sent too fast.
+    """
+
+    packets: int
+    kind: Literal["uncounted_outside"] = "uncounted_outside"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

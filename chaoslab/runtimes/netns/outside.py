@@ -7,14 +7,14 @@ the name of each look-up is observed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 
 from chaoslab.model.topology import App
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
-from chaoslab.runtimes.base import Attempts
+from chaoslab.runtimes.base import Attempts, TrafficOutside
 from chaoslab.runtimes.netns.child import NamespaceAgent
 
 _HOSTS, _RESOLVER = Path("/etc/hosts"), Path("/etc/resolv.conf")
@@ -49,19 +49,24 @@ class Outside:
         `resolver` is the address of the DNS server. A file that the machine lacks is left out.
         """
         made = {}
-        for path in filter(Path.is_file, (_HOSTS, _RESOLVER)):
-            lines = "".join(self._host_lines())
+        texts = {_HOSTS: self._hosts(_HOSTS), _RESOLVER: _ASKS.format(resolver).encode()}
+        for path in filter(Path.is_file, texts):
             own = folder / path.name
-            own.write_text(path.read_text() + lines if path == _HOSTS else _ASKS.format(resolver))
+            own.write_bytes(texts[path])
             own.chmod(_MODE)
             made[str(path)] = str(own)
         return made
 
-    def _host_lines(self) -> Iterator[str]:
-        yield "\n"
-        for host, address in self.addresses.items():
-            if host != address:
-                yield f"{address} {host}\n"
+    def _hosts(self, machines: Path) -> bytes:
+        """The text of the hosts file: the declared names, then the lines of the machine's own file,
+        where a name may have another address. Of two addresses of a name a program uses the first.
+        """
+        lines = (f"{at} {host}\n" for host, at in self.addresses.items() if host != at)
+        try:
+            own = machines.read_bytes()
+        except OSError:  # no app could read it either
+            own = b""
+        return "".join(lines).encode() + own
 
     async def forward(self, control: ToxiproxyControl) -> None:
         """Make the proxy server forward each declared address."""
@@ -80,14 +85,15 @@ class GatewayWatch:
         """Count from now on. Blocks."""
         self._gateway.ask_now("outside")
 
-    async def attempts(self) -> tuple[Attempts, ...]:
-        """All attempts since `begin`; those of the first 200 addresses."""
+    async def seen(self) -> TrafficOutside:
+        """All that it has seen since `begin`; attempts at the first 200 addresses."""
         answer = await self._gateway.request("outside")
-        return tuple(
+        attempts = tuple(
             Attempts(app=self._pods[row.pop("source")], names=tuple(row.pop("names")), **row)
             for row in answer["attempts"]
             if row["source"] in self._pods
         )
+        return TrafficOutside(attempts=attempts, uncounted=answer["uncounted"])
 
 
 def _is_address(host: str) -> bool:
