@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 FORCED = 3  # this Ctrl-C ends the process at once; the dead-man's switch stops what it started
+# pytest prints its report in this time, and ends by itself if nothing ignores its cancellation.
+_EXIT_WITHIN_S = 2.0
+_INTERRUPTED = 2  # the exit code of pytest.ExitCode.INTERRUPTED
 NOTE = "interrupted: healing and stopping; press Ctrl-C a third time to exit at once"
 
 _Handler = Callable[[int, FrameType | None], object] | int | None
@@ -28,6 +32,7 @@ class Interrupts:
         self._ours = self._on_interrupt  # one object, to compare with the installed handler
         self._cancels: list[Callable[[], object]] = []  # of scenarios not interrupted yet
         self._under_way = 0
+        self._ending: threading.Timer | None = None
 
     @contextmanager
     def cancelling(self, tell: Callable[[str], object]) -> Iterator[None]:
@@ -68,6 +73,8 @@ class Interrupts:
         """Remove this handler of SIGINT, if it is installed: restore the handler that was there
         before, or Python's default one after a Ctrl-C. May be called again.
         """
+        if self._ending is not None:
+            self._ending.cancel()
         if threading.current_thread() is not threading.main_thread():
             return
         if signal.getsignal(signal.SIGINT) is self._ours:
@@ -95,7 +102,17 @@ class Interrupts:
         for cancel in cancels:
             cancel()
         if self.count >= FORCED:
+            self._end_soon()
             raise KeyboardInterrupt
+
+    def _end_soon(self) -> None:
+        """End the process after a moment if it still runs. A KeyboardInterrupt alone does not end a
+        loop in which a task ignores its cancellation.
+        """
+        if self._ending is None:
+            self._ending = threading.Timer(_EXIT_WITHIN_S, os._exit, (_INTERRUPTED,))
+            self._ending.daemon = True
+            self._ending.start()
 
 
 def _may_handle() -> bool:

@@ -22,6 +22,9 @@ NOT_EXECUTED = ErrorCode(
 _TAIL_BYTES = 65_536
 _POLL_S = 0.01
 
+_STOPPED = (b"T", b"t")
+_NOT_RUNNING = (*_STOPPED, b"Z", b"X")
+
 
 class Child(Protocol):
     """A process that the lab started: `subprocess.Popen`, or one in another PID namespace."""
@@ -172,11 +175,25 @@ def kill_family(process: Child, family: Sequence[int]) -> None:
 
 def is_stopped(pid: int) -> bool:
     """Whether a signal (SIGSTOP) or a debugger has stopped the process."""
+    return _state(f"/proc/{pid}") in _STOPPED
+
+
+def is_frozen(pid: int) -> bool:
+    """Whether no thread of the process runs, because a signal has stopped each or it has ended."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return True
+    return all(_state(f"/proc/{pid}/task/{each}") in _NOT_RUNNING for each in threads)
+
+
+def _state(process: str) -> bytes:
+    """The state of a process or thread as in ps(1); `X` if it has ended."""
+    try:
+        with open(f"{process}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0]
     except (OSError, IndexError):
-        return False
+        return b"X"
 
 
 def tail(log: Path, lines: int = 15, *, start: int = 0) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rigs.mid_scenario import alive
 from rigs.projects import CHAOSLAB
 
 from .checked import PASSES, PATIENCE_S, checked, scenarios
@@ -64,7 +65,7 @@ def test_an_interrupted_gate_reports_what_it_has_and_leaves_nothing(
         said, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 4, said
     assert (project.folder / "healed").exists()
-    assert [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
+    assert alive(family) == []
     verdict = checked(project)
     assert verdict["decision"] == "aborted"
     assert scenarios(verdict)["tiny::passes"]["outcome"] == "PASS"
@@ -84,7 +85,7 @@ def test_a_gate_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
         process.kill()
         psutil.wait_procs(family, timeout=PATIENCE_S)
     assert (project.folder / "healed").exists()
-    assert [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
+    assert alive(family) == []
 
 
 def test_a_pytest_that_does_not_listen_is_ended_all_the_same(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def gate(
     return GateResult(
         topology="tiny",
         source="chaoslab.toml",
-        runtime=ChosenRuntime(asked="auto", taken="local", why="no engine", proxy="embedded"),
+        runtime=ChosenRuntime(asked="auto", taken="loopback", why="no engine", proxy="embedded"),
         commands=(),
         workers=1,
         retries=0,

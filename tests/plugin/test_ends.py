@@ -19,6 +19,26 @@ from .project import LONG, Project
 
 LIMIT_S = 5.0  # what the project promises after a SIGKILL
 PATIENCE_S = 20.0
+STUBBORN = """
+import time
+from pathlib import Path
+from chaoslab.plan import Step
+async def ignores():
+    Path("began").touch()
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+async def test_stubborn(chaos):
+    await chaos.run(
+        Severed(target="good.redis", stop=when.degraded(50)),
+        boots=[Boot(app="good")],
+        steps=[Step(name="s", at=when.degraded(), do=ignores, timeout_s=300)],
+        expect=[expect.Starts(app="good", mode="degraded"), expect.Recovers(app="good")],
+        limit_s=60,
+    )
+"""
 
 
 class MidScenario(mid_scenarios.MidScenario):
@@ -36,16 +56,12 @@ class MidScenario(mid_scenarios.MidScenario):
 
     def alive(self) -> list[str]:
         """Those of its processes that still run."""
-        return [
-            " ".join(process.cmdline())
-            for process in self.family
-            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-        ]
+        return mid_scenarios.alive(self.family)
 
 
 @contextmanager
-def mid_scenario(folder: Path) -> Iterator[MidScenario]:
-    project = Project(folder, LONG)
+def mid_scenario(folder: Path, scenarios: str = LONG) -> Iterator[MidScenario]:
+    project = Project(folder, scenarios)
     with killed_at_the_end(project.start("pytest", "-q", "--chaos-progress=on")) as process:
         yield MidScenario(project, process)
 
@@ -99,14 +115,31 @@ def test_ctrl_c_heals_stops_everything_and_keeps_the_history(
 def test_a_third_ctrl_c_ends_pytest_at_once_and_leaves_nothing(tmp_path: Path) -> None:
     """The watchdog does what the lab has no time for."""
     with mid_scenario(tmp_path) as running:
-        for _ in range(3):
-            running.process.send_signal(signal.SIGINT)
-            # Equal signals that wait are one: each must have been taken before the next.
-            until(lambda: not pending(running.process.pid), PATIENCE_S, "the signal taken")
+        interrupt_three_times(running)
         running.process.communicate(timeout=PATIENCE_S)
         until(lambda: not running.alive(), LIMIT_S, "no process of it left")
         until(lambda: not running.folders(), LIMIT_S, "the lab's folder gone")
         assert running.process.returncode != 0
+
+
+def test_a_third_ctrl_c_ends_pytest_though_the_scenario_catches_it(
+    tmp_path: Path,
+) -> None:
+    """A step of the scenario never ends, and blocks the loop. The process has 2 s to end itself."""
+    with mid_scenario(tmp_path, STUBBORN) as running:
+        until((tmp_path / "began").exists, PATIENCE_S, "the step")
+        interrupt_three_times(running)
+        running.process.communicate(timeout=PATIENCE_S)
+        until(lambda: not running.alive(), LIMIT_S, "no process of it left")
+        until(lambda: not running.folders(), LIMIT_S, "the lab's folder gone")
+        assert running.process.returncode != 0
+
+
+def interrupt_three_times(running: MidScenario) -> None:
+    for _ in range(3):
+        running.process.send_signal(signal.SIGINT)
+        # Equal signals that wait are one: each must have been taken before the next.
+        until(lambda: not pending(running.process.pid), PATIENCE_S, "the signal taken")
 
 
 def pending(pid: int) -> bool:

@@ -117,7 +117,7 @@ def test_a_scenario_passes_shows_its_table_and_saves_its_run(tmp_path: Path) -> 
     kept = {path.name for path in scenario.iterdir()}
     assert {"topology.json", "plan.json", "run.json", "history.jsonl", "verdicts.json"} <= kept
     info = json.loads((scenario / "run.json").read_text())
-    assert (info["seed"], info["proxy"], info["runtime"]) == (42, "embedded", "local")
+    assert (info["seed"], info["proxy"], info["runtime"]) == (42, "embedded", "loopback")
     last = json.loads((scenario / "history.jsonl").read_text().splitlines()[-1])
     assert (last["kind"], last["settled"]) == ("run_ended", True)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
 
 from .projects import Project
 
@@ -17,6 +19,16 @@ def until(condition: Callable[[], object], limit_s: float, what: str) -> None:
     while not condition():
         assert time.monotonic() < end_s, f"not within {limit_s} s: {what}"
         time.sleep(0.02)
+
+
+def alive(processes: Iterable[psutil.Process]) -> list[str]:
+    """The commands of those that still run."""
+    commands = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # it ended, or nobody has waited for it yet
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                commands.append(" ".join(process.cmdline()))
+    return commands
 
 
 @contextmanager

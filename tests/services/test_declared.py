@@ -10,6 +10,7 @@ import pytest
 
 from chaoslab.errors import RuntimeUnavailable, SpecError
 from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.process import is_frozen
 from chaoslab.model.loader import read_topology
 from chaoslab.model.sighting import Question
 from chaoslab.model.topology import Service
@@ -133,6 +134,8 @@ async def test_a_command_is_started_stopped_paused_and_killed(tmp_path: Path, an
         await running.start()
         assert await seen() == well
         await running.pause()
+        assert running.pid is not None
+        assert is_frozen(running.pid), "no thread of it answers any more"
         assert await seen() == ("silent" if answer else "accepted")
         await running.resume()
         await running.kill()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from chaoslab.agent import canary
@@ -14,7 +14,7 @@ from chaoslab.errors import ErrorCode, Problem, ServiceFailed
 from chaoslab.machine import reaper
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.ports import HOST, PortTaken, is_free
-from chaoslab.machine.process import end_within, spawn, tail, wait_for_end
+from chaoslab.machine.process import end_within, is_frozen, spawn, tail, wait_for_end
 from chaoslab.machine.sockets import listens, port_taken, tree
 from chaoslab.machine.trouble import Trouble, ended_by, last_lines, trouble_of
 from chaoslab.model.sighting import Sighting
@@ -36,7 +36,13 @@ SERVER_NOT_KILLED = ErrorCode(
     "processes {pids} did not die of SIGKILL within {within_s:g} s",
     "Processes of a server are still alive after SIGKILL.",
 )
+SERVER_NOT_FROZEN = ErrorCode(
+    "server.not_frozen",
+    "threads of processes {pids} still run {within_s:g} s after SIGSTOP",
+    "A server's process did not stop running after SIGSTOP.",
+)
 START_LIMIT_S = 30.0
+FROZEN_WITHIN_S = 5.0
 LOOK_EVERY_S = 0.1  # a shorter stop of its processes does no harm
 _POLL_S = 0.004
 
@@ -189,11 +195,10 @@ class LocalService:
                 return
             # The parent first, so that it starts no more children.
             self._frozen = (self.pid,)
-            reaper.send(self.pid, signal.SIGSTOP)
+            await self._freeze(self._frozen)
             children = tree(self.pid)[1:]
             self._frozen += children
-            for child in children:
-                reaper.send(child, signal.SIGSTOP)
+            await self._freeze(children)
 
     async def resume(self) -> None:
         """Undo `pause`: let the frozen processes run again. Nothing happens if the server is
@@ -201,6 +206,19 @@ class LocalService:
         """
         async with self._turn:
             self._thaw()
+
+    async def _freeze(self, pids: Sequence[int]) -> None:
+        """Stop the processes, and wait until none of their threads runs any more: a thread that
+        has work may do it after the signal was sent.
+        """
+        for pid in pids:
+            reaper.send(pid, signal.SIGSTOP)
+        end_s = now_s() + FROZEN_WITHIN_S
+        while running := [pid for pid in pids if not is_frozen(pid)]:
+            if now_s() > end_s:
+                reason = SERVER_NOT_FROZEN(pids=running, within_s=FROZEN_WITHIN_S)
+                raise ServiceFailed(Problem(reason=reason, where=self._service.name))
+            await asyncio.sleep(_POLL_S)
 
     def _thaw(self) -> None:
         # While the parent is alive, its children's process numbers are not reused.
