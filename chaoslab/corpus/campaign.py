@@ -27,7 +27,7 @@ class Campaign:
     """The builds to test, their scenarios, and how many trials run in parallel.
 
     `markers` select the scenarios of the good build: the stages of the gate. `scenarios` is their
-    folder, relative to the topology's.
+    folder, relative to the topology's. `runtime` is the value of --chaos-runtime.
     """
 
     topology: Path
@@ -37,6 +37,7 @@ class Campaign:
     good: bool
     app: str
     folder: Path
+    runtime: str
     workers: int = 2
 
     async def run(self, ledger: Ledger, repeat: int, tell: Tell) -> None:
@@ -135,7 +136,10 @@ class Campaign:
         self, arguments: tuple[str, ...], folder: Path, commands: tuple[str, ...] = ()
     ) -> PytestJob:
         return PytestJob(
-            topology=self.topology, folder=folder, arguments=arguments, commands=commands
+            topology=self.topology,
+            folder=folder,
+            arguments=(f"--chaos-runtime={self.runtime}", *arguments),
+            commands=commands,
         )
 
 

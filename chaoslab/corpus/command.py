@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chaoslab.errors import UNKNOWN_NAME, Problem, SpecError, did_you_mean
+from chaoslab.runtimes.table import LOCAL, LOCAL_RUNTIMES
 
 if TYPE_CHECKING:
     from chaoslab.corpus.records import Defect
@@ -52,6 +53,8 @@ def corpus(ctx: click.Context, defects: Path | None) -> None:
 )
 @click.option("--results", type=_A_PATH, default=Path("results"), show_default=True,
               help="Save the results in the folder `corpus` inside this one.")  # fmt: skip
+@click.option("--runtime", type=click.Choice((LOCAL, *LOCAL_RUNTIMES)), default=LOCAL,
+              show_default=True, help="Where the scenarios run.")  # fmt: skip
 @click.option("--good/--no-good", default=None, help="Also test the good build. "
               "The default is yes if no NAME is given.")  # fmt: skip
 @_DEFECTS
@@ -64,6 +67,7 @@ def run(
     workers: int,
     file: Path | None,
     results: Path,
+    runtime: str,
     good: bool | None,
     defects: Path | None,
 ) -> None:
@@ -81,9 +85,14 @@ def run(
     from chaoslab.corpus.table import results as table
     from chaoslab.gate.run import gate_of
     from chaoslab.model.loader import load_topology
+    from chaoslab.runtimes.choice import choose
 
     topology = load_topology(file, kinds=services.kinds())
-    chosen = _chosen(_read(defects), names)
+    choice = choose(runtime, topology, "embedded")
+    click.echo(f"runtime {choice.runtime}" + (f"; {choice.note}" if choice.note else ""))
+    chosen = tuple(
+        defect.on(counts_refused=choice.counts_refused) for defect in _chosen(_read(defects), names)
+    )
     good = (not names or GOOD in names) if good is None else good
     folder, gate = results.resolve() / "corpus", gate_of(topology)
     campaign = Campaign(
@@ -94,9 +103,11 @@ def run(
         good=good,
         app=next(iter(topology.apps)),
         folder=folder,
+        runtime=choice.runtime,
         workers=workers,
     )
-    ledger = Ledger(folder, _state(Path(topology.source), gate.scenarios))
+    state = _state(Path(topology.source), gate.scenarios)
+    ledger = Ledger(folder, f"{state}-{choice.runtime}")
     stopped = False
     console = wide_console()
     try:

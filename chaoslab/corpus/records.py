@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -69,7 +69,9 @@ class Defect:
 
     In each of `scenarios` the verdict `primary` must be FAIL and have the reasons `cites`. Other
     verdicts may be UNKNOWN or FAIL only if `also` names them. In each of `passes` every verdict
-    must be PASS, which shows that the build has no other defect. `command` starts the build.
+    must be PASS, which shows that the build has no other defect. `counted` are further scenarios
+    like `scenarios`, which can decide only where refused connects are counted. `command` starts the
+    build.
     """
 
     number: int
@@ -79,11 +81,19 @@ class Defect:
     symptom: str
     source: str
     scenarios: tuple[str, ...]
+    counted: tuple[str, ...]
     passes: tuple[str, ...]
     primary: str
     cites: tuple[Cite, ...]
     also: frozenset[str]
     command: str
+
+    def on(self, *, counts_refused: bool) -> Defect:
+        """This defect with the scenarios that can decide on a runtime that counts refused connects,
+        or on one that does not.
+        """
+        more = self.counted if counts_refused else ()
+        return replace(self, scenarios=(*self.scenarios, *more), counted=())
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -121,6 +131,7 @@ class _Record(_Shape):
     symptom: str = Field(min_length=1)
     source: str = Field(min_length=1)
     scenarios: list[str] = Field(min_length=1)
+    counted: list[str] = Field(default_factory=list)
     passes: list[str] = Field(default_factory=list)
     also: list[str] = Field(default_factory=list)
     primary: _Primary
@@ -168,6 +179,7 @@ def _defect(path: Path) -> Defect:
         symptom=record.symptom,
         source=record.source,
         scenarios=tuple(record.scenarios),
+        counted=tuple(record.counted),
         passes=tuple(record.passes),
         primary=record.primary.verdict,
         cites=tuple(each.cite for each in record.primary.cites),
@@ -209,11 +221,11 @@ def _wrong(record: _Record, path: Path) -> Iterator[Problem]:
     if path.stem != expected:
         reason, fix = OTHER_FILE(name=record.name), f"rename the file to {expected}.py"
         yield Problem(reason=reason, where=where, got=path.name, fix=fix)
-    for scenario in (*record.scenarios, *record.passes):
+    for scenario in (*record.scenarios, *record.counted, *record.passes):
         if not re.fullmatch(_SCENARIO, scenario):
             form = "module::test[param], without test_"
             yield Problem(reason=NO_SCENARIO(name=scenario), where=where, expected=form)
-    if both := sorted({*record.scenarios} & {*record.passes}):
+    if both := sorted({*record.scenarios, *record.counted} & {*record.passes}):
         fix = "remove it from one of the two"
         yield Problem(reason=REFUSED_AND_PASSED(scenarios=both), where=where, fix=fix)
     if record.primary.verdict in record.also:

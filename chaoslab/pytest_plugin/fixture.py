@@ -38,6 +38,19 @@ class Chaos:
         self._request = request
         self.topology = run.topology
 
+    @property
+    def runtime(self) -> str:
+        """The name of the runtime of this session, such as `netns`; `local` is never returned."""
+        return self._run.choice.runtime
+
+    @property
+    def counts_refused(self) -> bool:
+        """Whether this runtime counts the connects that a fault refuses.
+
+        Without it a verdict about an app that only connects and exits is UNKNOWN under `refused`.
+        """
+        return self._run.choice.counts_refused
+
     def run(
         self,
         *faults: Declared,

@@ -19,6 +19,11 @@ class Choice:
     why: str = ""
 
     @property
+    def counts_refused(self) -> bool:
+        """Whether the runtime counts connects that a fault refuses."""
+        return TABLE[self.runtime].counts_refused
+
+    @property
     def note(self) -> str:
         """For people: why this runtime was chosen, and what it cannot show; empty if neither."""
         cannot = TABLE[self.runtime].cannot_show

@@ -19,7 +19,8 @@ class Entry:
     for the help what it starts. `usual_proxy` is the proxy on the links if no option names one.
     With `shares_parts`, the labs of a pytest session share parts that run until the session ends.
     With `external_proxy`, the proxy outlives the lab, so a lab must heal its faults before it ends.
-    `cannot_show` says for people what no run on it can show, although another runtime can.
+    With `counts_refused`, the kernel counts the connects that a fault refuses. `cannot_show` says
+    for people what no run on it can show, although another runtime can.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Entry:
     usual_proxy: Literal["embedded", "toxiproxy"] = "toxiproxy"
     shares_parts: bool = False
     external_proxy: bool = False
+    counts_refused: bool = False
     cannot_show: str = ""
 
 
@@ -47,10 +49,21 @@ TABLE: Mapping[str, Entry] = {
             package="netns",
             starts="processes, each app in a network of its own (Linux)",
             usual_proxy="embedded",
+            counts_refused=True,
         ),
-        Entry(name="docker", package="containers", starts="containers", shares_parts=True),
         Entry(
-            name="compose", package="compose", starts="a copy of a Compose stack", shares_parts=True
+            name="docker",
+            package="containers",
+            starts="containers",
+            shares_parts=True,
+            counts_refused=True,
+        ),
+        Entry(
+            name="compose",
+            package="compose",
+            starts="a copy of a Compose stack",
+            shares_parts=True,
+            counts_refused=True,
         ),
         Entry(
             name="attach", package="attach", starts="nothing: uses [attach]", external_proxy=True

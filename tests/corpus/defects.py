@@ -20,6 +20,7 @@ RECORD = """\
 # symptom = "It never completes."
 # source = "the incident's papers"
 # scenarios = ["vpc_outage::severed[dropped]"]
+# counted = ["vpc_outage::severed[refused]"]
 # passes = ["steady::starts"]
 # also = ["degrades"]
 #
@@ -49,6 +50,7 @@ DEFECT = Defect(
     symptom="It never completes.",
     source="the incident's papers",
     scenarios=("vpc_outage::severed[dropped]",),
+    counted=("vpc_outage::severed[refused]",),
     passes=("steady::starts",),
     primary="starts",
     cites=(

@@ -95,6 +95,7 @@ def campaign(home: Path) -> Campaign:
         good=True,
         app="backend",
         folder=home / "results" / "corpus",
+        runtime="loopback",
     )
 
 
@@ -159,7 +160,11 @@ async def test_a_cancelled_campaign_leaves_no_process_and_no_entry(home: Path) -
 
 def arguments(home: Path, *more: str) -> list[str]:
     """The command line of a campaign in that folder."""
-    folders = (f"--topology={home / 'chaoslab.toml'}", f"--results={home / 'results'}")
+    folders = (
+        f"--topology={home / 'chaoslab.toml'}",
+        f"--results={home / 'results'}",
+        "--runtime=loopback",
+    )
     return ["corpus", "run", *folders, f"--defects={home / 'defects'}", *more]
 
 

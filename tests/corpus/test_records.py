@@ -17,6 +17,14 @@ def test_a_record_declares_how_its_build_must_be_refused(tmp_path: Path) -> None
     assert read_defects(tmp_path) == (DEFECT,)
 
 
+def test_a_refused_connect_decides_only_where_it_is_counted() -> None:
+    """Elsewhere its scenario is left out, and nothing else changes."""
+    elsewhere, counted = (DEFECT.on(counts_refused=each) for each in (False, True))
+    assert elsewhere.runs == ("vpc_outage::severed[dropped]", "steady::starts")
+    assert counted.scenarios == (*DEFECT.scenarios, "vpc_outage::severed[refused]")
+    assert counted.passes == elsewhere.passes == DEFECT.passes
+
+
 def test_a_defects_file_is_never_imported(tmp_path: Path) -> None:
     """A file that would end the process if it ran is read all the same."""
     written(tmp_path, text=RECORD + "raise SystemExit(99)\n")
@@ -33,6 +41,8 @@ def test_a_defects_file_is_never_imported(tmp_path: Path) -> None:
         ("early-return", "late-return", "rename the file to late_return.py"),
         ("vpc_outage::severed", "severed", "'severed[dropped]' is not the name of a scenario"),
         ("steady::starts", "vpc_outage::severed[dropped]", "cannot both refuse the build and pass"),
+        ("vpc_outage::severed[refused]", "refused", "'refused' is not the name of a scenario"),
+        ("steady::starts", "vpc_outage::severed[refused]", "cannot both refuse the build and pass"),
         ('also = ["degrades"]', 'also = ["starts"]', "its primary verdict 'starts'"),
         ("cites = [\n#   { code", "cites = []\n# other = [\n#   { code", "primary.cites"),
         ("app.exited", "app.exitted", "unknown code 'app.exitted'"),

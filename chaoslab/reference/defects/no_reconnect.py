@@ -11,6 +11,7 @@
 #   "vpc_outage::severed_before_start[dropped]",
 #   "vpc_outage::severed_before_start[silent]",
 # ]
+# counted = ["vpc_outage::severed_before_start[refused]"]
 # passes = []
 # also = []
 # [primary]
