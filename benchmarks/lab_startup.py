@@ -1,7 +1,8 @@
 """How long a lab takes to start and to stop, with a warm cache.
 
 Each round starts a complete lab (Postgres, Redis, the engine, both links checked by a canary), the
-two services without proxies, and each service alone. The order changes from round to round, so
+same with a network of its own for the app where this machine allows it (runtime netns), the two
+services without proxies, and each service alone. The order changes from round to round, so
 that a slow moment affects all of them. The first start, with initdb, is not counted.
 """
 
@@ -20,17 +21,20 @@ from chaoslab.clock import now_s
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.bring_up import brought_up
 from chaoslab.model.loader import load_topology
+from chaoslab.runtimes.choice import choose
 from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.runtimes.netns import NetnsRuntime
 
 TOPOLOGY = load_topology(ROOT / "chaoslab.toml", kinds=services.kinds())
 Took = tuple[float, float]
+OWN = "whole lab, netns"
 
 
-async def whole_lab() -> Took:
+async def whole_lab(new_runtime: Callable[[], LocalRuntime] = LocalRuntime) -> Took:
     """Seconds until a lab of the reference topology is up, and then until it is removed."""
     begun_s = now_s()
     with tempfile.TemporaryDirectory() as folder:
-        async with LocalRuntime() as runtime:
+        async with new_runtime() as runtime:
             up = brought_up(
                 TOPOLOGY, runtime, proxy="embedded", seed=1, folder=RunFolder(Path(folder))
             )
@@ -53,8 +57,14 @@ def without_proxies(*names: str) -> Callable[[], Awaitable[Took]]:
     return arm
 
 
+async def own_network() -> Took:
+    """The same with a network of its own for the app."""
+    return await whole_lab(lambda: NetnsRuntime(TOPOLOGY.apps.values()))
+
+
 ARMS: dict[str, Callable[[], Awaitable[Took]]] = {
     "whole lab": whole_lab,
+    **({OWN: own_network} if choose("local", TOPOLOGY, "embedded").runtime == "netns" else {}),
     "Postgres + Redis": without_proxies("postgres", "redis"),
     "Postgres": without_proxies("postgres"),
     "Redis": without_proxies("redis"),
@@ -83,6 +93,10 @@ def main() -> int:
     for name, labs in taken.items():
         up, down = (figure([[lab[i] * 1e3] for lab in labs], percentile(50)) for i in (0, 1))
         print(f"{name:18} up {up:.0f}   down {down:.0f}")
+    if OWN in taken:
+        pairs = zip(taken[OWN], taken["whole lab"], strict=True)
+        more = figure([[(own[0] - shared[0]) * 1e3] for own, shared in pairs], percentile(50))
+        print(f"{OWN}: up {more:.0f} ms later")
     return 0
 
 

@@ -1,6 +1,7 @@
 """Whether the runtimes give the same verdict for every scenario, and how long each takes.
 
-Runs `pytest scenarios/ -m MARKER` as processes and in containers, alternating. Prints a table with
+Runs `pytest scenarios/ -m MARKER` as processes on shared loopback, as processes with a network of
+their own, and in containers, alternating. Prints a table with
 one row for each scenario: its outcome in each runtime, counted over the rounds, and a note if the
 fault is not made in the same way. Then it prints the ratio of the wall times of all scenarios.
 """
@@ -19,14 +20,17 @@ from vpc_outage_repeats import leftovers, one_run, outcomes
 
 # How the runtimes make a fault differently; docs/verdicts.md has the details.
 DIFFERS = {
-    "dropped": "containers: a packet rule, nothing is acknowledged; processes: a full accept queue",
+    "dropped": "loopback: a full accept queue; others: a packet rule, nothing is acknowledged",
     "silent": "Toxiproxy drops bytes and closes at the heal; the engine holds and delivers them",
     "during": "Toxiproxy has no trigger of its own: skipped, or with --chaos-proxy=embedded",
     "idle": "as `dropped`",
+    "without_the_bypass-refused": "loopback does not count refused connects: skipped",
     "refused": "Toxiproxy closes open connections; the engine resets them",
 }
+BASE = "loopback"
 ARMS = {
-    "local": ("local", ""),
+    BASE: ("loopback", ""),
+    "netns": ("netns", ""),
     "docker": ("docker", ""),
     "docker, our proxy": ("docker", "embedded"),
 }
@@ -81,8 +85,8 @@ def main() -> int:
     shown, differing = table(counted)
     Console(width=170).print(shown)
     for arm in list(ARMS)[1:]:
-        by = ratio(walls[arm], walls["local"], percentile(50))
-        print(f"{arm}: {figure(walls[arm], percentile(50)):.1f} s, {by:.2f} of local's time")
+        by = ratio(walls[arm], walls[BASE], percentile(50))
+        print(f"{arm}: {figure(walls[arm], percentile(50)):.1f} s, {by:.2f} of {BASE}'s time")
     left = leftovers()
     print(f"{differing} scenarios differ; left over: {', '.join(left) or 'nothing'}")
     return int(bool(differing or left))

@@ -18,6 +18,10 @@ from pathlib import Path
 
 from _measure import ROOT, figure, parser, percentile, print_machine
 
+from chaoslab.runtimes.table import DEFAULT, NAMES
+
+CONTAINERS = ("docker", "compose")
+
 
 def leftovers() -> list[str]:
     """Containers, networks and volumes with the lab's label that the Docker engine lists."""
@@ -68,7 +72,7 @@ def main() -> int:
     line.add_argument("-n", "--runs", type=int, default=20, help="number of runs (20)")
     line.add_argument("--workers", type=int, default=0, help="pytest-xdist workers (0: none)")
     line.add_argument("--proxy", choices=("embedded", "toxiproxy"))
-    line.add_argument("--runtime", choices=("local", "docker", "compose"), default="local")
+    line.add_argument("--runtime", choices=NAMES, default=DEFAULT)
     line.add_argument("--marker", default="vpc_outage", help="which scenarios (vpc_outage)")
     asked = line.parse_args()
     print_machine()
@@ -83,7 +87,7 @@ def main() -> int:
             runtime=asked.runtime,
             marker=asked.marker,
         )
-        left += leftovers() if asked.runtime != "local" else []
+        left += leftovers() if asked.runtime in CONTAINERS else []
         walls.append(wall_s)
         print(f"run {number + 1:2}: {wall_s:6.1f} s, exit {status}", flush=True)
     ended = list(outcomes(results))
@@ -93,7 +97,7 @@ def main() -> int:
     print(f"wall, median [95 %]: {wall:.1f} s, worst {max(walls):.1f} s")
     print("scenarios: " + ", ".join(f"{n} {outcome}" for outcome, n in counts.items()))
     print("\n".join(bad) or f"all PASS; runs in {results}")
-    if asked.runtime != "local":
+    if asked.runtime in CONTAINERS:
         print(f"left over: {', '.join(left) or 'nothing'}")
     return 1 if bad or left else 0
 
