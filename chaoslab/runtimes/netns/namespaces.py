@@ -71,11 +71,11 @@ class Namespaces:
     def start(
         cls, apps: Sequence[str], *, files: Mapping[str, str], log: Path, env: Mapping[str, str]
     ) -> Namespaces:
-        """Make the namespaces, with a pod for each of `apps`, and wait until every agent answers.
+        """Begin to make the namespaces, with a pod for each of `apps`; `wait_until_ready` waits.
 
         `files` maps the path of each file that the apps shall not see to the file in its place.
-        `env` is added to the environment of the agents. Raises RuntimeUnavailable with the cause if
-        this machine does not allow it. Blocks.
+        `env` is added to the environment of the agents. Raises RuntimeUnavailable if the program
+        that makes them cannot be executed.
         """
         places, ours, theirs = _places(len(apps))
         asked = json.dumps({"places": places, "files": dict(files)})
@@ -111,11 +111,16 @@ class Namespaces:
             agent = NamespaceAgent(f"the agent of {app}", requests, answers, spawning, log)
             sockets = HandedSockets(making, at_once=_SOCKETS_AT_ONCE)
             self.pods[app] = Pod(agent=agent, sockets=sockets)
+
+    def wait_until_ready(self) -> None:
+        """Wait until every agent answers. Blocks.
+
+        Raises RuntimeUnavailable with the cause if this machine does not allow the namespaces.
+        """
         try:
             for agent in self._agents():
                 agent.wait_until_ready()
         except (RuntimeUnavailable, InjectionFailed) as error:
-            self.close()
             raise self._why_not(error) from None
 
     def _why_not(self, error: Exception) -> RuntimeUnavailable:

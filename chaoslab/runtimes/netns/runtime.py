@@ -53,6 +53,7 @@ class NetnsRuntime(LocalRuntime):
         self._app_names = tuple(app.name for app in apps)
         self._outside = Outside.of(apps)
         self._made: Namespaces | None = None
+        self._becoming_ready: asyncio.Task[None] | None = None
         self._children: list[NamespaceChild] = []
 
     @property
@@ -68,23 +69,30 @@ class NetnsRuntime(LocalRuntime):
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         try:
-            log = self.folder / "namespaces.log"
-            start = partial(
-                Namespaces.start,
+            self._made = Namespaces.start(
                 self._app_names,
                 files=self._outside.files(self.folder, GATEWAY),
-                log=log,
+                log=self.folder / "namespaces.log",
                 env=self._env_with({}),
             )
-            self._made = await asyncio.to_thread(start)
             self._entered().watch_session(self._made.pid)
-            watch = GatewayWatch(self._made.gateway, self._made.pod_addresses())
-            await asyncio.to_thread(watch.begin)
-            self.outside_watch = watch
+            self.outside_watch = GatewayWatch(self._made.gateway, self._made.pod_addresses())
+            # They become ready while the services start.
+            work = asyncio.to_thread(self._wait_until_ready, self.outside_watch)
+            self._becoming_ready = asyncio.create_task(work)
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
         return self
+
+    def _wait_until_ready(self, watch: GatewayWatch) -> None:
+        self._namespaces.wait_until_ready()
+        watch.begin()
+
+    async def _ready(self) -> None:
+        """Wait until the namespaces are ready. Raises RuntimeUnavailable if they cannot be made."""
+        assert self._becoming_ready is not None
+        await asyncio.shield(self._becoming_ready)
 
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ToxiproxyControl:
         """Start the embedded engine as a process; its proxies listen in the gateway.
@@ -100,6 +108,7 @@ class NetnsRuntime(LocalRuntime):
                 port, seed=seed, last_messages=last_messages(), listen_through=through
             )
             helper = self.spawn_helper(name, command, log=log, descriptors=(through,))
+        await self._ready()
         check = CheckedPart(name=name, look_every_s=LOOK_EVERY_S, check=helper.trouble)
         api = ApiPart(name=name, host=HOST, port=port, tells_end=False)
         self._parts += [check, api]
@@ -131,6 +140,7 @@ class NetnsRuntime(LocalRuntime):
 
         Raises ServiceFailed if the program cannot be executed.
         """
+        await self._ready()
         pod = self._namespaces.pods[start.app.name]
         running = self._boot(start, self._spawn_inside, partial(NetnsApp, pod=pod))
         self._apps.append(running)
@@ -150,6 +160,8 @@ class NetnsRuntime(LocalRuntime):
         if self._made is not None:
             self._made.close()
             await self._made.ended()
+        if self._becoming_ready is not None:
+            await asyncio.gather(self._becoming_ready, return_exceptions=True)
         await super()._close()
         for child in self._children:
             child.close()
