@@ -24,12 +24,12 @@ _ERROR, _DONE = 2, 3
 _HELD_STATES = ((1 << 13) - 1) & ~(1 << 6 | 1 << 3 | 1 << 12)
 _START = struct.Struct("=IH")
 _NUMBER = struct.Struct("=i")
-_INODE = struct.Struct("=I")
+_UNSIGNED = struct.Struct("=I")
 _HEADER = struct.Struct("=IHHII")
 _QUERY = struct.Struct("=BBBBI48x")
 _QUERY_BOTH = struct.Struct("=4x48xII")
 _ANSWER = struct.Struct("!BBBBHH")
-_INODE_AT = 68
+_UID_AT, _INODE_AT = 64, 68
 _LOCAL_AT, _REMOTE_AT = 8, 24
 _ADDRESS_SIZE = {socket.AF_INET: 4, socket.AF_INET6: 16}
 _BUFFER = 1 << 16  # the kernel's messages have at most 32 KiB
@@ -41,7 +41,9 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One socket: state, ports, inode and both addresses (4 or 16 bytes, in network order)."""
+    """One socket: state, ports, inode, both addresses (4 or 16 bytes, in network order), and the
+    user id of the process that made it.
+    """
 
     state: str
     local_port: int
@@ -49,6 +51,7 @@ class Row:
     inode: int
     local_address: bytes
     remote_address: bytes
+    uid: int
 
 
 class _Every:
@@ -125,7 +128,7 @@ def _rows(data: bytes, wanted: Container[int], to: Container[int]) -> Generator[
         if kind == _ERROR:
             number = -_NUMBER.unpack_from(data, body)[0]
             raise OSError(number, os.strerror(number))
-        (inode,) = _INODE.unpack_from(data, body + _INODE_AT)
+        (inode,) = _UNSIGNED.unpack_from(data, body + _INODE_AT)
         if inode in wanted:
             family, state, _, _, local, remote = _ANSWER.unpack_from(data, body)
         if inode in wanted and remote in to:
@@ -133,7 +136,8 @@ def _rows(data: bytes, wanted: Container[int], to: Container[int]) -> Generator[
                 data[body + start : body + start + _ADDRESS_SIZE[family]]
                 for start in (_LOCAL_AT, _REMOTE_AT)
             )
-            yield Row(STATES.get(state, str(state)), local, remote, inode, here, there)
+            (uid,) = _UNSIGNED.unpack_from(data, body + _UID_AT)
+            yield Row(STATES.get(state, str(state)), local, remote, inode, here, there, uid)
         at += (length + 3) & ~3
     return False
 
@@ -155,7 +159,8 @@ def _read(path: str, wanted: Container[int]) -> Iterator[Row]:
         if inode and inode in wanted:
             local, remote = _port(fields[1]), _port(fields[2])
             here, there = _address(fields[1]), _address(fields[2])
-            yield Row(STATES.get(state, str(state)), local, remote, inode, here, there)
+            uid = int(fields[7])
+            yield Row(STATES.get(state, str(state)), local, remote, inode, here, there, uid)
 
 
 def _address(address: bytes) -> bytes:

@@ -127,8 +127,38 @@ def _ignoring_hidden() -> Iterator[None]:
 
 
 def listens(pid: int, port: int) -> bool:
-    """Whether process `pid` or one of its descendants listens on the port."""
-    return any(s.state == "LISTEN" and s.local_port == port for s in sockets_of(pid))
+    """Whether process `pid` or one of its descendants listens on the port.
+
+    If this process may not read which sockets `pid` holds, whether a process of its user does. That
+    is so for a server of another user if the lab runs as root without the capability SYS_PTRACE, as
+    in a Docker container.
+    """
+    if any(s.state == "LISTEN" and s.local_port == port for s in sockets_of(pid)):
+        return True
+    if not _is_hidden(pid):
+        return False
+    user = _user_of(pid)
+    rows = (row for row in _table() if row.state == "LISTEN" and row.local_port == port)
+    return any(row.uid == user for row in rows)
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether this process may not read which descriptors a process has."""
+    try:
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            os.readlink(f"/proc/{pid}/fd/{name}")
+    except PermissionError:
+        return True
+    except OSError:  # it has ended, or has closed that descriptor
+        pass
+    return False
+
+
+def _user_of(pid: int) -> int | None:
+    """The effective user id of a process; None if it has ended."""
+    with contextlib.suppress(OSError, StopIteration), open(f"/proc/{pid}/status") as file:
+        return int(next(line for line in file if line.startswith("Uid:")).split()[2])
+    return None
 
 
 def holder_of(port: int) -> str:

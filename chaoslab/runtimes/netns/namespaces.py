@@ -37,6 +37,7 @@ _POD = "198.18.1.{number}"
 _ENDS_WITHIN_S = 2.0
 _SOCKETS_AT_ONCE = 16
 _LOG_LINES = 8
+_CAP_SYS_ADMIN = 21  # linux/capability.h
 # An ordinary user's PATH may lack the folders of `ip` and `iptables`.
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -172,10 +173,19 @@ class Namespaces:
 def unshare_command() -> tuple[str, ...]:
     """The command that runs a program as the first process of new namespaces.
 
-    Root needs no user namespace, and has every user's files only without one.
+    Root needs no user namespace, and has every user's files only without one. Root of a container
+    often lacks the capability for it, and is then like an ordinary user.
     """
-    user = () if os.geteuid() == 0 else ("--user", "--map-current-user", "--keep-caps")
+    may_without = os.geteuid() == 0 and _is_capable(_CAP_SYS_ADMIN)
+    user = () if may_without else ("--user", "--map-current-user", "--keep-caps")
     return ("unshare", *user, "--net", "--pid", "--fork", "--mount-proc", "--kill-child=KILL")
+
+
+def _is_capable(capability: int) -> bool:
+    """Whether this process has a capability, by its number, in effect."""
+    with open("/proc/self/status") as file:
+        effective = next(line for line in file if line.startswith("CapEff:"))
+    return bool(int(effective.split()[1], 16) >> capability & 1)
 
 
 def _places(
