@@ -15,6 +15,8 @@ PART_ENDED = ErrorCode(
     "{what}",
     "A part of the lab ended during the run. No fault of the plan caused it.",
 )
+# RabbitMQ's start takes ten seconds of processor time: on a machine with other work, half a minute.
+START_LIMIT_S = 60.0
 API_BOUND_S = 0.75  # a proxy's API answers within milliseconds, on a busy machine within tenths
 _CONFIRM_S = 0.05
 

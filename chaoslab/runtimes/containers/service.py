@@ -16,13 +16,13 @@ from chaoslab.runtimes.containers.agents import ContainerAgent
 from chaoslab.runtimes.containers.engine import HOST, in_thread, last_log_lines
 from chaoslab.runtimes.containers.parts import ContainerPart, state_of
 from chaoslab.runtimes.containers.problems import engine_errors, failed_inside, unanswered
+from chaoslab.runtimes.parts import START_LIMIT_S
 from chaoslab.services import question_of
 from chaoslab.services.base import ContainerAccess, ContainerServer
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-START_LIMIT_S = 60.0
 STOP_GRACE_S = 10
 _LOG_LINES = 12
 _POLL_S = 0.01

@@ -20,6 +20,7 @@ from chaoslab.machine.trouble import Trouble, ended_by, last_lines, trouble_of
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Service
 from chaoslab.reason import Reason
+from chaoslab.runtimes.parts import START_LIMIT_S
 from chaoslab.services import question_of
 from chaoslab.services.base import LocalServer
 
@@ -41,7 +42,6 @@ SERVER_NOT_FROZEN = ErrorCode(
     "threads of processes {pids} still run {within_s:g} s after SIGSTOP",
     "A server's process did not stop running after SIGSTOP.",
 )
-START_LIMIT_S = 30.0
 FROZEN_WITHIN_S = 5.0
 LOOK_EVERY_S = 0.1  # a shorter stop of its processes does no harm
 _POLL_S = 0.004
