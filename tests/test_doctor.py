@@ -12,16 +12,20 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
+from chaoslab.cli import main
 from chaoslab.clock import now_s
 from chaoslab.errors import SpecError
-from chaoslab.model.topology import Attach
+from chaoslab.model.topology import App, Attach
+from chaoslab.runtimes.doctor import look as look_module
 from chaoslab.runtimes.doctor.look import look
 from chaoslab.runtimes.doctor.machine import ImageSeen, Machine, Part
 from chaoslab.runtimes.doctor.needs import RuntimeNeeds, needs_of
 from chaoslab.runtimes.doctor.subject import subject
 from chaoslab.runtimes.doctor.text import diagnosis
+from chaoslab.runtimes.netns import needs
 from chaoslab.runtimes.table import NAMES
 
 REPOSITORY = Path(__file__).parents[1]
@@ -52,6 +56,7 @@ WHOLE = Machine(
         "netns": (
             Part(name="network namespaces", found="made in a new namespace"),
             Part(name="packet rules", found="made in a new namespace"),
+            Part(name="networks of apps", found="each app can have its own"),
         ),
         "compose": (Part(name="Compose", found="`docker compose` 2.29.7"),),
         "attach": (Part(name="external Toxiproxy", found="http://there:8474/version answers 200"),),
@@ -167,6 +172,57 @@ def test_a_server_that_the_topology_does_not_use_is_not_needed() -> None:
     """A machine without PostgreSQL is ready for an app that only uses Redis."""
     assert of(replace(BARE, services=("redis",)), "local").readiness == "ready"
     assert of(BARE, "local").readiness == "lacking"
+
+
+def means(machine: Machine) -> str:
+    return of(machine, "local").means
+
+
+def test_local_means_netns_unless_netns_lacks_something_of_its_own() -> None:
+    """A server that is not installed is lacking in both."""
+    assert means(WHOLE) == "netns"
+    no_server = replace(BARE, of_runtimes=WHOLE.of_runtimes)
+    assert (means(no_server), of(no_server, "local").readiness) == ("netns", "lacking")
+    no_rules = (WHOLE.of_runtimes["netns"][0], BARE.of_runtimes["netns"][1])
+    machine = replace(WHOLE, of_runtimes={**WHOLE.of_runtimes, "netns": no_rules})
+    assert (means(machine), of(machine, "local").readiness) == ("loopback", "ready")
+    assert of(machine, "netns").readiness == "lacking"
+
+
+def test_local_means_loopback_for_an_app_that_needs_the_machines_network() -> None:
+    """As the session would choose; netns names the app and the fix."""
+    app = App(name="web", command=("x",), network="host")
+    parts = (*WHOLE.of_runtimes["netns"], needs.networks_of([app]))
+    machine = replace(WHOLE, of_runtimes={**WHOLE.of_runtimes, "netns": parts})
+    assert means(machine) == "loopback"
+    (lack,) = of(machine, "netns").lacks
+    assert lack.what == (
+        "networks of apps: web needs the machine's network, and here it has one of its own"
+    )
+    assert "use --chaos-runtime=loopback" in lack.fixes[0]
+    assert needs.networks_of([App(name="web", command=("x",))]).problem == ""
+
+
+@pytest.mark.parametrize(
+    ("machine", "codes"),
+    [
+        (WHOLE, {"local": 0, "netns": 0, "loopback": 0}),
+        (BARE, {"local": 1, "netns": 1, "loopback": 1}),
+        (
+            replace(WHOLE, of_runtimes=BARE.of_runtimes),
+            {"local": 0, "netns": 1, "loopback": 0},
+        ),
+    ],
+    ids=["whole", "bare", "no namespaces"],
+)
+def test_the_exit_code_says_whether_the_named_local_runtime_is_ready(
+    monkeypatch: pytest.MonkeyPatch, machine: Machine, codes: dict[str, int]
+) -> None:
+    """`local` is ready if one of them is."""
+    monkeypatch.setattr(look_module, "look", lambda *_, **__: machine)
+    for runtime, code in codes.items():
+        done = CliRunner().invoke(main, ["doctor", "--runtime", runtime])
+        assert (runtime, done.exit_code) == (runtime, code), done.output
 
 
 def test_a_kind_that_a_runtime_cannot_run_is_named_with_that_runtime() -> None:

@@ -28,7 +28,12 @@ from chaoslab.agent.main import main
 _CLONE_NEWNET = 0x40000000
 _PR_CAP_AMBIENT, _CLEAR_ALL = 47, 4  # linux/prctl.h
 _FAILED = 3
-_ICMP_LIMIT = "/proc/sys/net/ipv4/icmp_ratelimit"
+_SETTINGS = {
+    # With a limit, the kernel answers only some of the datagrams to a closed port.
+    "/proc/sys/net/ipv4/icmp_ratelimit": "0",
+    # A new namespace has the machine's value; with 1, one app could reach another.
+    "/proc/sys/net/ipv4/ip_forward": "0",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +163,9 @@ def _join(gateway: Place, pods: Sequence[Place], pids: Sequence[int]) -> None:
             f"route add {pod.address} dev {near} src {gateway.address} table local",
         ]
     _ip("\n".join(lines) + "\n")
-    # Without it, the kernel answers only some of the datagrams to a closed port.
-    with open(_ICMP_LIMIT, "w") as file:
-        file.write("0")
+    for path, value in _SETTINGS.items():
+        with open(path, "w") as file:
+            file.write(value)
 
 
 def _ip(lines: str) -> None:

@@ -88,9 +88,6 @@ class _Run:
             await self._boots.stop_probes()
             await self._check_parts()
             await self._check_links_and_writes()
-            if (outside := self._context.runtime.outside_watch) is not None:
-                tried = record_attempts(outside, self._journal)
-                await guarded("attempts outside", tried, self._journal)
         except (ServiceFailed, RuntimeUnavailable, InjectionFailed) as error:
             cause = await _cause_of(error, parts)
             why = f"interrupted: {str(cause).splitlines()[0]}"
@@ -99,6 +96,9 @@ class _Run:
             self._over.set()
             await _all_ended([faults], cancel=False)
             await _all_ended(background, cancel=True)
+            if (outside := self._context.runtime.outside_watch) is not None:
+                tried = record_attempts(outside, self._journal)
+                await guarded("attempts outside", tried, self._journal)
             await self._scenario_code.close()
             if lost := await self._boots.end():
                 why, settled = f"an app could not be stopped: {lost}", False

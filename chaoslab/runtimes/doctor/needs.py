@@ -46,8 +46,11 @@ def needs_of(machine: Machine) -> tuple[RuntimeNeeds, ...]:
 
 
 def _local(needs: Mapping[str, RuntimeNeeds]) -> RuntimeNeeds:
+    """The needs of `local`: those of the first runtime that lacks nothing of its own. All of them
+    lack a server that is not installed.
+    """
     *better, last = (needs[name] for name in LOCAL_RUNTIMES)
-    meant = next((each for each in better if each.readiness != "lacking"), last)
+    meant = next((each for each in better if set(each.lacks) <= set(last.lacks)), last)
     return replace(meant, runtime=LOCAL, means=meant.runtime)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
@@ -37,12 +38,16 @@ class NetnsSession:
 
 def _lacks(machine: Machine) -> Iterator[Lack]:
     used = [part for kind, part in machine.servers.items() if kind in machine.services]
-    yield from lacking(*used, *machine.of_runtimes["netns"])
+    yield from lacking(*used, machine.sockets, *machine.of_runtimes["netns"])
 
 
 # What dead labs left is found by the loopback runtime: the marks and folders are the same.
 KIND = RuntimeKind(
     open_session=NetnsSession,
     lacks=_lacks,
-    looks=lambda _: {"namespaces": needs.namespaces, "packet rules": needs.packet_rules},
+    looks=lambda topology: {
+        "namespaces": needs.namespaces,
+        "packet rules": needs.packet_rules,
+        "networks of apps": partial(needs.networks_of, topology.apps.values()),
+    },
 )

@@ -1,4 +1,6 @@
-"""What the netns runtime needs of a machine: namespaces, `ip`, and packet rules."""
+"""What the netns runtime needs: of a machine namespaces, `ip`, `mount` and packet rules; of an app
+that it can have a network of its own.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +38,18 @@ HOST_NETWORK = ErrorCode(
     'An app with network = "host" cannot run in a network of its own.',
 )
 _LIMIT_S = 10.0
-_PACKAGES = {"unshare": "util-linux", "ip": "iproute2", "iptables": "iptables"}
-# What each trial makes, in new namespaces: a veth pair, then a rule.
-_VETH = "ip link add v0 type veth peer name v1"
+_PACKAGES = {
+    "unshare": "util-linux",
+    "ip": "iproute2",
+    "mount": "mount",
+    "iptables": "iptables",
+}
+# What each trial makes in new namespaces, as a lab does: a veth pair, a file in place of another
+# and a setting; then a rule.
+_NETWORK = (
+    "ip link add v0 type veth peer name v1 && mount --bind /dev/null /dev/null"
+    " && echo 0 > /proc/sys/net/ipv4/icmp_ratelimit"
+)
 _RULE = "iptables -A INPUT -p tcp --dport 9 -j DROP"
 _SETTINGS = {
     "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": (
@@ -88,9 +99,20 @@ def _needs_host_network(app: str) -> RuntimeUnavailable:
     return RuntimeUnavailable(Problem(reason=HOST_NETWORK(app=app), where=where, fix=fix))
 
 
+def networks_of(apps: Iterable[App]) -> Part:
+    """Whether each of `apps` can run in a network of its own."""
+    name = "networks of apps"
+    try:
+        check_apps(apps)
+    except RuntimeUnavailable as error:
+        problem = error.problems[0]
+        return Part(name=name, problem=problem.what, fix=problem.fix)
+    return Part(name=name, found="each app can have its own")
+
+
 def namespaces() -> Part:
-    """Whether new namespaces and a veth pair can be made here; it is tried."""
-    return _tried("network namespaces", _VETH, ("unshare", "ip"))
+    """Whether new namespaces, with all that a lab makes in them, can be made here; it is tried."""
+    return _tried("network namespaces", _NETWORK, ("unshare", "ip", "mount"))
 
 
 def packet_rules() -> Part:

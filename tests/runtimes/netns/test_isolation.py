@@ -154,6 +154,25 @@ def test_a_machine_without_unshare_is_named_with_the_fix(monkeypatch: pytest.Mon
     assert caught.value.problems[0].fix == "sudo apt-get install -y util-linux"
 
 
+@pytest.mark.parametrize(
+    ("program", "package"),
+    [("ip", "iproute2"), ("mount", "mount"), ("iptables", "iptables")],
+)
+def test_each_program_that_a_lab_uses_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch, program: str, package: str
+) -> None:
+    """A lab that fails at its start says less."""
+
+    def which(name: str, **_: object) -> str | None:
+        return None if name == program else f"/usr/bin/{name}"
+
+    monkeypatch.setattr(needs.shutil, "which", which)
+    monkeypatch.setattr(needs, "unshare_command", lambda: ("true",))
+    with pytest.raises(RuntimeUnavailable, match=f"{program} is not installed") as caught:
+        needs.check()
+    assert caught.value.problems[0].fix == f"sudo apt-get install -y {package}"
+
+
 def test_namespaces_that_the_kernel_refuses_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the trial printed is the problem."""
     refused = ("sh", "-c", "echo 'unshare: Operation not permitted' >&2; exit 1")
