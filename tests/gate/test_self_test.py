@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -11,13 +12,21 @@ from verdicts.plans import OUTAGE, SEVERED, TOPOLOGY, plan_of
 
 from chaoslab import Killed, Severed, Slow
 from chaoslab.cli import main
+from chaoslab.errors import Problem, RuntimeUnavailable
 from chaoslab.expectations import Recovers, Starts
 from chaoslab.faults.mutation import Mutation
+from chaoslab.gate import runtime_choice
+from chaoslab.gate.result import ChosenRuntime
 from chaoslab.gate.self_test import Trial, TrialRun, batches, judged, trials
 from chaoslab.history.events import AnyEvent, LabLag
+from chaoslab.model.gate import GateProxy, GateRuntime
 from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Outcome
+from chaoslab.reason import Reason
 from chaoslab.verdicts.judge import judge
+
+TOPOLOGY_FILE = Path(__file__).parents[2] / "chaoslab.toml"
 
 TRIAL = Trial(nodeid="n", scenario="s", mutation=Mutation(kind="inert", fault=OUTAGE))
 
@@ -111,10 +120,38 @@ def test_a_run_that_was_cut_short_is_never_a_hole(cut: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ([], "local"),
+        (["--runtime", "auto"], "local"),
+        (["--runtime", "local"], "local"),
+        (["--runtime", "embedded"], "local"),
+        (["--runtime", "netns"], "netns"),
+        (["--runtime", "loopback"], "loopback"),
+    ],
+)
+def test_a_self_test_runs_on_the_local_runtime_that_is_named(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], asked: str
+) -> None:
+    """Always with the embedded engine; it never looks for a container engine."""
+    seen: list[tuple[str, str]] = []
+
+    def choose(runtime: GateRuntime, proxy: GateProxy, _: Topology) -> ChosenRuntime:
+        seen.append((runtime, proxy))
+        raise RuntimeUnavailable(Problem(reason=Reason(code="text", text="enough")))
+
+    monkeypatch.setattr(runtime_choice, "choose_runtime", choose)
+    done = CliRunner().invoke(main, ["gate", str(TOPOLOGY_FILE), "--self-test", *words])
+    assert (done.exit_code, seen) == (2, [(asked, "embedded")]), done.output
+
+
+@pytest.mark.parametrize(
     ("words", "told"),
     [
         (["--repeat", "2"], "remove --repeat"),
         (["--runtime", "docker"], "needs the embedded engine"),
+        (["--proxy", "toxiproxy"], "needs the embedded engine"),
+        (["--runtime", "podman"], "'podman' is not one of"),
         (["--stage", "no such"], "unknown stage 'no such'"),
     ],
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from chaoslab.history.run_folder import RunFolder, RunInfo
@@ -24,6 +26,37 @@ def test_a_run_without_a_boot_has_no_table(tmp_path: Path) -> None:
     folder.history_path.touch()
     assert list(summary(tmp_path)) == ["runtime local", "no app was spawned"]
     assert not (tmp_path / "boots.csv").exists()
+
+
+def saved(folder: Path, **changed: str) -> None:
+    """A scenario of a session, with these facts of its run."""
+    made = RunFolder(folder)
+    plan = Plan(name=folder.name)
+    made.save_before(Topology(name="t", services={}, apps={}), plan, replace(INFO, **changed))
+    made.history_path.touch()
+
+
+def test_each_runtime_of_a_session_is_named_once_with_what_it_does_not_observe(
+    tmp_path: Path,
+) -> None:
+    """Scenarios share one, unless a worker found namespaces forbidden."""
+    for name in ("a", "b"):
+        saved(tmp_path / name, runtime="netns")
+    saved(tmp_path / "c", runtime="loopback", runtime_note="not netns: x; not observed there: y")
+    assert list(summary(tmp_path))[:-1] == [
+        "runtime loopback; not netns: x; not observed there: y",
+        "runtime netns",
+    ]
+
+
+def test_a_run_of_before_there_were_notes_is_still_read(tmp_path: Path) -> None:
+    """Its runtime keeps the name that it had."""
+    saved(tmp_path / "a")
+    path = tmp_path / "a" / "run.json"
+    facts = json.loads(path.read_text())
+    del facts["runtime_note"]
+    path.write_text(json.dumps(facts))
+    assert next(iter(summary(tmp_path))) == "runtime local"
 
 
 def test_the_table_of_a_run_needs_no_pandas() -> None:
