@@ -44,8 +44,8 @@ class Counters:
     resets: int = 0
 
 
-def installed(port: int) -> str:
-    """The input text of iptables-restore that adds the rules of a port.
+def installed(port: int, address: str = "") -> str:
+    """The input text of iptables-restore that adds the rules of a port, at one address or at all.
 
     These rules count packets, and drop none.
     """
@@ -54,7 +54,7 @@ def installed(port: int) -> str:
     for role, rules in (("IN", _IN), ("OUT", _OUT), ("DROP", _DROP)):
         lines += [f"-A {names[role]} {rule.format(**names)}" for rule in rules]
     # Inserted at the top, so that no other rule accepts a packet first.
-    lines += [f"-I {hook}" for hook in _hooks(port)]
+    lines += [f"-I {hook}" for hook in _hooks(port, address)]
     return _restore(lines)
 
 
@@ -70,11 +70,11 @@ def switched(port: int, *, dropping: bool) -> str:
     return _restore(lines)
 
 
-def removed(port: int) -> str:
-    """The input text of iptables-restore that removes all rules of the port."""
+def removed(port: int, address: str = "") -> str:
+    """The input text of iptables-restore that removes all rules of the port at that address."""
     names = _names(port)
     return _restore(
-        [f"-D {hook}" for hook in _hooks(port)]
+        [f"-D {hook}" for hook in _hooks(port, address)]
         + [f"-F {chain}" for chain in names.values()]
         + [f"-X {chain}" for chain in names.values()]
     )
@@ -118,11 +118,12 @@ def _names(port: int) -> dict[str, str]:
     return {role: f"{_PREFIX}-{port}-{role}" for role in _CHAINS}
 
 
-def _hooks(port: int) -> tuple[str, str]:
+def _hooks(port: int, address: str) -> tuple[str, str]:
     names = _names(port)
+    to, by = (f"-d {address} ", f"-s {address} ") if address else ("", "")
     return (
-        f"INPUT {_TCP} --dport {port} -j {names['IN']}",
-        f"OUTPUT {_TCP} --sport {port} -j {names['OUT']}",
+        f"INPUT {to}{_TCP} --dport {port} -j {names['IN']}",
+        f"OUTPUT {by}{_TCP} --sport {port} -j {names['OUT']}",
     )
 
 

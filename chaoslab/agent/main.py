@@ -33,12 +33,15 @@ _EVERY_S = 0.02
 
 
 class Agent:
-    """Carries out the lab's requests, several at a time. `send` writes one message to the lab."""
+    """Carries out the lab's requests, several at a time. `send` writes one message to the lab.
 
-    def __init__(self, send: Callable[[Json], Awaitable[None]]) -> None:
+    With `address`, packet rules apply to that address of this network namespace, else to all.
+    """
+
+    def __init__(self, send: Callable[[Json], Awaitable[None]], address: str = "") -> None:
         self._send = send
         self._ports = CanaryPorts()
-        self._rules = PacketRules()
+        self._rules = PacketRules(address=address)
         self._watching: asyncio.Task[None] | None = None
         self._outside: OutsideWatch | None = None
         self._verbs: dict[str, Callable[[Request], Awaitable[Json]]] = {
@@ -162,12 +165,12 @@ async def _resolved(host: str) -> str:
     return host
 
 
-async def serve(channels: Sequence[socket.socket] = ()) -> int:
+async def serve(channels: Sequence[socket.socket] = (), address: str = "") -> int:
     """Serve the lab's requests until stdin ends, stdout is closed, or SIGTERM or SIGINT arrives.
     Returns exit code 0.
 
     Through `channels` other processes request sockets and programs of this namespace, see
-    `handing`.
+    `handing`. `address` is that of the packet rules, see `Agent`.
     Packet rules stay: if the lab was killed during a run, a new agent in the same namespace takes
     over the rules that it finds.
     """
@@ -176,7 +179,7 @@ async def serve(channels: Sequence[socket.socket] = ()) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):  # process 1 has no default handlers
         loop.add_signal_handler(number, ended.set)
     out = await Stdout.opened(ended.set)
-    agent = Agent(out.send)
+    agent = Agent(out.send, address)
     if channels:
         handing = Handing(out.send)
         for channel in channels:
@@ -198,11 +201,11 @@ async def _read(agent: Agent) -> None:
         task.add_done_callback(running.discard)
 
 
-def main(channels: Sequence[socket.socket] = ()) -> None:
+def main(channels: Sequence[socket.socket] = (), address: str = "") -> None:
     """Serve the lab's requests, then exit at once, even if a thread is still looking up a name."""
 
     async def served() -> None:
-        code = await serve(channels)
+        code = await serve(channels, address)
         sys.stderr.flush()
         os._exit(code)
 

@@ -128,7 +128,8 @@ def _serve(place: Place, every: Sequence[Place]) -> NoReturn:
     os.dup2(place.answers, 1)
     os.close(place.requests)
     os.close(place.answers)
-    main([socket.socket(fileno=each) for each in place.channels])
+    # Every address is local to the gateway, but a link's proxy listens at one of them.
+    main([socket.socket(fileno=each) for each in place.channels], place.address)
     os._exit(0)
 
 

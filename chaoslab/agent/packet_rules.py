@@ -33,10 +33,13 @@ _SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
 
 
 class PacketRules:
-    """Counts and drops packets at guarded ports, that is ports with rules of this agent."""
+    """Counts and drops packets at guarded ports, that is ports with rules of this agent.
 
-    def __init__(self, tools: tuple[str, ...] = _TOOLS) -> None:
-        self._tools = tools
+    With `address`, only at that address of this network namespace.
+    """
+
+    def __init__(self, tools: tuple[str, ...] = _TOOLS, *, address: str = "") -> None:
+        self._tools, self._address = tools, address
         self._tool = ""
         self._guarded: set[int] = set()
         self._lock = asyncio.Lock()
@@ -75,14 +78,14 @@ class PacketRules:
         """Remove the rules of the port; no effect if the port has none."""
         async with self._lock:
             if iptables_rules.counters(await self._saved(), port) is not None:
-                await self._restore(iptables_rules.removed(port))
+                await self._restore(iptables_rules.removed(port, self._address))
             self._guarded.discard(port)
 
     async def _ensure(self, port: int) -> None:
         if port in self._guarded:
             return
         if iptables_rules.counters(await self._saved(), port) is None:
-            await self._restore(iptables_rules.installed(port))
+            await self._restore(iptables_rules.installed(port, self._address))
         self._guarded.add(port)
 
     async def _saved(self) -> str:

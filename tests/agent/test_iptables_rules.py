@@ -53,6 +53,18 @@ def test_the_rules_that_are_read_are_those_that_are_written() -> None:
     assert sorted(written) == sorted(line for line in read if "-GATE -j" not in line)
 
 
+def test_rules_of_one_address_leave_out_the_port_of_others() -> None:
+    """Only the two rules that lead into the chains differ, and both are removed as they are set."""
+    everywhere, one = iptables_rules.installed(7001), iptables_rules.installed(7001, "198.18.0.1")
+    hooks = [line for line in one.splitlines() if line not in everywhere.splitlines()]
+    assert hooks == [
+        "-I INPUT -d 198.18.0.1 -p tcp -m tcp --dport 7001 -j CHAOSLAB-7001-IN",
+        "-I OUTPUT -s 198.18.0.1 -p tcp -m tcp --sport 7001 -j CHAOSLAB-7001-OUT",
+    ]
+    removed = iptables_rules.removed(7001, "198.18.0.1").splitlines()
+    assert all(hook.replace("-I", "-D", 1) in removed for hook in hooks)
+
+
 @pytest.mark.parametrize("dropping", [True, False])
 def test_a_switch_changes_no_counting_rule(dropping: bool) -> None:
     """Differences of counters are computed across drops and heals."""

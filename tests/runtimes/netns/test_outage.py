@@ -100,13 +100,18 @@ async def test_on_shared_loopback_it_does_not_act(tmp_path: Path) -> None:
             await asyncio.wait_for(app.exited(), 5.0)
 
 
+@pytest.mark.parametrize(
+    ("host", "counted"), [("", 3), ("203.0.113.7", 0)], ids=["the link", "another address"]
+)
 async def test_refused_connects_of_the_app_are_counted(
-    lab: NetnsRuntime, context: Context, tmp_path: Path
+    lab: NetnsRuntime, context: Context, tmp_path: Path, host: str, counted: int
 ) -> None:
-    """Three connects, three resets: the evidence that an app that exits leaves on no loopback."""
+    """Three connects, three resets: the evidence that an app that exits leaves on no loopback. A
+    connect to the same port of another address is refused as well, and is no evidence.
+    """
     there, spec = context.addresses[LINK], Severed(target=LINK, mode="refused")
     async with injected(prepare(spec, context), context):
-        command = (sys.executable, "-u", "-c", DIALS, there.host, str(there.port))
+        command = (sys.executable, "-u", "-c", DIALS, host or there.host, str(there.port))
         app = SMALL.apps["app"]
         running = await lab.spawn_app(
             AppStart(app=app, command=command, env={}, port=8080, log=tmp_path / "log")
@@ -114,7 +119,7 @@ async def test_refused_connects_of_the_app_are_counted(
         assert await running.wait() == 0
         assert running.log_tail() == ("refused",) * 3
     first, last = context.journal.history.of(LinkPackets)
-    assert last.syns - first.syns == last.resets - first.resets == 3
+    assert last.syns - first.syns == last.resets - first.resets == counted
 
 
 @pytest.mark.parametrize("mode", ["dropped", "refused"])

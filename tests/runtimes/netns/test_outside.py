@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from chaoslab.errors import RuntimeUnavailable
 from chaoslab.model.topology import App
 from chaoslab.runtimes.base import AppStart, TrafficOutside
 from chaoslab.runtimes.netns import outside as netns_outside
@@ -47,6 +48,15 @@ try:
     print("connected")
 except OSError:
     print("no connection")
+"""
+FLOODS = """
+import socket
+sent = 0
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+    for n in range(3000):
+        sender.sendto(b"x", (f"203.0.{n // 250}.{n % 250 + 1}", 8125))
+        sent += 1
+print("sent", sent)
 """
 USES = """
 import socket, sys
@@ -217,3 +227,36 @@ async def test_an_app_does_not_reach_another_app_of_the_lab(tmp_path: Path) -> N
         await until_said(server, "serves")
         (address,) = (at for at, app in runtime._namespaces.pod_addresses().items() if app == "one")
         assert await ran(runtime, two, tmp_path, CONNECTS, address) == ["no connection"]
+
+
+async def test_an_app_that_tries_many_addresses_stops_neither_the_lab_nor_the_count(
+    tmp_path: Path,
+) -> None:
+    """200 addresses are listed; no packet beyond them is left unmentioned."""
+    needs_namespaces()
+    app = App(name="web", command=("x",))
+    async with NetnsRuntime([app]) as runtime:
+        control = await runtime.start_proxy("embedded", seed=1, log=tmp_path / "proxy.log")
+        assert await ran(runtime, app, tmp_path, FLOODS) == ["sent 3000"]
+        assert runtime.outside_watch is not None
+        seen = await runtime.outside_watch.seen()
+        assert [await part.trouble() for part in runtime._namespaces.parts] == [None, None]
+        await control.close()
+    assert len(seen.attempts) <= 200
+    assert sum(each.count for each in seen.attempts) + seen.uncounted == 3000
+    assert seen.uncounted >= 2800
+
+
+async def test_namespaces_that_cannot_be_made_as_wished_are_one_error_with_its_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here a file that is gone by the time at which it is replaced."""
+    needs_namespaces()
+    gone = {str(tmp_path / "gone"): str(tmp_path / "own")}
+    monkeypatch.setattr(Outside, "files", lambda *_: gone)
+    with pytest.raises(RuntimeUnavailable) as caught:
+        async with NetnsRuntime([App(name="web", command=("x",))]) as runtime:
+            await runtime.start_proxy("embedded", seed=1, log=tmp_path / "proxy.log")
+    (problem,) = caught.value.problems
+    assert problem.what.startswith("the lab's network namespaces could not be made: mount: ")
+    assert "chaoslab doctor --runtime netns" in problem.fix
