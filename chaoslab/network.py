@@ -30,6 +30,10 @@ class NotHanded(OSError):
     """The process inside the namespace did not hand out a socket: the lab's failure, no app's."""
 
 
+class NoAnswer(OSError):
+    """The process inside the namespace has ended, or did not answer in time."""
+
+
 class HandedSockets:
     """Makes sockets of another network namespace; a process inside answers at `channel`.
 
@@ -72,12 +76,15 @@ def exchange(
 ) -> tuple[dict[str, object], list[int]]:
     """Send a request with open descriptors; returns the answer and the descriptors with it.
 
-    Raises OSError: that of the other side, or ECONNRESET if the other side has ended.
+    Raises OSError: that of the other side, or NoAnswer if there is no answer.
     """
-    socket.send_fds(channel, [json.dumps(request).encode()], list(descriptors))
-    data, handed, _, _ = socket.recv_fds(channel, _MOST_BYTES, MOST_AT_ONCE)
+    try:
+        socket.send_fds(channel, [json.dumps(request).encode()], list(descriptors))
+        data, handed, _, _ = socket.recv_fds(channel, _MOST_BYTES, MOST_AT_ONCE)
+    except OSError as error:
+        raise NoAnswer(error.errno, str(error)) from error
     if not data:
-        raise ConnectionResetError(errno.ECONNRESET, "the process in the namespace has ended")
+        raise NoAnswer(errno.ECONNRESET, "the process in the namespace has ended")
     for each in handed:
         os.set_inheritable(each, False)
     answer = json.loads(data)

@@ -40,6 +40,7 @@ SLOW = (
     "runtimes/attach",
     "runtimes/compose",
     "runtimes/containers",
+    "runtimes/netns/test_bad_luck.py",
     "runtimes/test_cache.py",
     "runtimes/test_contract.py",
     "runtimes/test_daemons.py",

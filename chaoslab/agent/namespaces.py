@@ -38,11 +38,12 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One network namespace: its address, its agent's stdin and stdout, and the agent's channels.
+    """One network namespace: the name of its agent, its address, and descriptors of Unix sockets.
 
-    All of them are inherited descriptors of Unix sockets.
+    These are inherited: the agent's stdin and stdout, and its channels.
     """
 
+    name: str
     address: str
     requests: int
     answers: int
@@ -54,7 +55,7 @@ def hold(text: str) -> NoReturn:
 
     `text` has `places`, the gateway first, and `files`, which maps the path of a file that all
     programs inside shall see to the file that replaces it. If something fails, the exit code is 3
-    and the last line of stderr says what.
+    and the last line of stderr says what. Later the last line says which agent has ended.
     """
     asked = json.loads(text)
     gateway, *pods = (
@@ -73,11 +74,15 @@ def hold(text: str) -> NoReturn:
         os._exit(_FAILED)
     for place in (gateway, *pods):
         _close(place)
-    agents = {first, *(pid for pid, _ in started)}
+    agents = dict(zip((first, *(pid for pid, _ in started)), (gateway, *pods), strict=True))
     while True:  # process 1 is also the parent of every process whose own parent has ended
         pid, status = os.wait()
         if pid in agents:
-            os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+            code = os.waitstatus_to_exitcode(status)
+            if code != _FAILED:  # else it has printed why
+                how = f"exit status {code}" if code >= 0 else f"signal {-code}"
+                print(f"{agents[pid].name} ended by {how}", file=sys.stderr, flush=True)
+            os._exit(code & 0xFF)
 
 
 def _forked(place: Place, every: Sequence[Place], *, own_network: bool) -> tuple[int, int]:
@@ -112,8 +117,8 @@ def _forked(place: Place, every: Sequence[Place], *, own_network: bool) -> tuple
     os.close(wait)
     alive = os.read(entered, 1)
     os.close(entered)
-    if not alive:
-        raise ChildProcessError("a network namespace for an app could not be made")
+    if not alive:  # it has printed why
+        os._exit(_FAILED)
     return pid, ready
 
 
@@ -149,8 +154,7 @@ def _keep_capabilities_from_programs() -> None:
 def _unshare_network() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNET):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), "a new network namespace")
+        raise OSError(f"a network namespace: {os.strerror(ctypes.get_errno())}")
 
 
 def _join(gateway: Place, pods: Sequence[Place], pids: Sequence[int]) -> None:

@@ -70,8 +70,7 @@ class Watch:
         if self._exit is None:
             return
         self._asked.set()
-        await self.watched.running.terminate()
-        await self._exit
+        await asyncio.gather(self.watched.running.terminate(), self._exit)
         self._note_left_running()
 
     def _note_left_running(self) -> None:

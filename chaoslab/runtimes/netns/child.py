@@ -10,13 +10,16 @@ import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
-from chaoslab.errors import RuntimeUnavailable
-from chaoslab.network import exchange
-from chaoslab.runtimes.agent import Agent
+from chaoslab.errors import Problem, RuntimeUnavailable
+from chaoslab.machine.trouble import Trouble
+from chaoslab.network import NoAnswer, exchange
+from chaoslab.runtimes.agent import AGENT_SILENT, ANSWER_WITHIN_S, Agent
 
 LOOK_EVERY_S = 0.25
+REPORTED_WITHIN_S = 5.0
 _MOST_BYTES = 1 << 16
 
 
@@ -35,6 +38,8 @@ class NamespaceAgent(Agent):
         log: Callable[[], Sequence[str]],
     ) -> None:
         self._answers, self._spawning, self._log = answers, spawning, log
+        if spawning is not None:
+            spawning.settimeout(ANSWER_WITHIN_S)
         self._exits: dict[int, Future[int]] = {}
         self._exits_turn = threading.Lock()
         super().__init__(name, requests, look_every_s=LOOK_EVERY_S)
@@ -44,7 +49,8 @@ class NamespaceAgent(Agent):
     ) -> NamespaceChild:
         """Start a program in the agent's namespaces; its output goes to the descriptor `output`.
 
-        Raises OSError if the program cannot be executed.
+        Raises OSError if the program cannot be executed, RuntimeUnavailable if the agent does not
+        answer.
         """
         assert self._spawning is not None, "this agent spawns no programs"
         what = json.dumps({"command": list(command), "env": dict(env), "cwd": cwd}).encode()
@@ -54,9 +60,15 @@ class NamespaceAgent(Agent):
                 file.write(what)
             os.lseek(described, 0, os.SEEK_SET)
             answer, (pidfd,) = exchange(self._spawning, {"spawn": True}, (described, output))
+        except NoAnswer as error:
+            self._spawning.close()  # a late answer would be taken for that of the next request
+            if isinstance(error.__cause__, TimeoutError):
+                reason = AGENT_SILENT(agent=self.name, request="spawn")
+                raise RuntimeUnavailable(Problem(reason=reason)) from None
+            raise self._ended(str(error)) from None
         finally:
             os.close(described)
-        return NamespaceChild(pidfd, self._exit_of(int(str(answer["pid"]))))
+        return NamespaceChild(pidfd, self._exit_of(int(str(answer["pid"]))), self.name)
 
     def close(self) -> None:
         if self._spawning is not None:
@@ -91,6 +103,10 @@ class NamespaceAgent(Agent):
     def _log_tail(self) -> Sequence[str]:
         return self._log()
 
+    def _trouble_of(self, error: RuntimeUnavailable) -> Trouble:
+        # The log names the agent that ended first: the others ended with it.
+        return replace(super()._trouble_of(error), log=tuple(self._log()))
+
     def _ended_by(self, why: str) -> tuple[str, RuntimeUnavailable]:
         return why, self._ended(why)
 
@@ -99,11 +115,11 @@ class NamespaceChild:
     """A program in a namespace, with the methods of `subprocess.Popen` that the lab uses.
 
     `pid` is its number outside the namespace. Signals go through its `pidfd`, so that they never
-    reach another process.
+    reach another process. `agent` names the agent that reports the exit code.
     """
 
-    def __init__(self, pidfd: int, exit_code: Future[int]) -> None:
-        self._pidfd, self._exit = pidfd, exit_code
+    def __init__(self, pidfd: int, exit_code: Future[int], agent: str) -> None:
+        self._pidfd, self._exit, self._agent = pidfd, exit_code, agent
         with open(f"/proc/self/fdinfo/{pidfd}") as file:
             self.pid = next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
 
@@ -111,9 +127,16 @@ class NamespaceChild:
         """The exit code; None while the program runs; negative if a signal ended it."""
         return self._exit.result() if self._exit.done() else None
 
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for the exit code. Raises TimeoutError after `timeout` seconds."""
-        return self._exit.result(timeout)
+    def wait(self) -> int:
+        """Wait for the exit code, which the agent reports once the program has ended.
+
+        Raises RuntimeUnavailable if the agent does not report it within `REPORTED_WITHIN_S`.
+        """
+        try:
+            return self._exit.result(REPORTED_WITHIN_S)
+        except TimeoutError:
+            reason = AGENT_SILENT(agent=self._agent, request="exit")
+            raise RuntimeUnavailable(Problem(reason=reason)) from None
 
     def send_signal(self, number: int) -> None:
         """Send a signal; nothing happens if the program has ended."""

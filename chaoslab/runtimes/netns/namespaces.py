@@ -20,10 +20,10 @@ from functools import partial
 from pathlib import Path
 
 from chaoslab.errors import ErrorCode, InjectionFailed, Problem, RuntimeUnavailable, ServiceFailed
-from chaoslab.machine.environment import environment
 from chaoslab.machine.process import end_within, open_private, tail
-from chaoslab.machine.trouble import ended_by, last_lines
+from chaoslab.machine.trouble import last_lines
 from chaoslab.network import HandedSockets
+from chaoslab.runtimes.netns import refusals
 from chaoslab.runtimes.netns.child import NamespaceAgent
 
 NOT_MADE = ErrorCode(
@@ -31,6 +31,7 @@ NOT_MADE = ErrorCode(
     "the lab's network namespaces could not be made: {cause}",
     "The first process of a lab's namespaces ended before its agents answered.",
 )
+_FIX = "`chaoslab doctor --runtime netns` names what is missing; else use --chaos-runtime=loopback"
 # Addresses of RFC 2544, for tests of network devices: no service on the Internet has one.
 GATEWAY = "198.18.0.1"
 _POD = "198.18.1.{number}"
@@ -38,7 +39,6 @@ _ENDS_WITHIN_S = 2.0
 _SOCKETS_AT_ONCE = 16
 _LOG_LINES = 8
 _CAP_SYS_ADMIN = 21  # linux/capability.h
-# An ordinary user's PATH may lack the folders of `ip` and `iptables`.
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -75,12 +75,11 @@ class Namespaces:
         """Begin to make the namespaces, with a pod for each of `apps`; `wait_until_ready` waits.
 
         `files` maps the path of each file that the apps shall not see to the file in its place.
-        `env` is added to the environment of the agents. Raises RuntimeUnavailable if the program
-        that makes them cannot be executed.
+        `env` is the environment of the agents. Raises RuntimeUnavailable if the program that makes
+        them cannot be executed.
         """
-        places, ours, theirs = _places(len(apps))
+        places, ours, theirs = _places(apps)
         asked = json.dumps({"places": places, "files": dict(files)})
-        machine = environment()
         try:
             with open(log, "ab", opener=open_private) as sink:
                 process = subprocess.Popen(
@@ -88,7 +87,7 @@ class Namespaces:
                     stdin=subprocess.DEVNULL,
                     stdout=sink,
                     stderr=sink,
-                    env={**machine, **env, "PATH": f"{machine.get('PATH', os.defpath)}:{_SBIN}"},
+                    env=with_tools(env),
                     pass_fds=[each.fileno() for each in theirs],
                     start_new_session=True,
                 )
@@ -105,11 +104,11 @@ class Namespaces:
 
     def _connect(self, apps: Sequence[str], ours: list[socket.socket]) -> None:
         log = partial(tail, self._log, _LOG_LINES)
-        self.gateway = NamespaceAgent("the agent of the gateway", ours[0], ours[1], None, log)
+        self.gateway = NamespaceAgent(_agent_of(), ours[0], ours[1], None, log)
         self._engine = ours[2]
         for number, app in enumerate(apps):
             requests, answers, spawning, making = ours[3 + 4 * number : 7 + 4 * number]
-            agent = NamespaceAgent(f"the agent of {app}", requests, answers, spawning, log)
+            agent = NamespaceAgent(_agent_of(app), requests, answers, spawning, log)
             sockets = HandedSockets(making, at_once=_SOCKETS_AT_ONCE)
             self.pods[app] = Pod(agent=agent, sockets=sockets)
 
@@ -164,10 +163,19 @@ class Namespaces:
             self._process.kill()
         return await asyncio.to_thread(self._process.wait)
 
-    def how_it_ended(self) -> str:
-        """How the first process has ended, in words; empty while it runs."""
-        code = self._process.poll()
-        return "" if code is None else ended_by(code)
+
+def _agent_of(app: str = "") -> str:
+    """The name of an app's agent, or of the gateway's, for people."""
+    return f"the agent of {app or 'the gateway'}"
+
+
+def with_tools(env: Mapping[str, str]) -> dict[str, str]:
+    """An environment for programs that make namespaces and rules.
+
+    An ordinary user's PATH may lack the folders of `ip` and `iptables`. Messages are not
+    translated, because `refusals` reads them.
+    """
+    return {**env, "PATH": f"{env.get('PATH', os.defpath)}:{_SBIN}", "LC_ALL": "C"}
 
 
 def unshare_command() -> tuple[str, ...]:
@@ -189,7 +197,7 @@ def _is_capable(capability: int) -> bool:
 
 
 def _places(
-    apps: int,
+    apps: Sequence[str],
 ) -> tuple[list[dict[str, object]], list[socket.socket], list[socket.socket]]:
     """What the first process is given: the places, our ends of its sockets, and its own ends.
 
@@ -198,22 +206,20 @@ def _places(
     """
     places: list[dict[str, object]] = []
     ours, theirs = [], []
-    for number in range(apps + 1):
+    for number, name in enumerate(map(_agent_of, ("", *apps))):
         kinds = [socket.SOCK_STREAM] * 2 + [socket.SOCK_SEQPACKET] * (1 if number == 0 else 2)
         pairs = [socket.socketpair(socket.AF_UNIX, kind) for kind in kinds]
         ours += [pair[0] for pair in pairs]
         theirs += [pair[1] for pair in pairs]
         requests, answers, *channels = [pair[1].fileno() for pair in pairs]
         address = GATEWAY if number == 0 else _POD.format(number=number)
-        place = {"address": address, "requests": requests, "answers": answers}
+        place = {"name": name, "address": address, "requests": requests, "answers": answers}
         places.append({**place, "channels": channels})
     return places, ours, theirs
 
 
 def _not_made(cause: str, lines: Sequence[str]) -> RuntimeUnavailable:
-    fix = (
-        "`chaoslab doctor --runtime netns` names what is missing; else use --chaos-runtime=loopback"
-    )
+    cause, fix = refusals.limit_reached(cause) or (cause, _FIX)
     return RuntimeUnavailable(
         Problem(reason=NOT_MADE(cause=cause), fix=fix, lines=last_lines(lines) if lines else ())
     )

@@ -4,17 +4,17 @@ that it can have a network of its own.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterable
-from pathlib import Path
 
 from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
+from chaoslab.machine.environment import environment
 from chaoslab.model.placeholders import names_in
 from chaoslab.model.topology import App
 from chaoslab.runtimes.doctor.machine import Part
-from chaoslab.runtimes.netns.namespaces import unshare_command
+from chaoslab.runtimes.netns import refusals
+from chaoslab.runtimes.netns.namespaces import unshare_command, with_tools
 
 UNAVAILABLE = ErrorCode(
     "netns.unavailable",
@@ -51,16 +51,6 @@ _NETWORK = (
     " && echo 0 > /proc/sys/net/ipv4/icmp_ratelimit"
 )
 _RULE = "iptables -A INPUT -p tcp --dport 9 -j DROP"
-_SETTINGS = {
-    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": (
-        "1", "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
-    ),
-    "/proc/sys/kernel/unprivileged_userns_clone": (
-        "0", "sudo sysctl -w kernel.unprivileged_userns_clone=1"
-    ),
-    "/proc/sys/user/max_user_namespaces": ("0", "sudo sysctl -w user.max_user_namespaces=15000"),
-    "/proc/sys/user/max_net_namespaces": ("0", "sudo sysctl -w user.max_net_namespaces=15000"),
-}  # fmt: skip
 
 
 def check() -> None:
@@ -121,36 +111,25 @@ def packet_rules() -> Part:
 
 
 def _tried(name: str, trial: str, programs: tuple[str, ...]) -> Part:
+    machine = with_tools(environment())
     for program in programs:
-        if not shutil.which(program, path=f"{os.defpath}:/usr/sbin:/sbin"):
+        if not shutil.which(program, path=machine["PATH"]):
             fix = f"sudo apt-get install -y {_PACKAGES[program]}"
             return Part(name=name, problem=f"{program} is not installed", fix=fix)
     try:
         run = subprocess.run(
-            (*unshare_command(), "sh", "-c", f"PATH=$PATH:/usr/sbin:/sbin; {trial}"),
+            (*unshare_command(), "sh", "-c", trial),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_LIMIT_S,
             check=False,
+            env=machine,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Part(name=name, problem=str(error), fix=_fix())
+        return Part(name=name, problem=str(error), fix=refusals.fix())
     if run.returncode:
         lines = run.stderr.decode(errors="replace").strip().splitlines()
-        problem = lines[-1] if lines else f"exit code {run.returncode}"
-        return Part(name=name, problem=problem, fix=_fix())
+        cause = lines[-1] if lines else f"exit code {run.returncode}"
+        problem, fix = refusals.limit_reached(cause) or (cause, refusals.fix())
+        return Part(name=name, problem=problem, fix=fix)
     return Part(name=name, found="made in a new namespace")
-
-
-def _fix() -> str:
-    """The command for the first setting of this machine that forbids namespaces."""
-    for path, (forbids, command) in _SETTINGS.items():
-        try:
-            if Path(path).read_text().strip() == forbids:
-                return command
-        except OSError:
-            continue
-    return (
-        "allow user namespaces here (a Docker container: --security-opt seccomp=unconfined"
-        " --security-opt systempaths=unconfined), or use --chaos-runtime=loopback"
-    )
