@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ from chaoslab.model.topology import App, Deadlines, Topology
 from chaoslab.model.verdict import Verdict
 from chaoslab.runtimes.netns import NetnsRuntime, child, namespaces, needs
 from runtimes.clients import run_python, until_said
-from runtimes.namespaces import members_of, namespaces_of, needs_namespaces
+from runtimes.namespaces import Inside, needs_namespaces
 from runtimes.stacks import SMALL
 
 TOOLS = ("sh", "unshare", "mount", "ip", "iptables")
@@ -41,14 +41,16 @@ REFUSED = """
 import asyncio, sys
 from pathlib import Path
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.machine.sockets import tree
 from chaoslab.model.topology import App
+from chaoslab.runtimes.base import AppStart
 from chaoslab.runtimes.netns import NetnsRuntime
 async def main():
-    lab = NetnsRuntime([App(name="app", command=())])
+    app = App(name="app", command=())
+    start = AppStart(app=app, command=("true",), env={}, port=8080, log=Path("/dev/null"))
+    lab = NetnsRuntime([app])
     try:
         async with lab:
-            print("up")
+            await lab.spawn_app(start)
     except RuntimeUnavailable as error:
         print(error)
     assert not lab.folder.exists()
@@ -158,11 +160,12 @@ def test_a_missing_program_is_named_with_its_package(without: str) -> None:
 
 
 @pytest.mark.parametrize("without", TOOLS[1:-1], indirect=True)
-async def test_a_lab_without_a_program_names_it(without: str) -> None:
+async def test_a_lab_without_a_program_names_it(without: str, tmp_path: Path) -> None:
     """A program that was removed after the check; nothing of the lab is left."""
     lab = NetnsRuntime(SMALL.apps.values())
     with pytest.raises(RuntimeUnavailable, match=f"No such file or directory: '{without}'"):
-        await lab.__aenter__()
+        async with lab:
+            await run_python(lab, "pass", tmp_path / "log")
     assert not lab.folder.exists()
 
 
@@ -171,7 +174,7 @@ class Ran:
     """A run on netns, and the namespaces of its lab."""
 
     lab: NetnsRuntime | None = None
-    inside: set[str] = field(default_factory=set)
+    inside: Inside | None = None
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[NetnsRuntime]:
@@ -180,7 +183,7 @@ class Ran:
 
     def heard(self, event: AnyEvent) -> None:
         if isinstance(event, Spawned) and self.lab is not None:
-            self.inside = namespaces_of(tree(self.lab._namespaces.pid))
+            self.inside = Inside(tree(self.lab._namespaces.pid))
 
     async def verdict(self, folder: Path, host: str, first: str = "pass", then: str = "pass",
                       ) -> Verdict:  # fmt: skip
@@ -207,18 +210,19 @@ class Ran:
             verdict, _ = await carry_out(topology, plan, setting, RunFolder(folder))
         finally:
             assert self.lab is not None
-            assert self.inside
+            assert self.inside is not None
             await nothing_left(self.lab, self.inside)
         return verdict
 
 
-async def nothing_left(lab: NetnsRuntime, inside: set[str]) -> None:
+async def nothing_left(lab: NetnsRuntime, inside: Inside) -> None:
     """No folder, and no process in a namespace of the lab; the kernel then removes these."""
     assert not lab.folder.exists()
     end_s = now_s() + GONE_WITHIN_S
-    while left := members_of(inside):
-        assert now_s() < end_s, f"{left} run in {inside}"
+    while left := inside.members():
+        assert now_s() < end_s, f"{left} run in the lab's namespaces"
         await asyncio.sleep(0.02)
+    inside.close()
 
 
 async def test_an_app_that_moves_to_another_network_never_listened(tmp_path: Path) -> None:
@@ -274,8 +278,8 @@ async def test_an_agent_that_an_app_stops_is_waited_for_no_longer_than_a_limit(
     """Neither for the exit of the app, nor for the next one; the lab still ends all."""
     monkeypatch.setattr(child, "REPORTED_WITHIN_S", 0.2)
     code = "import os, signal; os.kill(os.getppid(), signal.SIGSTOP)"
-    inside = namespaces_of(tree(lab._namespaces.pid))
     app = await run_python(lab, code, tmp_path / "log")
+    inside = Inside(tree(lab._namespaces.pid))
     with pytest.raises(RuntimeUnavailable, match="the agent of app did not answer 'exit' in time"):
         await asyncio.wait_for(app.wait(), 10.0)
     spawning = lab._namespaces.pods["app"].agent._spawning
@@ -309,7 +313,7 @@ async def test_what_an_app_moved_to_namespaces_of_its_own_ends_with_the_lab(
     )
     app = await run_python(lab, daemon, tmp_path / "log")
     await until_said(app, "moved")
-    own = namespaces_of([app.pid])
-    assert len(members_of(own)) >= 2
+    own = Inside([app.pid])
+    assert len(own.members()) >= 2
     await lab.__aexit__(None, None, None)
     await nothing_left(lab, own)
