@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -157,5 +156,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     if len(word) > _LONGEST_WORD:
         return ""
+    import difflib  # an agent or engine that starts needs it only for a mistake
+
     close = difflib.get_close_matches(word, list(known), n=1)
     return f"did you mean '{close[0]}'?" if close else ""

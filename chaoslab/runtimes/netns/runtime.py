@@ -87,6 +87,8 @@ class NetnsRuntime(LocalRuntime):
 
     def _wait_until_ready(self, watch: GatewayWatch) -> None:
         self._namespaces.wait_until_ready()
+        # It then knows which iptables works here, which takes longer than a rule.
+        self._namespaces.gateway.ask_now("about")
         watch.begin()
 
     async def _ready(self) -> None:
