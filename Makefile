@@ -16,7 +16,7 @@ ifndef CHAOSLAB_IMAGE_POSTGRES
 -include docker/airgapped/images.env
 endif
 
-.PHONY: help demo test check quick beforehand lint types imports toxiproxy unit stacks gate corpus real-toxiproxy docker docker-gate compose format clean
+.PHONY: help demo test check quick beforehand lint types imports toxiproxy unit stacks gate corpus loopback real-toxiproxy docker docker-gate compose format clean
 
 help:
 	@echo "make demo    sever the VPC connector of a real backend and watch it boot, degrade, recover"
@@ -35,7 +35,7 @@ demo: $(READY)
 	$(BIN)/pytest scenarios/ -m vpc_outage
 
 # Every part runs, also when one before it failed; the end lists what failed.
-PARTS := beforehand unit stacks gate corpus real-toxiproxy docker docker-gate compose
+PARTS := beforehand unit stacks gate corpus loopback real-toxiproxy docker docker-gate compose
 
 test: $(READY)
 	@sh scripts/every_part.sh "$(MAKE)" $(PARTS)
@@ -80,6 +80,12 @@ gate: $(READY)
 # Each defect once; the good build is the gate's.
 corpus: $(READY)
 	$(BIN)/chaoslab corpus run --no-good --workers 3
+
+# Every scenario on shared loopback, if the gate and the corpus had a network of their own.
+loopback: $(READY)
+	@if $(BIN)/chaoslab doctor --runtime netns >/dev/null 2>&1; then \
+		$(BIN)/pytest scenarios/ -q -rs -n 3 --chaos-runtime=loopback; \
+	else echo "scenarios on shared loopback: the gate has run them"; fi
 
 # A real Toxiproxy beside the embedded engine: the one on PATH, else built where Go is found.
 toxiproxy: $(READY)
