@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import subprocess
-import sys
-import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +17,14 @@ import chaoslab
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.machine import reaper
-from chaoslab.machine.places import NOBODY, reachable
+from chaoslab.machine.places import NOBODY
 from chaoslab.machine.process import Identity
 from chaoslab.machine.sockets import tree
 from chaoslab.runtimes.local import LocalRuntime
 
 from .clients import connects, run_python
 from .conftest import POSTGRES
+from .ordinary_user import environment_of, folder_of, python_of
 
 LIMIT_S = 5.0
 SCRIPT = Path(__file__).with_name("lab_process.py")
@@ -46,10 +44,9 @@ class Lab:
 
 def bring_up(folder: Path, identity: Identity, *kinds: str) -> Lab:
     """Start `lab_process.py` as that user and wait until everything runs."""
-    home = {"HOME": "/nonexistent"} if identity.drops else {}
     process = subprocess.Popen(
-        [_python(identity), str(SCRIPT), str(folder), *kinds],
-        env=os.environ | home | {"PYTHONPATH": _python_path()},
+        [python_of(identity), str(SCRIPT), str(folder), *kinds],
+        env=environment_of(identity),
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -68,18 +65,6 @@ def bring_up(folder: Path, identity: Identity, *kinds: str) -> Lab:
     )
 
 
-def _python(identity: Identity) -> str:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    for program in (sys.executable, f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"):
-        if reachable(Path(program), identity) and reachable(SCRIPT.parent, identity):
-            return program
-    pytest.skip(f"user {identity.uid} can reach no Python {version}, or not the tests")
-
-
-def _python_path() -> str:
-    return os.pathsep.join([str(SOURCES), sysconfig.get_path("purelib")])
-
-
 @pytest.fixture(params=["self", "nobody"])
 def identity(request: pytest.FixtureRequest) -> Identity:
     """The user who runs the tests, and for root an ordinary one as well."""
@@ -92,13 +77,9 @@ def identity(request: pytest.FixtureRequest) -> Identity:
 
 @pytest.fixture
 def folder(identity: Identity) -> Iterator[Path]:
-    """A folder that the user can write to; pytest's own are closed to others."""
-    made = Path("/var/tmp", f"chaoslab-test-{os.getpid()}-{identity.uid}")
-    made.mkdir(mode=0o755)
-    if identity.uid is not None and identity.gid is not None:
-        os.chown(made, identity.uid, identity.gid)
-    yield made
-    shutil.rmtree(made)
+    """A folder that the user can write to."""
+    with folder_of(identity) as made:
+        yield made
 
 
 async def nothing_left(lab: Lab, limit_s: float = LIMIT_S) -> None:
