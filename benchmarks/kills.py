@@ -28,10 +28,12 @@ from chaoslab.errors import RuntimeUnavailable
 from chaoslab.runtimes.netns import needs
 
 GONE_WITHIN_S = 2.0
+LOOKS_FOR_S = 20.0  # what is late is told from what stays
 FOUND_WITHIN_S = REPORTED_WITHIN_S = 120.0  # the machine may be busy
 LATEST_S = 2.0
 AFTER_THE_NAMESPACES = 0.7  # share of the kills that come after the lab has begun to make them
 POLL_S = 0.02
+OUTPUT = "output"
 KINDS = ("net", "pid", "mnt", "user")
 TOPOLOGY = """
 version = 1
@@ -51,6 +53,11 @@ async def test_long(chaos):
         expect=[expect.Recovers(app="app")],
         limit_s=90,
     )
+"""
+INI = """
+[pytest]
+asyncio_mode = auto
+asyncio_default_fixture_loop_scope = function
 """
 APP = """
 import http.server, os, sys
@@ -160,7 +167,7 @@ def is_first(pid: int) -> bool:
 VICTIMS: dict[str, Callable[[int, str, int], bool]] = {
     "pytest": lambda pid, _, pytest: pid == pytest,
     "worker": lambda _, command, __: "exec(eval(sys.stdin.readline()))" in command,
-    "first process": lambda pid, *_: is_first(pid),
+    "first process": lambda pid, command, _: "chaoslab.agent hold" in command and is_first(pid),
     "engine": lambda _, command, __: "chaoslab.engine" in command,
 }
 
@@ -177,11 +184,14 @@ def found(made: Made, victim: str, pytest: int) -> int:
 
 
 def gone(left: Callable[[], list[str]]) -> tuple[float, list[str]]:
-    """Wait until nothing is left, at most 2 s. Returns the seconds and what is left then."""
+    """Wait until nothing is left. Returns the seconds, and what was left after 2 s."""
     begun_s = time.monotonic()
-    while (rest := left()) and time.monotonic() - begun_s < GONE_WITHIN_S:
+    late: list[str] = []
+    while (rest := left()) and (took_s := time.monotonic() - begun_s) < LOOKS_FOR_S:
+        if took_s > GONE_WITHIN_S:
+            late = late or rest
         time.sleep(POLL_S)
-    return time.monotonic() - begun_s, rest
+    return time.monotonic() - begun_s, late
 
 
 def at_once(made: Made, victim: str, pytest: int) -> list[str]:
@@ -199,40 +209,37 @@ def at_once(made: Made, victim: str, pytest: int) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Kill:
-    """One kill: how many daemons of the app ran then, the seconds until all was gone, the rest."""
+    """One kill: how many daemons of the app ran then, the seconds until all was gone, and what was
+    left after 2 s.
+    """
 
     daemons: int
     took_s: float
     left: list[str]
 
+    @property
+    def stays(self) -> bool:
+        """Whether something was left at the last look."""
+        return self.took_s > LOOKS_FOR_S
 
-def one_kill(victim: str, folder: Path, chance: random.Random) -> Kill:
-    """Start a pytest in `folder`, and kill the victim at a random moment."""
+
+@contextlib.contextmanager
+def started(victim: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], Made]]:
+    """A pytest in `folder` that runs the scenario; at the end all that it left is killed."""
     made = Made(token=f"chaoslab-kills-{uuid.uuid4().hex}")
     (folder / "chaoslab.toml").write_text(TOPOLOGY.replace("TOKEN", made.token))
     (folder / "test_long.py").write_text(SCENARIO)
     (folder / "app.py").write_text(APP)
-    (folder / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
+    (folder / "pytest.ini").write_text(INI)
     workers = ("-n1", "--max-worker-restart=0") if victim == "worker" else ()
-    command = (sys.executable, "-m", "pytest", "-q", "--chaos-runtime=netns", *workers)
-    process = subprocess.Popen(
-        command, cwd=folder, env={**os.environ, "CHAOSLAB_KILLS": made.token},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    with open(folder / OUTPUT, "wb") as output:
+        process = subprocess.Popen(
+            (sys.executable, "-m", "pytest", "-q", "--chaos-runtime=netns", *workers),
+            cwd=folder, env={**os.environ, "CHAOSLAB_KILLS": made.token},
+            stdout=output, stderr=output,
+        )  # fmt: skip
     try:
-        pid = found(made, victim, process.pid)
-        if chance.random() < AFTER_THE_NAMESPACES:
-            found(made, "first process", process.pid)
-        at_s = time.monotonic() + chance.uniform(0, LATEST_S)
-        while time.monotonic() < at_s:
-            running = made.processes()
-            time.sleep(POLL_S)
-        daemons = sum(command.startswith(made.token) for command in running.values())
-        os.kill(pid, signal.SIGKILL)
-        took_s, left = gone(lambda: at_once(made, victim, process.pid))
-        process.wait(REPORTED_WITHIN_S)
-        after_s, after = gone(made.left)
-        return Kill(daemons=daemons, took_s=max(took_s, after_s), left=left + after)
+        yield process, made
     finally:
         process.kill()
         process.wait()
@@ -243,8 +250,30 @@ def one_kill(victim: str, folder: Path, chance: random.Random) -> Kill:
             os.close(held)
 
 
+def one_kill(victim: str, folder: Path, chance: random.Random) -> Kill:
+    """Kill the victim of a pytest in `folder` at a random moment, and look for what is left."""
+    with started(victim, folder) as (process, made):
+        pid = found(made, victim, process.pid)
+        if chance.random() < AFTER_THE_NAMESPACES:
+            found(made, "first process", process.pid)
+        at_s = time.monotonic() + chance.uniform(0, LATEST_S)
+        while running := made.processes():
+            if time.monotonic() > at_s:
+                break
+            time.sleep(POLL_S)
+        daemons = sum(command.startswith(made.token) for command in running.values())
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            sys.exit(f"{victim} ended before it was killed:\n{(folder / OUTPUT).read_text()}")
+        took_s, left = gone(lambda: at_once(made, victim, process.pid))
+        process.wait(REPORTED_WITHIN_S)
+        after_s, after = gone(made.left)
+        return Kill(daemons=daemons, took_s=max(took_s, after_s), left=left + after)
+
+
 def main() -> int:
-    """Kill, look and print. Returns 1 if anything was left, else 0."""
+    """Kill, look and print. Returns 1 if anything was left after 2 s, else 0."""
     line = parser(__doc__)
     line.add_argument("-n", "--kills", type=int, default=100, help="number of kills (100)")
     line.add_argument("--seed", type=int, default=1, help="of the random moments (1)")
@@ -255,19 +284,24 @@ def main() -> int:
         sys.exit(str(error))
     print_machine()
     chance, names = random.Random(asked.seed), list(VICTIMS)
-    kills: dict[str, list[Kill]] = {name: [] for name in names}
+    kills: dict[str, list[Kill]] = {name: [] for name in names[: asked.kills]}
     for number in range(asked.kills):
         victim = names[number % len(names)]
         with tempfile.TemporaryDirectory() as folder:
             kill = one_kill(victim, Path(folder), chance)
         kills[victim].append(kill)
         if kill.left:
-            print(f"kill {number + 1}, {victim}, left:", *kill.left, sep="\n  ", flush=True)
-    print(f"{'victim':14} {'kills':>5} {'daemons ran':>11} {'left over':>9} {'slowest':>8}")
+            print(
+                f"kill {number + 1}, {victim}, gone after {kill.took_s:.1f} s:",
+                *kill.left,
+                sep="\n  ",
+                flush=True,
+            )
+    print(f"{'victim':14} {'kills':>5} {'daemons ran':>11} {'late':>5} {'stays':>5} {'slowest':>8}")
     for name, each in kills.items():
-        ran, left = sum(kill.daemons > 0 for kill in each), sum(bool(kill.left) for kill in each)
-        slowest_s = max((kill.took_s for kill in each), default=0.0)
-        print(f"{name:14} {len(each):5} {ran:11} {left:9} {slowest_s:6.2f} s")
+        ran, late = sum(kill.daemons > 0 for kill in each), sum(bool(kill.left) for kill in each)
+        stays, slowest_s = sum(kill.stays for kill in each), max(kill.took_s for kill in each)
+        print(f"{name:14} {len(each):5} {ran:11} {late:5} {stays:5} {slowest_s:6.2f} s")
     return 1 if any(kill.left for each in kills.values() for kill in each) else 0
 
 
