@@ -41,6 +41,7 @@ SLOW = (
     "runtimes/compose",
     "runtimes/containers",
     "runtimes/netns/test_bad_luck.py",
+    "runtimes/netns/test_ordinary_user.py",
     "runtimes/test_cache.py",
     "runtimes/test_contract.py",
     "runtimes/test_daemons.py",
