@@ -41,7 +41,7 @@ class NamespaceAgent(Agent):
         if spawning is not None:
             spawning.settimeout(ANSWER_WITHIN_S)
         self._exits: dict[int, Future[int]] = {}
-        self._exits_turn = threading.Lock()
+        self._exits_turn, self._all_ended = threading.Lock(), False
         super().__init__(name, requests, look_every_s=LOOK_EVERY_S)
 
     def spawn(
@@ -81,7 +81,10 @@ class NamespaceAgent(Agent):
     def _exit_of(self, inner_pid: int) -> Future[int]:
         """The exit code of a program, by its number inside; it may be known already."""
         with self._exits_turn:
-            return self._exits.setdefault(inner_pid, Future())
+            code = self._exits.setdefault(inner_pid, Future())
+            if self._all_ended and not code.done():
+                code.set_result(-signal.SIGKILL)
+            return code
 
     def _take(self, message: dict[str, Any]) -> None:
         if "exited" in message:
@@ -93,6 +96,7 @@ class NamespaceAgent(Agent):
         super()._end(why)
         # The kernel has killed what ran here: an agent ends only with all its namespaces.
         with self._exits_turn:
+            self._all_ended = True
             for each in self._exits.values():
                 if not each.done():
                     each.set_result(-signal.SIGKILL)

@@ -16,6 +16,7 @@ from chaoslab.network import HandedSockets, NotHanded
 from chaoslab.probes.lab_trouble import lab_trouble
 from chaoslab.probes.request import ask
 from chaoslab.runtimes.netns import NetnsRuntime
+from chaoslab.runtimes.netns.child import NamespaceAgent
 from runtimes.clients import run_python
 
 
@@ -54,6 +55,17 @@ async def test_an_app_never_outlives_the_agent_of_its_pod(
     assert await app.exited() == -signal.SIGKILL
     assert await lab._namespaces.ended() != 0
     assert _parent(app.pid) == 0
+
+
+def test_an_app_that_ends_with_its_agent_while_it_is_spawned_has_ended() -> None:
+    """The agent's answer comes first, and then nobody is left to report the exit."""
+    (ours, theirs), (reads, writes) = socket.socketpair(), socket.socketpair()
+    agent = NamespaceAgent("the agent of app", ours, reads, None, tuple)
+    with theirs, writes:
+        writes.close()
+        agent._reader.join()
+        assert agent._exit_of(7).result(0) == -signal.SIGKILL
+        agent.close()
 
 
 def _parent(pid: int) -> int:
