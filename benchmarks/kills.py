@@ -243,6 +243,7 @@ def started(victim: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes]
     finally:
         process.kill()
         process.wait()
+        gone(made.left)
         for each in made.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)

@@ -23,7 +23,7 @@ from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.sockets import AppSocket
 from chaoslab.machine.trouble import Trouble, last_lines
 from chaoslab.model.sighting import Outcome, Question, Sighting
-from chaoslab.runtimes.parts import API_BOUND_S
+from chaoslab.runtimes.parts import API_BOUND_S, START_LIMIT_S
 
 AGENT_ENDED = ErrorCode(
     "agent.ended",
@@ -106,9 +106,9 @@ class Agent(ABC):
         """
         try:
             # It may have sent its first line before the stream was attached.
-            self.ask_now("watch", on=False)
+            _answered("watch", self._send("watch", {"on": False}).result(START_LIMIT_S))
         except TimeoutError:
-            reason = AGENT_NOT_READY(agent=self.name, within_s=ANSWER_WITHIN_S)
+            reason = AGENT_NOT_READY(agent=self.name, within_s=START_LIMIT_S)
             lines = last_lines(self._log_tail())
             raise RuntimeUnavailable(Problem(reason=reason, lines=lines)) from None
 

@@ -43,5 +43,7 @@ def folder_of(identity: Identity) -> Iterator[Path]:
     made.mkdir(mode=0o755)
     if identity.uid is not None and identity.gid is not None:
         os.chown(made, identity.uid, identity.gid)
-    yield made
-    shutil.rmtree(made)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made)
