@@ -61,8 +61,8 @@ NO_LOG = Code(
 )
 REPLACED = Code(
     "app.replaced",
-    "the plan replaced boot {boot} at {at_s:.3f} s",
-    "The plan ended that boot and started the app again. The claim is judged only by what was "
+    "the plan ended boot {boot} at {at_s:.3f} s",
+    "The plan stopped that boot, or started the app again. The claim is judged only by what was "
     "observed until then.",
 )
 

@@ -187,8 +187,8 @@ def exit_after_heal(pid: int, ended: Exited, span: Span) -> tuple[Reason, Reason
 
 
 def replaced_by_plan(e: OfBoot, history: History) -> Iterator[Reason]:
-    """Yields the reason that the plan replaced this boot, so that it was not observed any longer.
-    Yields nothing if the plan did not replace it.
+    """Yields the reason that the plan stopped or replaced this boot, so that it was not observed
+    any longer. Yields nothing if the plan did neither.
     """
     if ended := replaced(history, e.app, e.boot):
         yield REPLACED(boot=e.boot, at_s=ended.at_s)

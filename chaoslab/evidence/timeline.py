@@ -20,6 +20,7 @@ from chaoslab.history.events import (
     RunEnded,
     Spawned,
     StartupComplete,
+    StopRequested,
 )
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
@@ -230,12 +231,13 @@ def exited_by(at_s: float, e: OfBoot, history: History) -> Exited | None:
 
 
 def replaced(history: History, app: str, boot: int) -> Exited | None:
-    """The event that the boot's process ended, if the plan ended it and started the app again. Else
-    None.
+    """The event that the boot's process ended, if the plan stopped it, or started the app again.
+    Else None.
     """
     ended = exited(history, app, boot)
     later = history.first(Spawned, lambda s: s.app == app and s.boot > boot)
-    return ended if ended and ended.asked and later else None
+    stopped = history.first_of_boot(StopRequested, app, boot)
+    return ended if ended and ended.asked and (later or stopped) else None
 
 
 def life(history: History, app: str, boot: int) -> Span | None:

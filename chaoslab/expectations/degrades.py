@@ -56,12 +56,12 @@ NOT_ON_LINK = Code(
 )
 REPLACED_BEFORE_FAULT = Code(
     "app.replaced_before_fault",
-    "the plan replaced boot {boot} at {at_s:.3f} s, before the fault",
+    "the plan ended boot {boot} at {at_s:.3f} s, before the fault",
     "The boot that the claim is about had ended before the fault was in force.",
 )
 REPLACED_BEFORE_HEAL = Code(
     "app.replaced_before_heal",
-    "judged until the plan replaced boot {boot} at {at_s:.3f} s, before the heal",
+    "judged until the plan ended boot {boot} at {at_s:.3f} s, before the heal",
     "The boot that the claim is about ended while the fault was in force.",
 )
 

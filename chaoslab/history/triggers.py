@@ -27,6 +27,11 @@ NOT_IN_TIME = Code(
     "it did not occur within {within_s:g} s",
     "The trigger did not occur in the time that the plan waits for it.",
 )
+BOOT_OVER = Code(
+    "trigger.boot_over",
+    "the process of {app} had ended before it",
+    "The trigger stops a boot of an app, and the process of that boot had ended before.",
+)
 RUN_ENDED = Code(
     "trigger.run_ended",
     "the run ended first",
@@ -105,13 +110,14 @@ def missed_places(history: History) -> set[str]:
 
 
 def never_came(plan: Plan, history: History) -> Iterator[tuple[str, AtMoment]]:
-    """The triggers of boots, loads, steps and the quiet time that did not occur, each after its
-    place in the plan.
+    """The triggers of boots and their stops, loads, steps and the quiet time that did not occur,
+    each after its place in the plan.
 
     Triggers of faults are not among these: `injection/schedule` records them.
     """
     sampling = plan.sampling
     places = {f"boots[{i}].at": boot.at for i, boot in enumerate(plan.boots)}
+    places |= {f"boots[{i}].stop": boot.stop for i, boot in enumerate(plan.boots)}
     places |= {f"load[{i}].start": load.start for i, load in enumerate(plan.load)}
     places |= {step.place: step.at for step in plan.steps}
     places |= {"sampling.quiet_from": sampling.quiet_from}

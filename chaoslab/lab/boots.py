@@ -7,7 +7,7 @@ from collections import Counter
 
 from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.history.triggers import trigger_came
+from chaoslab.history.triggers import BOOT_OVER, note_missed, trigger_came
 from chaoslab.injection.context import Context
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.placeholders import fill
@@ -31,6 +31,9 @@ class Boots:
         servers = {link: context.services[link.service].endpoint for link in context.joined}
         self.past = PastProxyProbe(servers, lookout, context.journal) if lookout else None
         self._counts: Counter[str] = Counter()
+        self._of_boot: dict[int, Watch] = {}
+        self._spawned_first = [asyncio.Event() for _ in plan.boots]
+        self._stopped: set[int] = set()
 
     async def run(self, number: int, over: asyncio.Event) -> None:
         """Spawn the app of boot `number` of the plan at the boot's trigger. If the app exits by
@@ -42,12 +45,28 @@ class Boots:
             place, boot.at, plan, journal, of_boot=number
         ):
             return
-        watch = await self._spawned(boot)
+        watch = self._of_boot[number] = await self._spawned(boot)
+        self._spawned_first[number].set()
         for _ in range(boot.restarts):
             await either(watch.ended_by_itself(), over.wait())
-            if over.is_set() or not await watch.ended_by_itself():
+            if over.is_set() or number in self._stopped or not await watch.ended_by_itself():
                 return
-            watch = await self._spawned(boot, restart=True)
+            watch = self._of_boot[number] = await self._spawned(boot, restart=True)
+
+    async def stop(self, number: int) -> None:
+        """Stop the app of boot `number` of the plan at the boot's `stop`. A supervisor restarts it
+        no more. If the process has ended by then, it is recorded that the trigger was missed.
+        """
+        plan, journal, place = self._plan, self._context.journal, f"boots[{number}].stop"
+        boot = plan.boots[number]
+        if boot.stop is None:
+            return
+        await self._spawned_first[number].wait()
+        if not await trigger_came(place, boot.stop, plan, journal):
+            return
+        self._stopped.add(number)
+        if not await self._of_boot[number].stop(place, boot.grace_s):
+            note_missed(place, boot.stop, BOOT_OVER(app=boot.app), journal)
 
     async def pause_questions(self) -> None:
         """Stop the probes' requests to every app, and wait until the open ones have ended. Writes

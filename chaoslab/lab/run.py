@@ -76,6 +76,7 @@ class _Run:
         try:
             await nemesis.armed()
             work = [self._boots.run(number, self._over) for number in range(len(self._plan.boots))]
+            work += [self._boots.stop(number) for number in range(len(self._plan.boots))]
             work += [self._prove(e, wanted) for e in self._plan.expect if (wanted := e.proof)]
             work += self._scenario_code.steps()
             background += [asyncio.create_task(each) for each in work]

@@ -34,7 +34,8 @@ def _moments(plan: Plan) -> Iterator[float]:
     faults = (moment for fault in plan.faults for moment in (fault.start, fault.stop))
     sampling = (plan.sampling.quiet_from, plan.sampling.quiet_until)
     steps = (step.at for step in plan.steps)
-    for moment in (*(boot.at for boot in plan.boots), *faults, *loads, *sampling, *steps):
+    boots = (moment for boot in plan.boots for moment in (boot.at, boot.stop))
+    for moment in (*boots, *faults, *loads, *sampling, *steps):
         if isinstance(moment, AtMoment):
             yield (moment.within_s or 0.0) + moment.after_s
 
@@ -43,6 +44,7 @@ def _boots(plan: Plan, topology: Topology) -> Iterator[float]:
     for boot in plan.boots:
         deadlines = topology.apps[boot.app].deadlines
         yield (1 + boot.restarts) * max(deadlines.startup_s, deadlines.fail_fast_s)
+        yield boot.grace_s if boot.stop else 0.0
 
 
 def _expectations(plan: Plan, topology: Topology) -> Iterator[float]:

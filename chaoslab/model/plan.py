@@ -19,6 +19,8 @@ from chaoslab.model.topology import App, Deadlines, Topology
 from chaoslab.model.values import names_taken, no_writes
 from chaoslab.model.when import AtConnection, AtMoment, bounded
 
+GRACE_S = 10.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boot:
@@ -26,12 +28,20 @@ class Boot:
     before it (SIGTERM, then a new process). `env` overrides variables of the topology.
 
     `restarts` is how often a supervisor starts the app again, at once, if it ends by itself.
+
+    `stop` is when a platform would stop the boot, as in a deployment: the lab sends SIGTERM, and
+    SIGKILL if the process still runs `grace_s` seconds later. The load goes on meanwhile. If `stop`
+    is None, the boot is stopped at the end of the run. Source of the 10 s: `docker stop`, and the
+    container contract of Cloud Run. Kubernetes waits for 30 s by default
+    (terminationGracePeriodSeconds).
     """
 
     app: str = ""
     at: AtMoment | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     restarts: int = 0
+    stop: AtMoment | None = None
+    grace_s: float = GRACE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +98,9 @@ def written_out(plan: Plan, topology: Topology) -> Plan:
 
     resolved = replace(
         plan,
-        boots=tuple(replace(b, app=b.app or only, at=at(b.at)) for b in plan.boots),
+        boots=tuple(
+            replace(b, app=b.app or only, at=at(b.at), stop=at(b.stop)) for b in plan.boots
+        ),
         faults=tuple(_named(fault, slowest) for fault in plan.faults),
         load=tuple(
             replace(

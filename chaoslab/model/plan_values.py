@@ -68,6 +68,9 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
     for i, boot in enumerate(plan.boots):
         yield from _env(f"{where}: boots[{i}].env", boot, topology)
         yield from _restarts(f"{where}: boots[{i}]", boot, plan, topology)
+        if not 0 < boot.grace_s < inf:
+            expected = "a number of seconds above 0"
+            yield wrong(f"{where}: boots[{i}]", "grace_s", boot.grace_s, expected)
     if plan.limit_s is not None and not 0 < plan.limit_s < inf:
         fix = "remove it: the default follows from the plan's own limits"
         yield wrong(where, "limit_s", plan.limit_s, "a number of seconds above 0", fix)
@@ -112,6 +115,7 @@ def _moments(plan: Plan) -> Iterator[tuple[str, AtMoment | None]]:
         yield f"faults[{i}].stop", fault.stop
     for i, boot in enumerate(plan.boots):
         yield f"boots[{i}].at", boot.at
+        yield f"boots[{i}].stop", boot.stop
     for i, load in enumerate(plan.load):
         yield f"load[{i}].start", load.start
         yield f"load[{i}].stop", load.stop

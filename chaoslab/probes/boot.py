@@ -200,6 +200,7 @@ async def watch_exit(watched: Watched, asked: asyncio.Event) -> bool:
             exit_code=code,
             asked=by_lab,
             log_tail=tuple(cut(line, LOG_CHARACTERS) for line in watched.running.log_tail()),
+            killed_after_s=watched.running.killed_after_s,
         )
     )
     return not by_lab

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from chaoslab.history.events import LeftRunning, QuestionsAsked
+from chaoslab.history.events import LeftRunning, QuestionsAsked, StopRequested
 from chaoslab.model.plan import Plan
 from chaoslab.probes.base import Watched, guarded
 from chaoslab.probes.boot import BootProbe, watch_exit
@@ -19,9 +19,10 @@ from chaoslab.probes.workload import Writer
 
 
 class Watch:
-    """Runs every probe that the plan needs for one boot. `end` stops the app and the probes.
+    """Runs every probe that the plan needs for one boot. `end` stops the probes and the app.
 
-    An attached app is not stopped, and its sockets and its exit cannot be observed.
+    `stop` stops the app as a platform does: it is asked about its health no more, but the load goes
+    on. An attached app is not stopped, and its sockets and its exit cannot be observed.
     """
 
     def __init__(
@@ -35,19 +36,21 @@ class Watch:
         self.watched = watched
         self.writer = writer
         self._asked = asyncio.Event()
+        self._not_asked = asyncio.Event()  # health, liveness and readiness
         self._over = asyncio.Event()
+        self._ending, self._ended = asyncio.Lock(), False
         own, sampling = not watched.attached, plan.sampling.of(watched.app)
         awaits = Pace(plan, watched.app, watched.boot, watched.journal).awaits
         self._exit = asyncio.create_task(watch_exit(watched, self._asked)) if own else None
         work = {
-            "boot": BootProbe(watched).run(self._over),
-            "health": HealthProbe(watched, sampling, awaits).run(self._over),
+            "boot": BootProbe(watched).run(self._not_asked),
+            "health": HealthProbe(watched, sampling, awaits).run(self._not_asked),
         }
         if own:
             work["sockets"] = SocketProbe(watched, ports, past).run(self._over)
             work["starvation"] = StarvationProbe(watched).run(self._over)
         for which in probed(plan, watched.app):
-            work[which] = ProberProbe(watched, which, sampling, awaits).run(self._over)
+            work[which] = ProberProbe(watched, which, sampling, awaits).run(self._not_asked)
         for number, load in enumerate(plan.load):
             if writer is not None and load.app == watched.app.name:
                 work[f"load[{number}]"] = writer.load(plan, number, self._over)
@@ -62,16 +65,38 @@ class Watch:
         """
         return self._exit is not None and await asyncio.shield(self._exit)
 
+    async def stop(self, place: str, grace_s: float) -> bool:
+        """Send the app SIGTERM, and SIGKILL if it still runs `grace_s` seconds later. Then stop the
+        probes. Does nothing, and returns False, if the process has ended.
+
+        Records the request, which is at `place` in the plan, the app's exit, and the processes that
+        it left running.
+        """
+        watched = self.watched
+        if self._exit is None or watched.running.exit_code is not None:
+            return False
+        watched.journal.append(
+            StopRequested(at_s=watched.journal.now(), **watched.who, place=place, grace_s=grace_s)
+        )
+        self._not_asked.set()
+        self._asked.set()
+        async with self._ending:  # the next boot waits until this one is gone
+            await asyncio.gather(watched.running.terminate(grace_s), self._exit)
+        await self.end()
+        return True
+
     async def end(self) -> None:
         """Stop the probes, then the app (SIGTERM, then SIGKILL). Records the app's exit and the
-        processes that it left running.
+        processes that it left running. Does nothing the second time.
         """
         await self.stop_probes()
-        if self._exit is None:
-            return
-        self._asked.set()
-        await asyncio.gather(self.watched.running.terminate(), self._exit)
-        self._note_left_running()
+        async with self._ending:
+            if self._exit is None or self._ended:
+                return
+            self._asked.set()
+            await asyncio.gather(self.watched.running.terminate(), self._exit)
+            self._ended = True
+            self._note_left_running()
 
     def _note_left_running(self) -> None:
         watched = self.watched
@@ -93,6 +118,7 @@ class Watch:
         Records once how many requests the lab sent.
         """
         first = not self._over.is_set()
+        self._not_asked.set()
         self._over.set()
         self.watched.questions.end()
         await asyncio.gather(*self._probes)

@@ -20,6 +20,7 @@ from chaoslab.history.events import (
     Spawned,
     StartupComplete,
     StepDone,
+    StopRequested,
     TriedOutside,
     UncountedOutside,
 )
@@ -58,14 +59,22 @@ def _words(event: AnyEvent) -> str | None:
             return f"{event.app} is ready"
         case HealthTurned():
             return f"{event.app} health: {event.state.value}"
-        case Exited():
-            how = "stopped" if event.asked else "EXITED"
-            return f"{event.app} {how}, code {event.exit_code}"
+        case StopRequested() | Exited():
+            return _end(event)
         case ReadBack():
             return (
                 f"{len(event.found)} writes found in {event.service}, {len(event.missing)} missing"
             )
     return None
+
+
+def _end(event: StopRequested | Exited) -> str:
+    if isinstance(event, StopRequested):
+        return f"SIGTERM to {event.app}, SIGKILL after {event.grace_s:g} s"
+    how = "stopped" if event.asked else "EXITED"
+    if event.killed_after_s is not None:
+        how = f"KILLED {event.killed_after_s:g} s after SIGTERM"
+    return f"{event.app} {how}, code {event.exit_code}"
 
 
 def _past_proxy(up: LabUp) -> tuple[str, ...]:

@@ -150,6 +150,10 @@ class RunningApp(Protocol):
         """
 
     @property
+    def killed_after_s(self) -> float | None:
+        """The `grace_s` after which `terminate` sent SIGKILL. None if it did not."""
+
+    @property
     def left_running(self) -> tuple[LeftProcess, ...]:
         """Processes that `terminate` found alive after the app's own process had ended.
 

@@ -10,14 +10,15 @@ from chaoslab.history.events import StepDone, TriggerMissed
 from chaoslab.history.impossible import FAULTS_OVER, NO_PROCESS, TOO_FEW_BOOTS
 from chaoslab.history.journal import History
 from chaoslab.history.moments import in_words
-from chaoslab.history.triggers import NOT_IN_TIME, RUN_ENDED, missed_places
+from chaoslab.history.triggers import BOOT_OVER, NOT_IN_TIME, RUN_ENDED, missed_places
 from chaoslab.model.plan import Plan
 from chaoslab.model.verdict import Outcome, Verdict
 from chaoslab.model.when import AtMoment, Moment
 from chaoslab.reason import Code, Reason
 
 _CAUSES = {
-    code.name: code for code in (NOT_IN_TIME, RUN_ENDED, NO_PROCESS, TOO_FEW_BOOTS, FAULTS_OVER)
+    code.name: code
+    for code in (NOT_IN_TIME, RUN_ENDED, NO_PROCESS, BOOT_OVER, TOO_FEW_BOOTS, FAULTS_OVER)
 }
 
 
@@ -35,9 +36,9 @@ _OF_CAUSE = dict.fromkeys(name for code in _CAUSES.values() for name in code.dat
 NOT_CARRIED_OUT = Code(
     "plan.not_carried_out",
     _not_carried_out,
-    "A trigger of the plan (`place`) did not occur: a fault's stop, a boot, a load, a step or "
-    "the quiet time. `cause` is a code `trigger.*`, and its own data are beside these. In runs "
-    "of older versions `moment` is a text, and `cause` is `text`, with the words in `why`.",
+    "A trigger of the plan (`place`) did not occur: a fault's stop, a boot or its stop, a load, a "
+    "step or the quiet time. `cause` is a code `trigger.*`, and its own data are beside these. In "
+    "runs of older versions `moment` is a text, and `cause` is `text`, with the words in `why`.",
     data=("place", *_MOMENT, "cause", *_OF_CAUSE, "why"),
 )
 STEP_FAILED = Code(

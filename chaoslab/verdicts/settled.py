@@ -14,6 +14,7 @@ from chaoslab.history.events import (
     FaultMissed,
     Spawned,
     StepDone,
+    StopRequested,
 )
 from chaoslab.history.impossible import missed_boots
 from chaoslab.history.journal import History
@@ -102,6 +103,19 @@ def _steps_to_come(plan: Plan, history: History) -> Iterator[str]:
             yield step.name
 
 
+def _stops_to_come(plan: Plan, history: History) -> Iterator[str]:
+    """Yields the name of each app that the plan will stop, or stops now: its process has not ended.
+    Boots that were missed are left out.
+    """
+    over = missed_places(history) | {f"boots[{n}].stop" for n in _missed(plan, history)}
+    for request in history.of(StopRequested):
+        if exited(history, request.app, request.boot) is not None:
+            over.add(request.place)
+    for number, boot in enumerate(plan.boots):
+        if boot.stop is not None and f"boots[{number}].stop" not in over:
+            yield boot.app
+
+
 def _restarts(plan: Plan, history: History) -> str | None:
     """The name of an app that ended by itself and that a supervisor will restart. None if there is
     no such app.
@@ -125,11 +139,12 @@ def _waiting(plan: Plan, history: History, now_s: float, topology: Topology) -> 
     for fault in plan.faults:
         if fault.stop is not None and fault.label not in over:
             yield f"the heal of {fault.label}"
+    yield from (f"the stop of {app}" for app in _stops_to_come(plan, history))
     yield from (f"the step {name}" for name in _steps_to_come(plan, history))
     yield from (f"load {number + 1} to begin" for number in _loads_to_begin(plan, history, now_s))
     run = Run(topology=topology, plan=plan, history=history)
     for e in plan.expect:
         if not isinstance(e, Expectation) or _will_not_boot(e, plan, history):
             continue
-        if (what := e.waits_for(run.of(e.app), now_s)) is not None:
+        if (what := e.waits_for(run.seen_by(e), now_s)) is not None:
             yield what

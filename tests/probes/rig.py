@@ -41,6 +41,7 @@ class Here:
         self.spawned_s = now_s()
         self.exit_code: int | None = None
         self.left_running: tuple[LeftProcess, ...] = ()
+        self.killed_after_s: float | None = None
         self.ended, self.log_ended = asyncio.Event(), asyncio.Event()
 
     async def exited(self) -> int:

@@ -74,7 +74,7 @@ def test_a_boot_replaced_under_the_fault_is_judged_to_its_end() -> None:
     """Degraded from 2.0 to 4.0, when it was replaced; the fault went on to 7.0."""
     verdict = degraded([*replaced_at(4.0, outage_until(7.0)), *heal(7.0)])
     assert verdict.outcome == "PASS"
-    assert "judged until the plan replaced boot 1 at 4.000 s, before the heal" in why(verdict)
+    assert "judged until the plan ended boot 1 at 4.000 s, before the heal" in why(verdict)
 
 
 def test_what_it_said_wrongly_before_its_end_still_fails() -> None:
@@ -142,7 +142,7 @@ def test_a_boot_replaced_before_any_heal_is_unknown() -> None:
     verdict = recovered([*replaced_at(2.9, outage_until(7.0)), *heal(7.0)])
     assert verdict.outcome == "UNKNOWN"
     assert codes(verdict) == ["recovery.no_heal", "app.replaced"]
-    assert "the plan replaced boot 1 at 2.900 s" in why(verdict)
+    assert "the plan ended boot 1 at 2.900 s" in why(verdict)
 
 
 def test_a_heal_under_another_fault_is_nothing_to_recover_from() -> None:
@@ -160,7 +160,7 @@ def test_a_boot_replaced_too_soon_after_its_recovery_is_unknown() -> None:
     verdict = recovered([*events, back(3.55, "proof-1")])
     assert verdict.outcome == "UNKNOWN"
     assert data(verdict, "recovery.watched_shortly")["required_s"] == 0.4
-    assert "the plan replaced boot 1 at 3.600 s" in why(verdict)
+    assert "the plan ended boot 1 at 3.600 s" in why(verdict)
 
 
 def test_nothing_more_is_waited_for_once_a_boot_was_replaced() -> None:
@@ -205,4 +205,4 @@ def test_the_time_that_a_replaced_boot_takes_to_end_is_no_silence() -> None:
     assert degraded([*slow, *heal(7.0)]).outcome == "UNKNOWN"
     verdict = degraded([*slow, counts, *heal(7.0)])
     assert verdict.outcome == "PASS"
-    assert "judged until the plan replaced boot 1 at 4.000 s, before the heal" in why(verdict)
+    assert "judged until the plan ended boot 1 at 4.000 s, before the heal" in why(verdict)

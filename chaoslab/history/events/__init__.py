@@ -22,6 +22,7 @@ from chaoslab.history.events.app import (
     Spawned,
     StartupComplete,
     StartupSnapshot,
+    StopRequested,
 )
 from chaoslab.history.events.base import (
     BootEvent,
@@ -83,6 +84,7 @@ AnyEvent = Annotated[
     | StartupSnapshot
     | StartupComplete
     | Ready
+    | StopRequested
     | Exited
     | HealthSample
     | ProberSample
@@ -160,6 +162,7 @@ __all__ = [
     "StartupComplete",
     "StartupSnapshot",
     "StepDone",
+    "StopRequested",
     "TriedOutside",
     "TriggerMissed",
     "UncountedOutside",

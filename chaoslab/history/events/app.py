@@ -86,12 +86,28 @@ class Ready(BootEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StopRequested(BootEvent):
+    """The plan stops the app: the lab sends SIGTERM now, and SIGKILL if the process still runs
+    `grace_s` seconds later. `place` is that of the trigger in the plan.
+    """
+
+    place: str
+    grace_s: float
+    kind: Literal["stop_requested"] = "stop_requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exited(BootEvent):
-    """The app's process ended. `asked`: the lab stopped it."""
+    """The app's process ended. `asked`: the lab stopped it.
+
+    `killed_after_s`: the process still ran that many seconds after the lab's SIGTERM, and the lab
+    sent SIGKILL. None if it did not.
+    """
 
     exit_code: int
     asked: bool
     log_tail: tuple[str, ...]
+    killed_after_s: float | None = None
     kind: Literal["exited"] = "exited"
 
 

@@ -22,6 +22,7 @@ class ExternalApp:
     pid = 0
     exit_code = None
     left_running = ()
+    killed_after_s = None
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint

@@ -49,6 +49,8 @@ def _boots(plan: Plan, attach: Attach) -> Iterator[str]:
             yield f"the environment of {boot.app} cannot be changed ({', '.join(boot.env)})"
         if boot.at is not None or boot.restarts or apps.count(boot.app) > 1:
             yield f"{boot.app} cannot be restarted"
+        if boot.stop is not None:
+            yield f"{boot.app} cannot be stopped: its process belongs to no boot of the lab"
 
 
 def _start_up(plan: Plan) -> Iterator[str]:

@@ -61,6 +61,7 @@ class ContainerApp:
 
     def __init__(self, *, pod: Pod, container: Container, log: AppLog, asked_s: float) -> None:
         self._pod, self._container, self._log = pod, container, log
+        self.killed_after_s: float | None = None
         self._exited: Future[int] = Future()
         self._log_ended: Future[None] = Future()
         self._copying, self._copied = threading.Lock(), False
@@ -118,13 +119,18 @@ class ContainerApp:
         return self._log.tail(lines)
 
     async def terminate(self, grace_s: float = 2.0) -> int:
-        """End the app: SIGTERM, then SIGKILL after `grace_s`; returns the exit code."""
+        """End the app: SIGTERM, then SIGKILL after `grace_s`; returns the exit code.
+
+        The app is process 1 of its container, as on a platform: without a handler for SIGTERM the
+        kernel ignores that signal there.
+        """
         if self.exit_code is None:
             await in_thread(lambda: self._signal(signal.SIGTERM))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace_s):
                     await self.exited()
             if self.exit_code is None:
+                self.killed_after_s = grace_s
                 await in_thread(lambda: self._signal(signal.SIGKILL))
         return await self.wait()
 

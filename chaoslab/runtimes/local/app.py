@@ -36,6 +36,7 @@ class LocalApp:
         self._port = port
         self.spawned_s, self.birthmark = spawned_s, birthmark
         self.left_running: tuple[LeftProcess, ...] = ()
+        self.killed_after_s: float | None = None
 
     @property
     def name(self) -> str:
@@ -95,6 +96,7 @@ class LocalApp:
             self._process.send_signal(signal.SIGCONT)
             self._process.send_signal(signal.SIGTERM)
             if not await processes.end_within(self._process, grace_s):
+                self.killed_after_s = grace_s
                 # A killed app cannot end its children, so they are not `left_running`.
                 processes.kill_family(self._process, tree(self.pid))
         code = await processes.wait_for_end(self._process)

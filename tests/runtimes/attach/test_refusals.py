@@ -52,6 +52,7 @@ def test_a_fault_under_a_running_app_is_carried_out() -> None:
     [
         ({"boots": (Boot(env={"A": "b"}),)}, "the environment of backend cannot be changed (A)"),
         ({"boots": (Boot(), Boot(at=when.healthy()))}, "backend cannot be restarted"),
+        ({"boots": (Boot(stop=when.healthy()),)}, "backend cannot be stopped"),
         (
             {"faults": (Killed(target="redis"),)},
             "killed:redis: attach mode does not stop or change",
