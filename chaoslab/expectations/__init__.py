@@ -22,6 +22,7 @@ from chaoslab.expectations.serves import Serves
 from chaoslab.expectations.starts import Starts
 from chaoslab.expectations.stays_available import StaysAvailable
 from chaoslab.expectations.stays_live import StaysLive
+from chaoslab.expectations.stops import Stops
 
 KINDS: tuple[type[Expectation], ...] = (
     Starts,
@@ -40,6 +41,7 @@ KINDS: tuple[type[Expectation], ...] = (
     NoRestarts,
     ReleasesConnections,
     BacksOff,
+    Stops,
     Sampled,
 )
 
@@ -62,4 +64,5 @@ __all__ = [
     "Starts",
     "StaysAvailable",
     "StaysLive",
+    "Stops",
 ]

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.given import Given
+from chaoslab.evidence.stopping import until_stop
 from chaoslab.evidence.timeline import run_ended
 from chaoslab.expectations import needs
 from chaoslab.faults.evidence import Evidence
@@ -51,6 +52,13 @@ class Run:
         sampling = self.plan.sampling.of(self.app(name))
         return replace(self, plan=replace(self.plan, sampling=sampling))
 
+    def seen_by(self, e: Expectation) -> Run:
+        """The run as the claim `e` sees it: that of its app, until a request of the plan to stop
+        the app, unless the claim is also about what comes after it.
+        """
+        run = self.of(e.app)
+        return run if e.of_stop else replace(run, history=until_stop(run.history, e.app))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation(Expected):
@@ -62,6 +70,8 @@ class Expectation(Expected):
     excusable: ClassVar[bool] = True
     # True: the run waits for the start-up even if the fault was not put in force.
     of_start: ClassVar[bool] = False
+    # True: the claim is also about what the app does after the plan's request to stop it.
+    of_stop: ClassVar[bool] = False
     # Fields that may be None in a scenario, with the app's own value for each.
     app_defaults: ClassVar[AppDefaults] = {}
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from chaoslab.evidence.starvation import starved
+from chaoslab.evidence.stopping import kills
 from chaoslab.expectations.base import Expectation, Run, with_startup
 from chaoslab.faults.base import NO_CONNECTION_AFFECTED
 from chaoslab.faults.evidence import NOT_IN_PLAN, Evidence, evidence_of
@@ -70,7 +71,7 @@ def _verdict(e: Expected, run: Run) -> Verdict:
     if not isinstance(e, Expectation):
         return unknown(e.kind, f"{e.kind} of {e.app}", NOT_INSTALLED(kind=e.kind))
     topology, plan, history = run.topology, run.plan, run.history
-    alone = e.judged(run.of(e.app))
+    alone = e.judged(run.seen_by(e))
     failed = alone.outcome is Outcome.FAIL
     slow = None if failed and e.counted else late(history, plan.max_lag_s)
     if failed and not slow:
@@ -80,7 +81,8 @@ def _verdict(e: Expected, run: Run) -> Verdict:
     weighed = weighed_by_triggers(weighed, plan, history)
     passed = weighed.outcome is Outcome.PASS
     outside = () if passed else tried_outside(e.app, history)
-    notes = (*_left_running(e, history), *outside, *disabled(history))
+    notes = (*_killed(e, weighed, history), *_left_running(e, history))
+    notes = (*notes, *outside, *disabled(history))
     return replace(weighed, because=(*weighed.because, *notes))
 
 
@@ -91,12 +93,12 @@ def _excuse(e: Expectation, run: Run) -> Reason | None:
     if not e.excusable:
         return None
     if e.own_excuse:
-        return e.excuse(run)
-    mine = run.of(e.app)
+        return e.excuse(run.seen_by(e))
+    mine = run.seen_by(e)
     return starved(
         e,
         run.app(e.app),
-        run.history,
+        mine.history,
         e.given(mine),
         judged=lambda other: e.judged(replace(mine, history=other)),
         given_more=lambda more_s: e.given_more(more_s).judged(
@@ -141,6 +143,13 @@ def _evidence_for(e: Expectation, run: Run) -> list[Evidence]:
         else:
             found.append(evidence_of(fault, run.topology, run.history, app=e.app, boot=e.of_boot))
     return found
+
+
+def _killed(e: Expectation, verdict: Verdict, history: History) -> tuple[Reason, ...]:
+    """Reasons for the boots of the app that the lab killed, because they did not end after SIGTERM.
+    Every verdict of the app lists them; they change none.
+    """
+    return tuple(why for why in kills(e.app, history) if why not in verdict.because)
 
 
 def _left_running(e: Expectation, history: History) -> tuple[Reason, ...]:

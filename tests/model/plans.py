@@ -86,6 +86,7 @@ EVERY_EXPECTATION: tuple[Expectation, ...] = (
     expect.ReleasesConnections(spare=1),
     expect.BacksOff(herd=5),
     expect.RegainsLatency(ratio=2.0),
+    expect.Stops(boot=2, within_s=5.0, exit_codes=(0, -15)),
     expect.Sampled(probe="checkout", share=0.9),
 )
 SUPERVISED = expect.NoRestarts()  # not of an app that the plan starts twice
@@ -104,7 +105,10 @@ def as_data(plan: Plan) -> Plan:
 def whole() -> Plan:
     return Plan(
         name="whole",
-        boots=(Boot(), Boot(at=when.healthy(0.8), env={"A": "b"})),
+        boots=(
+            Boot(),
+            Boot(at=when.healthy(0.8), env={"A": "b"}, stop=when.in_force("r", 0.1), grace_s=6.0),
+        ),
         faults=EVERY_FAULT,
         load=(Load(start=when.healthy(), stop=when.exited(), rate_per_s=20),),
         sampling=Sampling(quiet_from=when.in_force("r"), quiet_until=when.acknowledged(1)),

@@ -13,10 +13,12 @@ from chaoslab.history.events import (
     HealthSample,
     RunEnded,
     StartupComplete,
+    StopRequested,
 )
 
 from .events import (
     DEGRADED,
+    back,
     between,
     complete,
     connection,
@@ -28,6 +30,7 @@ from .events import (
     spawned,
     without,
     write,
+    writes,
 )
 from .histories import STOPPED, good, healthy_run, stopped_under_load
 from .plans import PG
@@ -100,6 +103,30 @@ def replaced(*instead: HealthSample) -> list[AnyEvent]:
     kept = [e for e in first if e.at_s < 2.9]
     heal = [e for e in good() if isinstance(e, FaultHealing | FaultHealed)]
     return [*kept, exited(2.9), spawned(2.95, boot=2), *heal, exited(4.2, boot=2), ended(4.25)]
+
+
+def stopping(
+    end_s: float = 3.4,
+    code: int = 0,
+    *,
+    killed_after_s: float | None = None,
+    lost: bool = False,
+) -> list[AnyEvent]:
+    """A healthy run with a load, in which the plan sends SIGTERM at 3.0. One write is acknowledged
+    after it, and is in the database unless it is `lost`.
+    """
+    before = writes(1.1, 3.0)
+    ops = tuple(w.op for w in before)
+    late = ((), ("late",)) if lost else (("late",), ())
+    return [
+        *healthy_run(),
+        *before,
+        StopRequested(at_s=3.0, app="backend", boot=1, place="boots[0].stop", grace_s=10.0),
+        write(3.05, "late"),
+        replace(exited(end_s, code=code, log=("closing",)), killed_after_s=killed_after_s),
+        back(end_s + 0.1, *ops, *late[0], missing=late[1]),
+        ended(end_s + 0.2),
+    ]
 
 
 NEVER_UP = without(good(), of(StartupComplete))

@@ -26,6 +26,7 @@ from chaoslab.expectations import (
     Starts,
     StaysAvailable,
     StaysLive,
+    Stops,
 )
 from chaoslab.expectations.base import Run
 from chaoslab.history.events import (
@@ -53,6 +54,7 @@ from .altered import (
     restarts,
     serving,
     settling,
+    stopping,
 )
 from .events import (
     DEGRADED,
@@ -302,6 +304,16 @@ CASES = {
         keeps=stopped_under_load(),
         breaks=([*stopped_under_load(), *STORM],),
         fault=DOWN,
+    ),
+    "stops": Case(
+        expect=Stops(within_s=2.0),
+        keeps=stopping(),
+        breaks=(
+            stopping(5.5),
+            stopping(13.0, code=-9, killed_after_s=10.0),
+            stopping(code=-15),
+            stopping(lost=True),
+        ),
     ),
     "sampled": Case(
         expect=Sampled(probe="pay", share=0.9),

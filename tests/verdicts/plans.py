@@ -17,6 +17,7 @@ from chaoslab.expectations import (
     Sampled,
     Serves,
     Starts,
+    Stops,
 )
 from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthContract
@@ -29,7 +30,7 @@ from chaoslab.model.when import AtMoment
 PG, REDIS = "backend.postgres", "backend.redis"
 BOTH = ("postgres", "redis")
 OUTAGE = "severed:vpc"
-_never = AtMoment(moment="exited", nth=99)  # hand-built events, not triggers, heal these faults
+_never = AtMoment(moment="exited", nth=99)  # hand-built events, not triggers, heal and stop
 
 
 def app(name: str) -> App:
@@ -85,13 +86,14 @@ def plan_of(
     usual = (Starts(mode="degraded"), Degrades(naming=BOTH), Recovers())
     stopped = tuple(f if f.stop else replace(f, stop=_never) for f in faults)
     boots = max(getattr(e, "boot", 1) for e in expect or usual)
-    by_users = Serves | RefusesHonestly | RegainsLatency | ReadyWhenServing
+    by_users = Serves | RefusesHonestly | RegainsLatency | ReadyWhenServing | Stops
     asks_users = any(isinstance(e, by_users) for e in expect)
     supervised = any(isinstance(e, NoRestarts) for e in expect)
+    first = Boot(stop=_never) if any(isinstance(e, Stops) for e in expect) else Boot()
     asked = tuple(Probe(name=e.probe, call=len) for e in expect if isinstance(e, Sampled))
     plan = Plan(
         probes=asked,
-        boots=(Boot(restarts=3),) if supervised else (Boot(),) * boots,
+        boots=(Boot(restarts=3),) if supervised else (first, *(Boot(),) * (boots - 1)),
         faults=stopped,
         load=load or ((LOAD,) if asks_users else ()),
         sampling=SAMPLING,
