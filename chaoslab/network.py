@@ -44,6 +44,7 @@ class HandedSockets:
     def __init__(self, channel: socket.socket, *, at_once: int = 1) -> None:
         self._channel, self._at_once = channel, at_once
         self._spare: dict[tuple[int, int, int], deque[socket.socket]] = {}
+        self._why_none = ""
         channel.settimeout(ANSWER_WITHIN_S)
 
     def __call__(self, family: int, type: int, proto: int = 0, /) -> socket.socket:
@@ -54,14 +55,19 @@ class HandedSockets:
         kind = (family, type, proto)
         spare = self._spare.setdefault(kind, deque())
         if not spare:
-            try:
-                _, descriptors = exchange(self._channel, {"sockets": [*kind, self._at_once]})
-            except OSError as error:
-                # A late answer would be taken for that of the next request.
-                self._channel.close()
-                raise NotHanded(error.errno, f"no socket of the namespace: {error}") from error
-            spare.extend(socket.socket(fileno=each) for each in descriptors)
+            spare.extend(socket.socket(fileno=each) for each in self._handed(kind))
         return spare.popleft()
+
+    def _handed(self, kind: tuple[int, int, int]) -> list[int]:
+        if self._why_none:
+            raise NotHanded(errno.EPIPE, self._why_none)
+        try:
+            return exchange(self._channel, {"sockets": [*kind, self._at_once]})[1]
+        except OSError as error:
+            # A late answer would be taken for that of the next request.
+            self._channel.close()
+            self._why_none = f"no socket of the namespace: {error.strerror}"
+            raise NotHanded(error.errno, self._why_none) from error
 
     def close(self) -> None:
         """Close the channel and the spare sockets."""
@@ -82,7 +88,7 @@ def exchange(
         socket.send_fds(channel, [json.dumps(request).encode()], list(descriptors))
         data, handed, _, _ = socket.recv_fds(channel, _MOST_BYTES, MOST_AT_ONCE)
     except OSError as error:
-        raise NoAnswer(error.errno, str(error)) from error
+        raise NoAnswer(error.errno or errno.ETIMEDOUT, error.strerror or str(error)) from error
     if not data:
         raise NoAnswer(errno.ECONNRESET, "the process in the namespace has ended")
     for each in handed:

@@ -36,11 +36,11 @@ def test_a_late_answer_is_not_taken_for_the_next_one() -> None:
     made = HandedSockets(ours)
     ours.settimeout(0.01)
     with theirs:
-        with pytest.raises(NotHanded):
+        with pytest.raises(NotHanded, match="no socket of the namespace: timed out"):
             made(socket.AF_INET, socket.SOCK_STREAM)
         with socket.socket() as late, pytest.raises(OSError, match=r"Broken pipe|reset"):
             socket.send_fds(theirs, [b"{}"], [late.fileno()])
-        with pytest.raises(NotHanded):
+        with pytest.raises(NotHanded, match="no socket of the namespace: timed out"):
             made(socket.AF_INET, socket.SOCK_STREAM)
 
 
