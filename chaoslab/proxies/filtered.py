@@ -12,7 +12,13 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from chaoslab.agent.iptables_rules import Counters
-from chaoslab.errors import ErrorCode, FaultUnsupported, InjectionFailed, Problem
+from chaoslab.errors import (
+    ErrorCode,
+    FaultUnsupported,
+    InjectionFailed,
+    Problem,
+    RuntimeUnavailable,
+)
 from chaoslab.model.actions import Action, Capability, ConnectPhase
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import NO_PROXY, ToxiproxyControl
@@ -87,8 +93,19 @@ class FilteredEmbeddedControl(_Filtered, EmbeddedControl):
     drops.
 
     Only they drop packets of established connections too, so that nothing is acknowledged. Other
-    phases, and connects that a trigger of the engine drops, are the engine's own.
+    phases, and connects that a trigger of the engine drops, are the engine's own. With
+    `shared_rules`, the network namespace outlives the engine: `close` removes the rules.
     """
+
+    def __init__(self, *args: Any, shared_rules: bool = False, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._shared_rules = shared_rules
+
+    async def close(self) -> None:
+        for port in self._ports.values() if self._shared_rules else ():
+            with suppress(InjectionFailed, RuntimeUnavailable):  # the agent is a part of the lab
+                await self.packet_filter.unguard(port)
+        await super().close()
 
     async def connect(self, within_s: float, *, check: Callable[[], None] = lambda: None) -> None:
         await super().connect(within_s, check=check)

@@ -11,7 +11,7 @@ from engine.rig import Address
 from chaoslab.agent.iptables_rules import Counters
 from chaoslab.errors import FaultUnsupported, InjectionFailed
 from chaoslab.model.actions import AddToxic, ConnectMode, ConnectPhase, Disable, Established
-from chaoslab.proxies.filtered import FilteredToxiproxyControl
+from chaoslab.proxies.filtered import FilteredEmbeddedControl, FilteredToxiproxyControl
 
 from .misbehaving import PROXY, Misbehaving, misbehaving
 
@@ -168,3 +168,17 @@ async def test_closing_reports_what_a_running_server_did_not_delete(
     broken.answers["DELETE", "/proxies/lab_1.db"] = (204, "")
     with pytest.raises(InjectionFailed, match="still there"):
         await control.close()
+
+
+@pytest.mark.parametrize("shared", [True, False])
+async def test_an_engines_rules_are_removed_where_its_namespace_outlives_it(
+    embedded_arm: Arm, rules: Rules, shared: bool
+) -> None:
+    """Another engine may listen on that port later, and must not find them."""
+    control = FilteredEmbeddedControl(
+        embedded_arm.host, embedded_arm.port, packets=rules, shared_rules=shared
+    )
+    await control.connect(5.0)
+    port = await control.create(f"kept {shared}", "127.0.0.1:1")
+    await control.close()
+    assert rules.asked == [("guard", port), *([("unguard", port)] if shared else [])]

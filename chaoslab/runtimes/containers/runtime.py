@@ -26,8 +26,7 @@ from chaoslab.machine.trouble import with_place
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Service
 from chaoslab.proxies.base import ProxyKind
-from chaoslab.proxies.embedded import EmbeddedControl
-from chaoslab.proxies.filtered import FilteredToxiproxyControl
+from chaoslab.proxies.filtered import FilteredEmbeddedControl, FilteredToxiproxyControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.app_log import AppLog
 from chaoslab.runtimes.base import AppStart
@@ -142,7 +141,10 @@ class ContainerRuntime:
             start = in_thread(lambda: self._start_engine(seed))
             self._proxy = asyncio.ensure_future(start)
             container, name = await asyncio.shield(self._proxy), "the proxy engine"
-            self._control = EmbeddedControl(api.host, api.port, listen_host=ANY_ADDRESS)
+            self._control = FilteredEmbeddedControl(
+                api.host, api.port, listen_host=ANY_ADDRESS, packets=self._stack.gateway.agent,
+                shared_rules=True,
+            )  # fmt: skip
         elif container is None:
             raise RuntimeUnavailable(Problem(reason=ONLY_EMBEDDED()))
         else:
