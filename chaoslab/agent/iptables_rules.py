@@ -1,27 +1,29 @@
 """Packet rules for the port of a link: makes texts for iptables-restore, and reads the counters.
 
-A port has five chains of its own. INPUT and OUTPUT jump to IN and OUT, and both jump to GATE. GATE
-is empty, or jumps to DROP: so one atomic change drops both directions and resets no counter.
-Packets of canaries go to CANARY before they are counted. Source: iptables(8),
-iptables-extensions(8), iptables-restore(8).
+A port has six chains of its own. INPUT and OUTPUT jump to IN and OUT, and both jump to DEAD and to
+GATE. GATE is empty, or jumps to DROP: so one atomic change drops both directions and resets no
+counter. DEAD is empty, or drops the packets of dead connections, by their clients' ports. Packets
+of canaries go to CANARY before they are counted. Source: iptables(8), iptables-extensions(8),
+iptables-restore(8).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chaoslab.agent.canary_ports import FIRST_PORT, LAST_PORT
 
 _PREFIX = "CHAOSLAB"
-_CHAINS = ("IN", "OUT", "GATE", "DROP", "CANARY")
+_CHAINS = ("IN", "OUT", "DEAD", "GATE", "DROP", "CANARY")
 _CANARIES = f"{FIRST_PORT}:{LAST_PORT}"
 _TCP = "-p tcp -m tcp"
 _SYN = f"{_TCP} --tcp-flags FIN,SYN,RST,ACK SYN"
 _RST = f"{_TCP} --tcp-flags RST RST"
 # A rule without a target only counts. `counters` reads the rules by their places in the chain.
-_IN = (f"{_TCP} --sport {_CANARIES} -g {{CANARY}}", _SYN, "-j {GATE}", _TCP)
-_OUT = (f"{_TCP} --dport {_CANARIES} -g {{CANARY}}", "-j {GATE}", _RST, _TCP)
+_IN = (f"{_TCP} --sport {_CANARIES} -g {{CANARY}}", _SYN, "-j {DEAD}", "-j {GATE}", _TCP)
+_OUT = (f"{_TCP} --dport {_CANARIES} -g {{CANARY}}", "-j {DEAD}", "-j {GATE}", _RST, _TCP)
 _DROP = (f"{_SYN} -j DROP", "-j DROP")
 _SAVED = re.compile(r"\[(\d+):(\d+)\] -A (\S+) ")
 
@@ -70,6 +72,27 @@ def switched(port: int, *, dropping: bool) -> str:
     return _restore(lines)
 
 
+def left_dead(port: int, clients: Iterable[int], mark: int) -> str:
+    """The input text of iptables-restore that drops all packets of the connections from the local
+    ports `clients` to the port, in place of those that were dropped so far.
+
+    A client's port may be used again: a SYN marks its new connection with `mark`, and marked
+    connections pass. `mark` must be new at each call.
+    """
+    chain, passes = _names(port)["DEAD"], f"-m connmark --mark {mark} -j RETURN"
+    lines = [f"-F {chain}"]
+    for client in clients:
+        up, down = f"--sport {client} --dport {port}", f"--sport {port} --dport {client}"
+        lines += [
+            f"-A {chain} {_SYN} {up} -j CONNMARK --set-mark {mark}",
+            f"-A {chain} {_TCP} {up} {passes}",
+            f"-A {chain} {_TCP} {up} -j DROP",
+            f"-A {chain} {_TCP} {down} {passes}",
+            f"-A {chain} {_TCP} {down} -j DROP",
+        ]
+    return _restore(lines)
+
+
 def removed(port: int, address: str = "") -> str:
     """The input text of iptables-restore that removes all rules of the port at that address."""
     names = _names(port)
@@ -89,6 +112,16 @@ def trial() -> tuple[str, str]:
     )
 
 
+def dead_trial() -> tuple[str, str]:
+    """As `trial`, for the kernel's parts that the rules of dead connections need."""
+    chain = f"{_PREFIX}-TRIAL"
+    rules = ("-j CONNMARK --set-mark 1", "-m connmark --mark 1 -j RETURN")
+    return (
+        _restore([f":{chain} - [0:0]", *(f"-A {chain} {_SYN} {rule}" for rule in rules)]),
+        _restore([f"-F {chain}", f"-X {chain}"]),
+    )
+
+
 def counters(saved: str, port: int) -> Counters | None:
     """The counters of the port, from the output of `iptables-save -c`; None if it has no rules."""
     names, counted = _names(port), _counted(saved)
@@ -99,9 +132,9 @@ def counters(saved: str, port: int) -> Counters | None:
         syns=into[1][0],
         syns_dropped=drop[0][0],
         packets_dropped=drop[1][0],
-        bytes_up=into[3][1],
-        bytes_down=out[3][1],
-        resets=out[2][0],
+        bytes_up=into[4][1],
+        bytes_down=out[4][1],
+        resets=out[3][0],
     )
 
 

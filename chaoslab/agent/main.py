@@ -47,9 +47,11 @@ class Agent:
         self._verbs: dict[str, Callable[[Request], Awaitable[Json]]] = {
             "about": self._about,
             "ask": self._ask,
+            "check_dead": self._check_dead,
             "counters": self._counters,
             "drop": self._drop,
             "guard": self._guard,
+            "leave_dead": self._leave_dead,
             "outside": self._attempts_outside,
             "pass": self._pass,
             "pulse": self._pulse,
@@ -139,6 +141,14 @@ class Agent:
 
     async def _pass(self, request: Request) -> Json:
         await self._rules.switch(request.port(), dropping=False)
+        return {"at_s": now_s()}
+
+    async def _check_dead(self, _: Request) -> Json:
+        await self._rules.check_dead()
+        return {}
+
+    async def _leave_dead(self, request: Request) -> Json:
+        await self._rules.leave_dead(request.port(), request.ports("clients"))
         return {"at_s": now_s()}
 
     async def _counters(self, request: Request) -> Json:

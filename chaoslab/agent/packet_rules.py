@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
+from collections.abc import Iterable
 
 from chaoslab.agent import iptables_rules
 from chaoslab.agent.iptables_rules import Counters
@@ -43,6 +45,7 @@ class PacketRules:
         self._tool = ""
         self._guarded: set[int] = set()
         self._lock = asyncio.Lock()
+        self._marks = itertools.count(1)
 
     async def about(self) -> str:
         """The name and version of the iptables in use.
@@ -62,6 +65,20 @@ class PacketRules:
         async with self._lock:
             await self._ensure(port)
             await self._restore(iptables_rules.switched(port, dropping=dropping))
+
+    async def check_dead(self) -> None:
+        """Raise InjectionFailed if the packets of single connections cannot be dropped here."""
+        async with self._lock:
+            for text in iptables_rules.dead_trial():
+                await self._restore(text)
+
+    async def leave_dead(self, port: int, clients: Iterable[int]) -> None:
+        """Drop all packets of the connections from the local ports `clients` to the port, and of
+        no others. A later connection from one of these ports passes.
+        """
+        async with self._lock:
+            await self._ensure(port)
+            await self._restore(iptables_rules.left_dead(port, clients, next(self._marks)))
 
     async def counters(self, port: int) -> Counters:
         """The counts of packets at the port since it has been guarded.

@@ -54,6 +54,13 @@ class Request:
             raise self.bad(name, "a port, 1 to 65535")
         return value
 
+    def ports(self, name: str) -> list[int]:
+        """The value of a field, which must be a list of ports. Raises BadRequest."""
+        value = self.given.get(name)
+        if not isinstance(value, list) or not all(type(v) is int and 0 < v <= 65535 for v in value):
+            raise self.bad(name, "a list of ports, 1 to 65535")
+        return value
+
     def seconds(self, name: str, default_s: float | None = None) -> float:
         """The value of a field, a positive number of seconds; `default_s` if it is absent.
 

@@ -18,6 +18,7 @@ from chaoslab.engine.proxy import Connect, Established, Proxy
 from chaoslab.engine.proxy_collection import ProxyCollection
 from chaoslab.engine.routes import Route, route
 from chaoslab.engine.toxic_collection import read_toxic
+from chaoslab.engine.toxics.silence import AT_HEAL
 from chaoslab.engine.toxiproxy_api import Handler, Names, body_of, errors_as_answers, json_answer
 from chaoslab.engine.triggers import Trigger
 from chaoslab.engine.wire import ApiError, Json
@@ -26,6 +27,7 @@ CAPABILITIES = (
     "connect.refused",
     "connect.dropped",
     "silence",
+    "at_heal",
     "triggers",
     "connections",
     "reset_idle",
@@ -172,9 +174,17 @@ def _read_connect(value: Json) -> Connect:
     mode = _choice(ConnectMode, "mode", wire.text_of(members, "mode", ""))
     default = _DEFAULT_ESTABLISHED[mode].value
     chosen = wire.text_of(members, "established", default)
+    established = _choice(Established, "established", chosen)
+    at_heal = wire.text_of(members, "at_heal", AT_HEAL[0])
+    if at_heal not in AT_HEAL:
+        known = ", ".join(AT_HEAL)
+        raise ApiError(f"at_heal: expected one of {known}; got {at_heal!r}", 400)
+    if at_heal != AT_HEAL[0] and established is not Established.HOLD:
+        raise ApiError(f"at_heal: {at_heal!r} needs established 'hold'", 400)
     return Connect(
         mode=mode,
-        established=_choice(Established, "established", chosen),
+        established=established,
+        at_heal=at_heal,
         inert=wire.flag_of(members, "inert", False),
     )
 
@@ -196,12 +206,14 @@ def _shown(proxy: Proxy) -> dict[str, object]:
         "connect": {
             "mode": proxy.connect.mode.value,
             "established": proxy.connect.established.value,
+            "at_heal": proxy.connect.at_heal,
             "since_s": proxy.since_s,
             "syn_drops": proxy.syn_drops,
         },
         "inert": {"connect": proxy.connect.inert, "toxics": sorted(proxy.inert_toxics)},
         "connections_opened": proxy.opened,
         "connections_open": len(proxy.connections),
+        "connections_dead": len(proxy.dead),
     }
 
 

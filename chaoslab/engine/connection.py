@@ -40,6 +40,12 @@ class Owner(Protocol):
         """Remove a connection that has ended from the proxy; `end` is how it ended."""
         ...
 
+    def keep_dead(self, connection: Connection, sockets: dict[Direction, socket.socket]) -> None:
+        """Keep the sockets of a connection that a heal has left dead, by the direction that each
+        is the source of.
+        """
+        ...
+
 
 class Connection:
     """One proxied connection: an accepted client and its upstream.
@@ -180,6 +186,17 @@ class Connection:
     def reset(self, end: str) -> None:
         """Reset both sides with an RST; `end` is how the connection ended, for the log."""
         self._end(end, PeerSocket.reset, reset)
+
+    def leave_dead(self) -> None:
+        """Leave both sides open, and pass nothing any more: no byte, no FIN, no RST."""
+        assert self._streams is not None
+        self.over = True
+        self.record.leave_dead(now_s())
+        for stream in self._streams:
+            stream.stop()
+        sockets = {stream.direction: stream.source.release() for stream in self._streams}
+        self._streams = None
+        self._owner.keep_dead(self, sockets)
 
     def _end(
         self, end: str, part: Callable[[PeerSocket], None], drop: Callable[[socket.socket], None]

@@ -44,7 +44,8 @@ class Record:
     time at which the client last sent anything but a goodbye, `answered_s` that at which the
     upstream last sent anything. `dismissed_s` is the time at which the upstream announced the end
     of the connection while the client had not ended it. `ending` says which side ended first and
-    how, at `ending_s`; the connection closes later if the other side stays open.
+    how, at `ending_s`; the connection closes later if the other side stays open. `dead_s` is the
+    time at which a heal left the connection dead.
     """
 
     id: int
@@ -60,6 +61,7 @@ class Record:
     dismissed_s: float | None = None
     ending: str | None = None
     ending_s: float | None = None
+    dead_s: float | None = None
     after_goodbye: bool = False
     applied: list[AppliedFault] = field(default_factory=list)
     flow: Callable[[Direction], Flow] = lambda _: Flow()
@@ -88,11 +90,19 @@ class Record:
             self.ending = f"{who}_{'closed' if how is End.EOF else 'reset'}"
             self.ending_s = now_s
 
+    def leave_dead(self, now_s: float) -> None:
+        """Record that a heal left the connection dead; its numbers are final."""
+        self.dead_s = now_s
+        self._keep_flow()
+
     def close(self, end: str, now_s: float) -> None:
         """Record the end; keep the final numbers and drop the reference to the live connection."""
+        self._keep_flow()
+        self.end, self.closed_s = end, now_s
+
+    def _keep_flow(self) -> None:
         final = {direction: self.flow(direction) for direction in Direction}
         self.flow = final.__getitem__
-        self.end, self.closed_s = end, now_s
 
     def as_json(self) -> dict[str, object]:
         """The record as a JSON object, as `GET /chaoslab/connections` shows it."""
@@ -110,6 +120,7 @@ class Record:
             "dismissed_s": self.dismissed_s,
             "ending": self.ending,
             "ending_s": self.ending_s,
+            "dead_s": self.dead_s,
             "bytes_upstream": up.delivered,
             "bytes_downstream": down.delivered,
             "held_upstream": up.held,

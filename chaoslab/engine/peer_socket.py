@@ -101,6 +101,11 @@ class PeerSocket:
         self._forget()
         reset(self.sock)
 
+    def release(self) -> socket.socket:
+        """Stop watching the socket, and return it. It stays open."""
+        self._forget()
+        return self.sock
+
     def _forget(self) -> None:
         if self._mask:
             self._poller.forget(self.sock.fileno())

@@ -66,7 +66,7 @@ class Pipeline:
         """Put exactly the toxics `toxics` in force; bytes keep their order.
 
         Bytes of a removed toxic go to the next one. If the last toxic is new, it also gets the
-        bytes that wait until the sink is writable.
+        bytes that wait until the sink is writable. May raise AbandonRequested.
         """
         old = self.stages
         unclaimed = {stage.toxic.name: stage for stage in old}

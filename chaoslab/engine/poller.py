@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 TROUBLE = select.EPOLLERR | select.EPOLLHUP
+# The peer has sent a FIN, or an RST. Unread bytes are no event.
+PEER_ENDED = select.EPOLLRDHUP
 
 # select() can only watch descriptors below this number. The epoll descriptor is made early, so its
 # number is small.

@@ -13,7 +13,8 @@ from chaoslab.clock import now_s
 from chaoslab.engine.address import ListenAddress, join_host_port
 from chaoslab.engine.chunks import Direction
 from chaoslab.engine.connection import Connection
-from chaoslab.engine.connection_log import AppliedFault, ConnectionLog, Flow
+from chaoslab.engine.connection_log import AppliedFault, ConnectionLog, Flow, Record
+from chaoslab.engine.dead_connection import DeadConnection
 from chaoslab.engine.listener import Address, CannotDrop, ConnectMode, Listener
 from chaoslab.engine.loopbacks import BothLoopbacks
 from chaoslab.engine.poller import Poller
@@ -38,12 +39,15 @@ class Established(enum.Enum):
 class Connect:
     """A connect mode, and what happens to connections that are already established.
 
+    `at_heal` is what happens at the end of a `hold` to the connections that it held, as for the
+    toxic `silence`.
     With `inert` the API shows the mode as it was set, but clients are treated as in mode `accept`
     with `keep`.
     """
 
     mode: ConnectMode = ConnectMode.ACCEPT
     established: Established = Established.KEEP
+    at_heal: str = "deliver"
     inert: bool = False
 
     def effective(self) -> Connect:
@@ -88,6 +92,7 @@ class Proxy:
         self.opened = 0
         self._flow_of_closed = dict.fromkeys(Direction, Flow())
         self.connections: dict[int, Connection] = {}
+        self.dead: dict[int, DeadConnection] = {}
         self._engine = engine
         self._listener: Listener | BothLoopbacks | None = None
         self._hold: dict[Direction, Toxic] = {}
@@ -128,6 +133,8 @@ class Proxy:
         self._listener = None
         for connection in list(self.connections.values()):
             connection.close("proxy_disabled")
+        for dead in list(self.dead.values()):
+            dead.close("proxy_disabled")
 
     # --- clients ---
 
@@ -144,8 +151,23 @@ class Proxy:
         """Remove a connection that has ended, and count its bytes. `end` says how it ended."""
         del self.connections[connection.number]
         self._engine.log.close(connection.record, end, now_s())
+        self._count_flow_of(connection.record)
+
+    def keep_dead(self, connection: Connection, sockets: dict[Direction, socket.socket]) -> None:
+        """Keep the sockets of a connection that a heal has left dead, and count its bytes."""
+        number, record = connection.number, connection.record
+        del self.connections[number]
+        self._count_flow_of(record)
+        self.dead[number] = DeadConnection(self, number, record, sockets)
+
+    def forget_dead(self, number: int, record: Record, end: str) -> None:
+        """Remove a dead connection whose sockets are closed. `end` says how it ended."""
+        del self.dead[number]
+        self._engine.log.close(record, end, now_s())
+
+    def _count_flow_of(self, record: Record) -> None:
         for direction, past in self._flow_of_closed.items():
-            self._flow_of_closed[direction] = _sum([past, connection.record.flow(direction)])
+            self._flow_of_closed[direction] = _sum([past, record.flow(direction)])
 
     def flow(self, direction: Direction) -> Flow:
         """The bytes in one direction of all connections so far, the open ones included."""
@@ -257,12 +279,12 @@ def _sum(flows: list[Flow]) -> Flow:
 
 
 def _hold(connect: Connect, direction: Direction) -> Toxic:
-    """A toxic that holds all bytes of `direction` until the heal, as a cut path does."""
+    """A toxic that holds all bytes of `direction` until the heal, as a severed path does."""
     return Toxic(
         name=f"connect:{connect.mode.value}",
         type=connect.mode.value,
         stream=direction.value,
         direction=direction,
         toxicity=1.0,
-        settings=Silence(),
+        settings=Silence(at_heal=connect.at_heal),
     )

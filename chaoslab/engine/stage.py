@@ -10,7 +10,7 @@ from chaoslab.engine.chunks import Chunk, Direction, End
 from chaoslab.engine.connection_log import AppliedFault
 from chaoslab.engine.last_messages import is_goodbye
 from chaoslab.engine.toxic_collection import Toxic
-from chaoslab.engine.toxics.base import Close, Drop, Forward, Reset, ToxicContext, Wait
+from chaoslab.engine.toxics.base import Abandon, Close, Drop, Forward, Reset, ToxicContext, Wait
 
 # Memory of a queued chunk besides its bytes, so that a queue of tiny chunks is bounded too.
 CHUNK_COST = 256
@@ -20,6 +20,10 @@ Emit = Callable[[Chunk], None]
 
 class ResetRequested(Exception):
     """A toxic has decided to reset the connection."""
+
+
+class AbandonRequested(Exception):
+    """A toxic has decided to leave the connection dead."""
 
 
 class Stage:
@@ -97,13 +101,16 @@ class Stage:
     def leave(self, now_s: float, emit: Emit) -> None:
         """Handle the removal of the toxic: pass all waiting bytes on, or end the connection.
 
-        `at_removal` of the toxic says which. Raises ResetRequested if it is a reset.
+        `at_removal` of the toxic says which. Raises ResetRequested if it is a reset, and
+        AbandonRequested if the connection is left dead.
         """
         decision = self.toxic.settings.at_removal
         if isinstance(decision, Close):
             self.close(now_s, emit)
         elif isinstance(decision, Reset):
             raise ResetRequested
+        elif isinstance(decision, Abandon):
+            raise AbandonRequested
         while self.queue:
             emit(self._pop()._replace(arrived_s=now_s))
 

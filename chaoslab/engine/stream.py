@@ -15,7 +15,7 @@ from chaoslab.engine.peer_socket import PeerSocket
 from chaoslab.engine.pipeline import Pipeline
 from chaoslab.engine.send_queue import SendQueue
 from chaoslab.engine.splice_pipe import FULL_READ, SplicePipe
-from chaoslab.engine.stage import ResetRequested, Stage
+from chaoslab.engine.stage import AbandonRequested, ResetRequested, Stage
 from chaoslab.engine.timers import Timer, Timers
 from chaoslab.engine.toxic_collection import Toxic
 
@@ -57,6 +57,10 @@ class Owner(Protocol):
 
     def reset(self, end: str) -> None:
         """Reset both sides of the connection; `end` is how the connection ended, for the log."""
+        ...
+
+    def leave_dead(self) -> None:
+        """Leave both sides of the connection open, and pass nothing any more."""
         ...
 
 
@@ -243,6 +247,9 @@ class Stream:
             self._pipeline.apply_toxics(toxics, now_s(), self)
         except ResetRequested:
             self._connection.reset("reset_by_fault")
+            return
+        except AbandonRequested:
+            self._connection.leave_dead()
             return
         self.pump()
 

@@ -11,9 +11,8 @@ from chaoslab.engine import wire
 from chaoslab.engine.chunks import Direction
 from chaoslab.engine.toxics import TOXICS
 from chaoslab.engine.toxics.base import Settings
+from chaoslab.engine.toxics.silence import AT_HEAL
 from chaoslab.engine.wire import ApiError, Json
-
-AT_HEAL = ("deliver", "reset")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +94,8 @@ def _read_settings(default: Settings, attributes: Mapping[str, Json]) -> Setting
         else:
             given[field.name] = wire.text_of(attributes, field.name, current)
     if given.get("at_heal", AT_HEAL[0]) not in AT_HEAL:
-        raise ApiError(
-            f"silence: at_heal was {given['at_heal']!r}, expected 'deliver' or 'reset'", 400
-        )
+        known = " or ".join(map(repr, AT_HEAL))
+        raise ApiError(f"silence: at_heal was {given['at_heal']!r}, expected {known}", 400)
     return cast("Settings", dataclasses.replace(cast("Any", default), **given))
 
 

@@ -11,6 +11,8 @@ from dataclasses import replace
 
 from chaoslab.evidence.timeline import Span
 from chaoslab.history.events import Effect, LinkConnection
+from chaoslab.history.journal import History
+from chaoslab.model.topology import Topology
 
 # The last message of a Postgres client has 5 bytes. Its other messages of 5 bytes are no requests
 # by themselves. The size is used only for runs whose engine did not record last messages. It does
@@ -74,6 +76,18 @@ def asked_in_vain(c: LinkConnection, during: Span) -> bool:
     if c.asked_s is None:  # the engine of that run did not record it
         return c.opened_s >= during.start_s and c.bytes_upstream > 0 and not c.bytes_downstream
     return during.holds(c.asked_s) and (c.answered_s is None or c.answered_s < c.asked_s)
+
+
+def dead_at_service(service: str, topology: Topology, history: History) -> int:
+    """The number of connections of all apps to the service that a heal left dead and that the
+    service had not ended by the end of the run. Those of canaries are included.
+    """
+    links = {link.name for link in topology.links if link.service == service}
+    return sum(
+        c.dead_s is not None and c.closed_s is None and not (c.ending or "").startswith("upstream")
+        for c in history.of(LinkConnection)
+        if c.link in links and not c.fault
+    )
 
 
 def over_before(c: LinkConnection, at_s: float) -> bool:

@@ -135,6 +135,7 @@ class LinkView:
             and self.lived.holds(c.opened_s)
             and c.opened_s <= self.span.end_s
             and (c.closed_s is None or c.closed_s >= self.begun_s)
+            and (c.dead_s is None or c.dead_s >= self.begun_s)  # what is dead shows no fault
         ]
 
     @property

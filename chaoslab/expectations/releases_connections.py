@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from chaoslab.errors import Problem
+from chaoslab.evidence.connections import dead_at_service
 from chaoslab.evidence.reasons import CUT_SHORT
 from chaoslab.evidence.timeline import (
     Span,
@@ -72,6 +73,13 @@ COUNTED = Code(
     "`spare` how many more are allowed.",
     data=("service", "after", "before", "pool", "spare"),
 )
+LEFT_DEAD = Code(
+    "connections.left_dead",
+    "{service}: {connections} connections that a heal left dead were open there at the end of the "
+    "run; they are not counted as the app's",
+    "A heal with at_heal=dead leaves both halves of the old connections open for ever. The app "
+    "cannot close the server's half.",
+)
 DECLARE_POOL = Code(
     "connections.declare_pool",
     "if its pool may grow, declare its size: pool = {{ {service} = N }} under [apps.<name>.limits] "
@@ -85,8 +93,9 @@ class ReleasesConnections(Expectation):
     """After its recovery the app has at most `spare` connections more on each server than before
     the fault, or than its declared `pool` if that is more.
 
-    The server itself counts them. `services` names the servers; empty means each one that the app
-    has a link to. `spare=None` takes the number from the app's limits.
+    The server itself counts them. Connections that a heal left dead do not count. `services` names
+    the servers; empty means each one that the app has a link to. `spare=None` takes the number from
+    the app's limits.
     """
 
     spare: int | None = None
@@ -128,7 +137,14 @@ class ReleasesConnections(Expectation):
             return unknown(self.kind, claim, NO_BASELINE())
         spare = self.spare or 0
         each = [
-            _of(service, history, (before, settled), spare, _pool(service, topology, history))
+            _of(
+                service,
+                history,
+                (before, settled),
+                spare=spare,
+                pool=_pool(service, topology, history),
+                dead=dead_at_service(service, topology, history),
+            )
             for service in self.services or topology.apps[self.app].links
         ]
         because = tuple(why for _, reasons in each for why in reasons)
@@ -203,10 +219,16 @@ def _pool(service: str, topology: Topology, history: History) -> int | None:
 
 
 def _of(
-    service: str, history: History, spans: tuple[Span, Span], spare: int, pool: int | None
+    service: str,
+    history: History,
+    spans: tuple[Span, Span],
+    *,
+    spare: int,
+    pool: int | None,
+    dead: int,
 ) -> tuple[Outcome, tuple[Reason, ...]]:
     """The outcome for one server, with its reasons. `spans` are the times before the fault and
-    after the recovery.
+    after the recovery. `dead` connections there are not the app's to close.
     """
     before, settled = spans
     baseline = _lasting(list(_levels(service, before, history)))
@@ -221,11 +243,12 @@ def _of(
         return Outcome.UNKNOWN, (BRIEFLY_COUNTED(service=service, counted_s=counted_s),)
     least = min(counts)
     seen = COUNTED(service=service, after=least, before=baseline, pool=pool, spare=spare)
-    if least <= max(baseline, pool or 0) + spare:
-        return Outcome.PASS, (seen,)
+    because = (seen, LEFT_DEAD(service=service, connections=dead)) if dead else (seen,)
+    if least <= max(baseline, pool or 0) + spare + dead:
+        return Outcome.PASS, because
     if pool is not None:
-        return Outcome.FAIL, (seen,)
-    return Outcome.FAIL, (seen, DECLARE_POOL(service=service))
+        return Outcome.FAIL, because
+    return Outcome.FAIL, (*because, DECLARE_POOL(service=service))
 
 
 def _levels(service: str, span: Span, history: History) -> Iterator[tuple[Span, int | None]]:

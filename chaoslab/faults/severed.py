@@ -12,9 +12,9 @@ from chaoslab.evidence.links import LinkView
 from chaoslab.faults.base import NO_CONNECTION_AFFECTED, LinkFault
 from chaoslab.faults.cluster import USE_TOXIPROXY, NetworkRule, Peer, Unsupported
 from chaoslab.faults.toxics import BOTH, SILENCES, silence
-from chaoslab.model.actions import Action, Capability, ConnectPhase, Disable
+from chaoslab.model.actions import Action, AtHeal, Capability, ConnectPhase, Disable
 from chaoslab.model.sighting import Outcome, Sighting
-from chaoslab.model.values import one_of
+from chaoslab.model.values import one_of, wrong
 from chaoslab.reason import Code, Reason
 
 SeveredMode = Literal["dropped", "refused", "silent"]
@@ -49,13 +49,22 @@ class Severed(LinkFault):
     `dropped`: packets are dropped; new connects hang, and established connections go silent.
     `refused`: new connects are refused, and established connections are reset.
     `silent`: new connects succeed, and no byte passes.
+
+    `at_heal` is what becomes of the connections that are open at the heal. `resume`: held bytes are
+    delivered. `reset`: they are reset. `dead`: they stay open and silent for ever, without a FIN or
+    an RST to either side, while new connections work.
     """
 
     mode: SeveredMode = "dropped"
+    at_heal: AtHeal = "resume"
     kind: Literal["severed"] = "severed"
 
     def problems(self, where: str) -> Iterator[Problem]:
         yield from one_of(where, "mode", self.mode, get_args(SeveredMode))
+        yield from one_of(where, "at_heal", self.at_heal, get_args(AtHeal))
+        if self.mode == "refused" and self.at_heal in ("reset", "dead"):
+            expected = "resume: mode refused resets the open connections at its start"
+            yield wrong(where, "at_heal", self.at_heal, expected, "use mode dropped or silent")
 
     @property
     def acts_on_connects(self) -> bool:
@@ -70,9 +79,12 @@ class Severed(LinkFault):
         `dropped` requires, it refuses the action and the scenario is skipped.
         """
         if self.mode == "dropped":
-            return (ConnectPhase(proxy=proxy, mode="dropped", established="hold"),)
+            phase = ConnectPhase(
+                proxy=proxy, mode="dropped", established="hold", at_heal=self.at_heal
+            )
+            return (phase,)
         if self.mode == "silent":
-            return tuple(silence(self.label, proxy, stream, can) for stream in BOTH)
+            return tuple(silence(self.label, proxy, way, can, self.at_heal) for way in BOTH)
         if "connect" in can:
             return (ConnectPhase(proxy=proxy, mode="refused", established="reset"),)
         return (Disable(proxy=proxy),)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from chaoslab.model.actions import AddToxic, Capability, Stream, path_safe
+from dataclasses import replace
+
+from chaoslab.model.actions import AddToxic, AtHeal, Capability, Stream, path_safe
 
 BOTH: tuple[Stream, ...] = ("upstream", "downstream")
 SILENCES = ("silence", "timeout")  # the types of toxics that `silence` makes
@@ -14,9 +16,15 @@ def toxic(label: str, proxy: str, type_: str, stream: Stream, **attributes: int 
     return AddToxic(proxy=proxy, name=name, type=type_, stream=stream, attributes=attributes)
 
 
-def silence(label: str, proxy: str, stream: Stream, can: frozenset[Capability]) -> AddToxic:
+def silence(
+    label: str,
+    proxy: str,
+    stream: Stream,
+    can: frozenset[Capability],
+    at_heal: AtHeal = "resume",
+) -> AddToxic:
     """The action that stops the bytes of `stream`; `can` is what the proxy server supports."""
-    if "silence" in can:
-        return toxic(label, proxy, "silence", stream)
+    if "silence" in can or at_heal != "resume":  # nothing replaces it: the server must refuse it
+        return replace(toxic(label, proxy, "silence", stream), at_heal=at_heal)
     # Toxiproxy's nearest toxic: it drops the bytes, and its removal closes the connection
     return toxic(label, proxy, "timeout", stream, timeout=0)

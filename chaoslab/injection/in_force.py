@@ -17,8 +17,14 @@ from chaoslab.history.events import (
 )
 from chaoslab.injection.base import Injection
 from chaoslab.injection.context import Context
+from chaoslab.injection.links import LinkInjection
 from chaoslab.injection.missed import NOT_HEALED, reason_of, record_missed
-from chaoslab.injection.records import record_links, record_metered, record_packets
+from chaoslab.injection.records import (
+    record_left_dead,
+    record_links,
+    record_metered,
+    record_packets,
+)
 
 HEAL_WITHIN_S = 10.0
 
@@ -83,7 +89,8 @@ async def _heal(fault: Injection, context: Context, why: str) -> None:
     try:
         async with asyncio.timeout(HEAL_WITHIN_S):
             await _record_evidence(fault, context)
-            journal.append(FaultHealing(at_s=journal.now(), fault=label, why=why))
+            healing_s = journal.now()
+            journal.append(FaultHealing(at_s=healing_s, fault=label, why=why))
             await fault.end()
     except ChaoslabError as error:
         record_missed(label, NOT_HEALED(cause=reason_of(error).text), journal)
@@ -91,6 +98,8 @@ async def _heal(fault: Injection, context: Context, why: str) -> None:
         record_missed(label, NOT_HEALED(cause="no answer in time"), journal)
     else:
         journal.append(FaultHealed(at_s=journal.now(), fault=label))
+        if isinstance(fault, LinkInjection) and fault.leaves_dead:
+            await _record_left_dead(fault, context, healing_s)
 
 
 async def _record_before(fault: Injection, context: Context) -> None:
@@ -109,6 +118,14 @@ async def _record_evidence(fault: Injection, context: Context) -> None:
         await record_links(fault, context)
     except ChaoslabError as error:
         at_s, probe = context.journal.now(), f"links of {fault.declared.label}"
+        context.journal.append(ProbeCrashed(at_s=at_s, probe=probe, error=str(error)))
+
+
+async def _record_left_dead(fault: Injection, context: Context, healing_s: float) -> None:
+    try:
+        await record_left_dead(fault, context, healing_s)
+    except ChaoslabError as error:
+        at_s, probe = context.journal.now(), f"dead connections of {fault.declared.label}"
         context.journal.append(ProbeCrashed(at_s=at_s, probe=probe, error=str(error)))
 
 

@@ -7,7 +7,7 @@ import asyncio
 from chaoslab.errors import ErrorCode, InjectionFailed, Problem
 from chaoslab.faults.base import LinkFault, Phases
 from chaoslab.injection.context import Context, not_in_force
-from chaoslab.model.actions import Action, ConnectPhase, Disable
+from chaoslab.model.actions import Action, ConnectPhase, Disable, at_heal_of
 from chaoslab.model.topology import Link
 from chaoslab.seeds import generator
 
@@ -41,6 +41,11 @@ class LinkInjection:
             context.control.check(action)
         self._random = generator(context.seed, fault.kind, fault.label)
         self.alternating: asyncio.Task[None] | None = None
+
+    @property
+    def leaves_dead(self) -> bool:
+        """Whether the heal leaves the connections dead that are open then."""
+        return any(at_heal_of(action) == "dead" for action in self.actions)
 
     async def begin(self) -> float:
         await self.apply()

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from chaoslab.history.events import Effect, LinkConnection, LinkDrops, LinkMetered, LinkPackets
+from chaoslab.history.events import (
+    CanaryProbe,
+    Effect,
+    LinkConnection,
+    LinkDrops,
+    LinkLeftDead,
+    LinkMetered,
+    LinkPackets,
+)
 from chaoslab.injection.base import Injection
 from chaoslab.injection.context import Context
 
@@ -92,5 +100,24 @@ async def record_connections(link: str, fault: str, context: Context) -> None:
                 dismissed_s=since_start(c.dismissed_s),
                 ending=c.ending,
                 ending_s=since_start(c.ending_s),
+                dead_s=since_start(c.dead_s),
             )
         )
+
+
+async def record_left_dead(fault: Injection, context: Context, healing_s: float) -> None:
+    """Record, for each link with such connections, how many connections of the app the heal that
+    began at `healing_s` left dead.
+    """
+    journal, label = context.journal, fault.declared.label
+    since_s = journal.origin_s + healing_s
+    for link in fault.links:
+        canaries = {c.client_port for c in journal.history.of(CanaryProbe) if c.link == link.name}
+        dead = [
+            c
+            for c in await context.control.connections(link.name)
+            if c.dead_s is not None and c.dead_s >= since_s and c.client_port not in canaries
+        ]
+        if dead:
+            at_s, count = journal.now(), len(dead)
+            journal.append(LinkLeftDead(at_s=at_s, link=link.name, fault=label, connections=count))

@@ -11,7 +11,10 @@ Stream = Literal["upstream", "downstream"]
 ServiceAct = Literal["stop", "kill", "start", "pause", "resume"]
 ConnectMode = Literal["accept", "refused", "dropped"]
 Established = Literal["keep", "hold", "reset"]
-Capability = Literal["connect", "connect.dropped", "silence", "triggers", "connections", "packets"]
+AtHeal = Literal["resume", "reset", "dead"]
+Capability = Literal[
+    "connect", "connect.dropped", "silence", "at_heal", "triggers", "connections", "packets"
+]
 
 _PATH_SAFE = frozenset(ascii_letters + digits + "_.:")
 
@@ -20,6 +23,9 @@ _PATH_SAFE = frozenset(ascii_letters + digits + "_.:")
 class AddToxic:
     """Add one toxic to a stream of a proxy. The proxy lists an `inert` toxic, but it has
     no effect.
+
+    `at_heal` is what the undo of the action does to the connections on which the toxic acted. Only
+    a toxic that holds bytes can do anything but `resume`.
     """
 
     proxy: str
@@ -28,6 +34,7 @@ class AddToxic:
     stream: Stream
     attributes: Mapping[str, int | str] = field(default_factory=dict)
     toxicity: float = 1.0
+    at_heal: AtHeal = "resume"
     inert: bool = False
 
 
@@ -42,16 +49,23 @@ class Disable:
 class ConnectPhase:
     """Change how the proxy answers connects, and what it does with open connections.
 
-    The proxy lists an `inert` change, but it has no effect.
+    `at_heal` is what the undo of the action does to the connections that it held. The proxy lists
+    an `inert` change, but it has no effect.
     """
 
     proxy: str
     mode: ConnectMode
     established: Established
+    at_heal: AtHeal = "resume"
     inert: bool = False
 
 
 Action = AddToxic | Disable | ConnectPhase
+
+
+def at_heal_of(action: Action) -> AtHeal:
+    """What the undo of the action does to the connections that it held."""
+    return "resume" if isinstance(action, Disable) else action.at_heal
 
 
 def path_safe(label: str) -> str:

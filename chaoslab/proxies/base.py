@@ -32,7 +32,8 @@ class ConnectionRecord:
 
     `asked_s` is the time at which the client last sent anything but a goodbye, `answered_s` the
     time at which the server last sent anything, `dismissed_s` the time at which the server sent
-    that it ends the connection. `ending` is the side that ended first, at `ending_s`.
+    that it ends the connection. `ending` is the side that ended first, at `ending_s`. `dead_s` is
+    the time at which a heal left the connection dead.
     """
 
     id: int
@@ -51,6 +52,7 @@ class ConnectionRecord:
     dismissed_s: float | None = None
     ending: str | None = None
     ending_s: float | None = None
+    dead_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

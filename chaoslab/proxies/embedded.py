@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from chaoslab.errors import ErrorCode, FaultUnsupported, InjectionFailed, Problem
-from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase
+from chaoslab.model.actions import (
+    Action,
+    AddToxic,
+    AtHeal,
+    Capability,
+    ConnectPhase,
+    Disable,
+    at_heal_of,
+)
 from chaoslab.proxies.base import ConnectionRecord, ToxicEffect, TriggerState
 from chaoslab.proxies.toxiproxy import REFUSED, ToxiproxyControl
 
@@ -33,13 +42,26 @@ NO_DISABLE_BY_TRIGGER = ErrorCode(
     "a trigger cannot disable a proxy",
     "An action of a trigger would disable a proxy, which the engine's triggers cannot do.",
 )
+HEAL_DIFFERS = ErrorCode(
+    "proxy.heal_differs",
+    "proxy {proxy}: {connections} connections that the fault held are not {expected} after the"
+    " heal",
+    "The engine did not reset, or did not leave dead, all connections that a fault held.",
+)
+OLD_ENGINE = ErrorCode(
+    "proxy.old_engine",
+    "this engine cannot heal with at_heal='{at_heal}'",
+    "The engine is of an older version, whose heals always resume what they held.",
+)
 _CAPABILITIES: dict[str, Capability] = {
     "connect.refused": "connect",
     "connect.dropped": "connect.dropped",
     "silence": "silence",
+    "at_heal": "at_heal",
     "triggers": "triggers",
     "connections": "connections",
 }
+_HEALS: dict[AtHeal, str] = {"resume": "deliver", "reset": "reset", "dead": "dead"}
 
 
 def command(
@@ -109,13 +131,39 @@ class EmbeddedControl(ToxiproxyControl):
         return tuple(_record(row) for row in answer["connections"])
 
     def check(self, action: Action) -> None:
+        self.check_at_heal(action)
         drops = isinstance(action, ConnectPhase) and action.mode == "dropped"
         if drops and "connect.dropped" not in self.capabilities:
             why = self._unsupported.get("connect.dropped", "this platform cannot drop SYNs")
             raise FaultUnsupported(Problem(reason=NO_SYN_DROP(cause=why)))
 
+    def check_at_heal(self, action: Action) -> None:
+        if (at_heal := at_heal_of(action)) != "resume" and "at_heal" not in self.capabilities:
+            reason = OLD_ENGINE(at_heal=at_heal)
+            raise FaultUnsupported(Problem(reason=reason, fix="update that engine"))
+
     def check_triggers(self) -> None:
         """Do nothing: the engine supports triggers."""
+
+    async def undo(self, action: Action) -> None:
+        """Undo an action, and check that the connections that it held are reset, or dead, if the
+        action has such a heal.
+        """
+        if isinstance(action, Disable) or action.at_heal == "resume":
+            await super().undo(action)
+            return
+        held = {c.id for c in await self.connections(action.proxy) if _is_held(c, action)}
+        await super().undo(action)
+        left = [
+            c for c in await self.connections(action.proxy) if c.id in held and c.closed_s is None
+        ]
+        if action.at_heal == "dead":
+            left = [c for c in left if c.dead_s is None]
+        if left:
+            reason = HEAL_DIFFERS(
+                proxy=action.proxy, connections=len(left), expected=action.at_heal
+            )
+            raise InjectionFailed(Problem(reason=reason))
 
     async def _apply_connect(self, action: ConnectPhase) -> None:
         await self._call(lambda: self._set_connect(action))
@@ -128,15 +176,15 @@ class EmbeddedControl(ToxiproxyControl):
         path = f"/chaoslab/proxies/{quote(action.proxy)}"
         self._send("put", f"{path}/connect", _connect_json(action))
         connect = self._get(path)["connect"]
-        shown = (connect["mode"], connect["established"])
-        asked = (action.mode, action.established)
+        shown = (connect["mode"], connect["established"], connect.get("at_heal", "deliver"))
+        asked = (action.mode, action.established, _HEALS[action.at_heal])
         if shown != asked:
             reason = CONNECTS_DIFFER(proxy=action.proxy)
             raise InjectionFailed(Problem(reason=reason, expected=str(asked), got=str(shown)))
 
     def _add_toxic(self, action: AddToxic) -> None:
         self._announce(action)
-        super()._add_toxic(action)
+        super()._add_toxic(replace(action, attributes=_attributes(action)))
 
     def _remove_toxic(self, action: AddToxic) -> None:
         super()._remove_toxic(action)
@@ -177,7 +225,7 @@ def _as_json(action: Action) -> dict[str, object]:
                 "type": action.type,
                 "stream": action.stream,
                 "toxicity": action.toxicity,
-                "attributes": dict(action.attributes),
+                "attributes": _attributes(action),
             }
             return {"proxy": action.proxy, "toxic": toxic}
         case ConnectPhase():
@@ -186,8 +234,25 @@ def _as_json(action: Action) -> dict[str, object]:
 
 
 def _connect_json(action: ConnectPhase) -> dict[str, object]:
-    inert = {"inert": True} if action.inert else {}
-    return {"mode": action.mode, "established": action.established, **inert}
+    shown: dict[str, object] = {"mode": action.mode, "established": action.established}
+    if action.at_heal != "resume":  # an external engine may be older
+        shown["at_heal"] = _HEALS[action.at_heal]
+    return {**shown, "inert": True} if action.inert else shown
+
+
+def _attributes(toxic: AddToxic) -> dict[str, int | str]:
+    at_heal = {} if toxic.at_heal == "resume" else {"at_heal": _HEALS[toxic.at_heal]}
+    return {**toxic.attributes, **at_heal}
+
+
+def _is_held(c: ConnectionRecord, by: AddToxic | ConnectPhase) -> bool:
+    """Whether the connection is open, and the toxic or the connect mode has acted on it.
+
+    The engine may hold connections in mode `accept`, while packet rules drop.
+    """
+    names = (by.name,) if isinstance(by, AddToxic) else (f"connect:{by.mode}", "connect:accept")
+    acted = any(effect.name in names for effect in c.effects)
+    return acted and c.closed_s is None and c.dead_s is None
 
 
 def _record(row: dict[str, Any]) -> ConnectionRecord:
@@ -217,4 +282,5 @@ def _record(row: dict[str, Any]) -> ConnectionRecord:
         dismissed_s=row.get("dismissed_s"),
         ending=row.get("ending"),
         ending_s=row.get("ending_s"),
+        dead_s=row.get("dead_s"),
     )

@@ -7,8 +7,9 @@ act as in a real outage.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Protocol
 
 from chaoslab.agent.iptables_rules import Counters
@@ -19,7 +20,7 @@ from chaoslab.errors import (
     Problem,
     RuntimeUnavailable,
 )
-from chaoslab.model.actions import Action, Capability, ConnectPhase
+from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, at_heal_of
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import NO_PROXY, ToxiproxyControl
 
@@ -28,6 +29,12 @@ ONLY_DROPS = ErrorCode(
     "{server} with packet rules can drop everything, not {mode} connects and {established} what is"
     " established",
     "Packet rules drop all packets of a proxy; they can do nothing else to its connections.",
+)
+
+NO_DEAD_PACKETS = ErrorCode(
+    "proxy.no_dead_packets",
+    "{server} with packet rules cannot leave connections dead: {cause}",
+    "The kernel, or iptables, cannot drop the packets of single connections (CONNMARK).",
 )
 
 
@@ -42,6 +49,14 @@ class PacketFilter(Protocol):
 
     async def let_pass(self, port: int) -> None:
         """Stop dropping packets at the port."""
+
+    async def check_dead(self) -> None:
+        """Raise InjectionFailed if the packets of single connections cannot be dropped."""
+
+    async def leave_dead(self, port: int, clients: Collection[int]) -> None:
+        """Drop all packets of the connections from the local ports `clients` to the port, and of
+        no others. A later connection from one of these ports passes.
+        """
 
     async def counters(self, port: int) -> Counters:
         """The kernel's counters of packets at the port, without the packets of the lab's own
@@ -111,17 +126,57 @@ class FilteredEmbeddedControl(_Filtered, EmbeddedControl):
         await super().connect(within_s, check=check)
         self.capabilities |= {"connect.dropped", "packets"}
 
+    async def apply(self, action: Action) -> None:
+        await self._check_dead(action)
+        await super().apply(action)
+
+    async def arm(self, trigger: str, proxy: str, n: int, actions: tuple[Action, ...]) -> None:
+        for action in actions:
+            await self._check_dead(action)
+        await super().arm(trigger, proxy, n, actions)
+
+    async def undo(self, action: Action) -> None:
+        await super().undo(action)
+        if isinstance(action, AddToxic) and action.at_heal == "dead" and not action.inert:
+            await self._leave_dead(action.proxy)
+
+    async def _check_dead(self, action: Action) -> None:
+        """Raise FaultUnsupported if the heal must drop the packets of dead connections, and they
+        cannot be dropped here.
+        """
+        if at_heal_of(action) == "dead":
+            try:
+                await self.packet_filter.check_dead()
+            except InjectionFailed as error:
+                reason = NO_DEAD_PACKETS(server=self.name, cause=str(error))
+                raise FaultUnsupported(Problem(reason=reason)) from None
+
     async def _apply_connect(self, action: ConnectPhase) -> None:
-        if _drops_all(action) and not action.inert:
-            await self._drop(action)
-        else:
+        if not _drops_all(action) or action.inert:
             await super()._apply_connect(action)
+            return
+        if action.at_heal != "resume":  # the engine must know which connections it held
+            await super()._apply_connect(replace(action, mode="accept"))
+        await self._drop(action)
 
     async def _undo_connect(self, action: ConnectPhase) -> None:
-        if _drops_all(action) and not action.inert:
+        dead, by_rule = action.at_heal == "dead", _drops_all(action) and not action.inert
+        if by_rule and not dead:  # a reset by the engine must pass
             await self._let_pass(action)
         # also after a drop by rule: a trigger of the engine may have applied the same action
         await super()._undo_connect(action)
+        if by_rule and dead:  # no packet of theirs passes in between
+            await self._leave_dead(action.proxy)
+            await self._let_pass(action)
+
+    async def _leave_dead(self, proxy: str) -> None:
+        """Drop the packets of all dead connections of the proxy, so that nothing is acknowledged.
+
+        Of several connections from one port only the last one counts: it may work.
+        """
+        last = {c.client_port: c for c in await self.connections(proxy)}
+        dead = [port for port, c in last.items() if c.dead_s is not None and c.closed_s is None]
+        await self.packet_filter.leave_dead(self._port_of(proxy), dead)
 
 
 class FilteredToxiproxyControl(_Filtered):
@@ -147,6 +202,7 @@ class FilteredToxiproxyControl(_Filtered):
         return False
 
     def check(self, action: Action) -> None:
+        self.check_at_heal(action)
         if isinstance(action, ConnectPhase):
             if not _drops_all(action):
                 reason = ONLY_DROPS(

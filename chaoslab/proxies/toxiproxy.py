@@ -22,7 +22,14 @@ from toxiproxy.server import Toxiproxy
 from chaoslab.agent.iptables_rules import Counters
 from chaoslab.clock import now_s
 from chaoslab.errors import ErrorCode, FaultUnsupported, InjectionFailed, Problem
-from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, Disable
+from chaoslab.model.actions import (
+    Action,
+    AddToxic,
+    Capability,
+    ConnectPhase,
+    Disable,
+    at_heal_of,
+)
 from chaoslab.proxies.base import ConnectionRecord, TriggerState
 
 NO_ANSWER = ErrorCode(
@@ -82,11 +89,20 @@ NO_INERT = ErrorCode(
     "{server} cannot disable a toxic",
     "The proxy server cannot disable a toxic, so it cannot be used in a self-test.",
 )
+NO_AT_HEAL = ErrorCode(
+    "proxy.no_at_heal",
+    "{server} cannot heal with at_heal='{at_heal}': {cause}",
+    "The proxy server cannot reset idle connections, or leave connections dead, at a heal.",
+)
 NO_TRIGGERS = ErrorCode(
     "proxy.no_triggers",
     "{server} cannot act at a link's connection by itself",
     "The proxy server has no triggers: it cannot put a fault in force at a link's n-th connection.",
 )
+_WHY_NOT_AT_HEAL = {
+    "reset": "its toxic reset_peer acts when data arrives, so idle connections are not reset",
+    "dead": "when one side of a connection ends or a toxic is removed, it closes the other side",
+}
 T = TypeVar("T")
 REQUEST_TIMEOUT_S = 3.0
 # Toxiproxy adds to it when a connection ends: the bytes received in each direction.
@@ -196,6 +212,7 @@ class ToxiproxyControl:
             self._made.remove(proxy)
 
     def check(self, action: Action) -> None:
+        self.check_at_heal(action)
         if isinstance(action, AddToxic) and action.type == "silence":
             raise FaultUnsupported(Problem(reason=NO_SILENCE(server=self.name)))
         if isinstance(action, ConnectPhase):
@@ -203,6 +220,15 @@ class ToxiproxyControl:
             raise FaultUnsupported(Problem(reason=reason))
         if isinstance(action, AddToxic) and action.inert:
             raise FaultUnsupported(Problem(reason=NO_INERT(server=self.name)))
+
+    def check_at_heal(self, action: Action) -> None:
+        """Raise FaultUnsupported, with the reason, if the heal of `action` is to do anything but
+        resume.
+        """
+        if (at_heal := at_heal_of(action)) != "resume":
+            cause = _WHY_NOT_AT_HEAL[at_heal]
+            reason = NO_AT_HEAL(server=self.name, at_heal=at_heal, cause=cause)
+            raise FaultUnsupported(Problem(reason=reason, fix="use --chaos-proxy=embedded"))
 
     def check_triggers(self) -> None:
         raise FaultUnsupported(Problem(reason=NO_TRIGGERS(server=self.name)))

@@ -14,6 +14,7 @@ from chaoslab.history.events import (
     LabTrouble,
     LabUp,
     LeftRunning,
+    LinkLeftDead,
     PathBypassed,
     ReadBack,
     Ready,
@@ -91,6 +92,9 @@ def _of_paths_and_processes(event: AnyEvent) -> str | None:
             return f"OUTSIDE THE LAB: {tried(event).text}"
         case UncountedOutside():
             return f"OUTSIDE THE LAB: {event.packets} more packets"
+        case LinkLeftDead():
+            count = f"{event.connections} connection{'s' * (event.connections != 1)}"
+            return f"left dead by the heal of {event.fault}: {count} of {event.link}"
         case LeftRunning():
             return f"LEFT RUNNING by {event.app}: pid {event.pid} '{event.process}'"
     return None

@@ -13,7 +13,7 @@ import json
 import socket
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from typing import Any, cast
 
@@ -178,6 +178,14 @@ class Agent(ABC):
     async def let_pass(self, port: int) -> None:
         """Stop dropping packets at the port."""
         await self.request("pass", port=port)
+
+    async def check_dead(self) -> None:
+        """Raise InjectionFailed if the packets of single connections cannot be dropped."""
+        await self.request("check_dead")
+
+    async def leave_dead(self, port: int, clients: Collection[int]) -> None:
+        """Drop all packets of the connections from the local ports `clients` to the port."""
+        await self.request("leave_dead", port=port, clients=sorted(clients))
 
     async def counters(self, port: int) -> Counters:
         """The counters of packets at the port, now."""

@@ -19,9 +19,11 @@ SAVED = """\
 [6:300] -A CHAOSLAB-7001-GATE -j CHAOSLAB-7001-DROP
 [1:60] -A CHAOSLAB-7001-IN -p tcp -m tcp --sport 601:999 -g CHAOSLAB-7001-CANARY
 [3:180] -A CHAOSLAB-7001-IN -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN
+[9:500] -A CHAOSLAB-7001-IN -j CHAOSLAB-7001-DEAD
 [8:480] -A CHAOSLAB-7001-IN -j CHAOSLAB-7001-GATE
 [5:333] -A CHAOSLAB-7001-IN -p tcp -m tcp
 [0:0] -A CHAOSLAB-7001-OUT -p tcp -m tcp --dport 601:999 -g CHAOSLAB-7001-CANARY
+[8:540] -A CHAOSLAB-7001-OUT -j CHAOSLAB-7001-DEAD
 [7:500] -A CHAOSLAB-7001-OUT -j CHAOSLAB-7001-GATE
 [1:40] -A CHAOSLAB-7001-OUT -p tcp -m tcp --tcp-flags RST RST
 [6:444] -A CHAOSLAB-7001-OUT -p tcp -m tcp
@@ -75,11 +77,21 @@ def test_a_switch_changes_no_counting_rule(dropping: bool) -> None:
     assert ("-j DROP" in text) is dropping
 
 
+def test_dead_connections_replace_those_of_before_and_touch_no_other_chain() -> None:
+    """A drop of the whole port, and all counters, stay as they are."""
+    lines = iptables_rules.left_dead(7001, (40001,), 3).splitlines()
+    assert lines[1] == "-F CHAOSLAB-7001-DEAD"
+    assert all(line.startswith("-A CHAOSLAB-7001-DEAD ") for line in lines[2:-1])
+    assert sum(line.endswith("-j DROP") for line in lines) == 2  # one for each direction
+    assert iptables_rules.left_dead(7001, (), 4).splitlines()[2:] == ["COMMIT"]
+
+
 def test_every_change_is_one_transaction() -> None:
     """Both directions change together or not at all."""
     changes = (
         iptables_rules.installed(7001), iptables_rules.removed(7001), *iptables_rules.trial(),
         *(iptables_rules.switched(7001, dropping=dropping) for dropping in (True, False)),
+        *iptables_rules.dead_trial(), iptables_rules.left_dead(7001, (5, 6), 1),
     )  # fmt: skip
     for text in changes:
         assert text.startswith("*filter\n")

@@ -73,9 +73,9 @@ class Proxy:
         """Remove a toxic."""
         self.engine.call("DELETE", f"/proxies/{self.name}/toxics/{toxic}", expect=204)
 
-    def connect(self, mode: str, established: str | None = None) -> dict[str, Any]:
+    def connect(self, mode: str, established: str | None = None, **more: Any) -> dict[str, Any]:
         """Set the connect mode; returns the mode that the engine shows."""
-        body = {"mode": mode} | ({"established": established} if established else {})
+        body = {"mode": mode, **more} | ({"established": established} if established else {})
         return dict(self.engine.call("PUT", f"/chaoslab/proxies/{self.name}/connect", body))
 
     def show(self) -> dict[str, Any]:

@@ -285,6 +285,7 @@ def test_reset_heals_a_connect_mode(engine: Engine, echo_server: Address) -> Non
     assert with_faults.show()["connect"] == {
         "mode": "accept",
         "established": "keep",
+        "at_heal": "deliver",
         "since_s": None,
         "syn_drops": None,
     }

@@ -38,6 +38,7 @@ EVERY: list[Settings] = [
     ResetPeer(timeout=80),
     Silence(),
     Silence(at_heal="reset"),
+    Silence(at_heal="dead"),
 ]
 
 

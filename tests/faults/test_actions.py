@@ -38,6 +38,8 @@ REFUSE = ConnectPhase(proxy=P, mode="refused", established="reset")
 TABLE: list[tuple[LinkFault, frozenset[Capability], list[object]]] = [
     (Severed(target=P), ALL, [DROP]),
     (Severed(target=P), NONE, [DROP]),  # the proxy must refuse it: no other fault replaces it
+    (Severed(target=P, at_heal="dead"), ALL, [replace(DROP, at_heal="dead")]),
+    (Severed(target=P, at_heal="reset"), NONE, [replace(DROP, at_heal="reset")]),
     (Severed(target=P, mode="refused"), ALL, [REFUSE]),
     (Severed(target=P, mode="refused"), NONE, [Disable(proxy=P)]),
     (
@@ -82,6 +84,16 @@ def test_a_fault_has_exactly_these_actions(
 ) -> None:
     """On one link, for a proxy server that supports everything, and for a plain Toxiproxy."""
     assert [plain(action) for action in fault.actions(P, can)] == expected
+
+
+@pytest.mark.parametrize("can", [ALL, NONE])
+def test_a_silence_with_another_heal_is_never_replaced(can: frozenset[Capability]) -> None:
+    """A proxy server that cannot do it must refuse it; a toxic that closes is another fault."""
+    actions = Severed(target=P, mode="silent", at_heal="dead").actions(P, can)
+    assert [(a.type, a.at_heal) for a in actions if isinstance(a, AddToxic)] == [
+        ("silence", "dead"),
+        ("silence", "dead"),
+    ]
 
 
 @pytest.mark.parametrize("fault", [fault for fault, _, _ in TABLE])

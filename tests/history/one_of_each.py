@@ -24,6 +24,7 @@ from chaoslab.history.events import (
     LeftRunning,
     LinkConnection,
     LinkDrops,
+    LinkLeftDead,
     LinkMetered,
     LinkPackets,
     LinkSessions,
@@ -141,8 +142,10 @@ EVENTS: tuple[AnyEvent, ...] = (
         dismissed_s=1.3,
         ending="client_closed",
         ending_s=1.4,
+        dead_s=1.5,
     ),
     LinkDrops(at_s=2.1, link="b.postgres", fault="f", syn_drops=3),
+    LinkLeftDead(at_s=2.1, link="b.postgres", fault="f", connections=2),
     LinkMetered(at_s=2.1, link="b.postgres", fault="f", ended_bytes=512),
     LinkPackets(
         at_s=2.1,

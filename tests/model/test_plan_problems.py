@@ -125,6 +125,14 @@ WRONG: dict[str, tuple[Change, Expected]] = {
         with_fault(Severed(target="vpc", mode="droped", stop=STOP)),  # type: ignore[arg-type]
         bad("faults[0]", "mode", "'droped'", "did you mean 'dropped'?"),
     ),
+    "a heal that is none": (
+        with_fault(Severed(target="vpc", at_heal="reste", stop=STOP)),  # type: ignore[arg-type]
+        bad("faults[0]", "at_heal", "'reste'", "did you mean 'reset'?"),
+    ),
+    "a heal of connections that were reset before": (
+        with_fault(Severed(target="vpc", mode="refused", at_heal="dead", stop=STOP)),
+        bad("faults[0]", "at_heal", "'dead'", "dropped or silent"),
+    ),
     "a flapping mode": (
         with_fault(Flapping(target="vpc", period_s=1.0, mode="cut")),  # type: ignore[arg-type]
         bad("faults[0]", "mode", "'cut'", "dropped, refused, silent"),

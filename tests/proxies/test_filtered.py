@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
 
 import pytest
 from conformance.arms import Arm
 from engine.rig import Address
 
 from chaoslab.agent.iptables_rules import Counters
-from chaoslab.errors import FaultUnsupported, InjectionFailed
-from chaoslab.model.actions import AddToxic, ConnectMode, ConnectPhase, Disable, Established
+from chaoslab.agent.packet_rules import TOOL_FAILED
+from chaoslab.errors import FaultUnsupported, InjectionFailed, Problem
+from chaoslab.model.actions import (
+    AddToxic,
+    AtHeal,
+    ConnectMode,
+    ConnectPhase,
+    Disable,
+    Established,
+)
 from chaoslab.proxies.filtered import FilteredEmbeddedControl, FilteredToxiproxyControl
 
 from .misbehaving import PROXY, Misbehaving, misbehaving
@@ -24,6 +34,8 @@ class Rules:
     def __init__(self) -> None:
         self.asked: list[tuple[str, int]] = []
         self.counted = Counters(syns=3, syns_dropped=2)
+        self.dead: set[int] = set()
+        self.why_none_dead = ""
 
     async def guard(self, port: int) -> None:
         self.asked.append(("guard", port))
@@ -37,6 +49,16 @@ class Rules:
     async def counters(self, port: int) -> Counters:
         self.asked.append(("counters", port))
         return self.counted
+
+    async def check_dead(self) -> None:
+        if self.why_none_dead:
+            raise InjectionFailed(
+                Problem(reason=TOOL_FAILED(program="x", cause=self.why_none_dead))
+            )
+
+    async def leave_dead(self, port: int, clients: Collection[int]) -> None:
+        self.asked.append(("leave_dead", port))
+        self.dead = set(clients)
 
     async def unguard(self, port: int) -> None:
         self.asked.append(("unguard", port))
@@ -128,6 +150,71 @@ async def test_bytes_cannot_be_held_and_triggers_cannot_be_armed(
     with pytest.raises(FaultUnsupported, match="connection"):
         filtered.check_triggers()
     assert filtered.capabilities == {"connect.dropped", "packets"}
+
+
+@pytest.mark.parametrize("at_heal", ["reset", "dead"])
+async def test_a_toxiproxy_cannot_choose_how_an_outage_ends(
+    filtered: FilteredToxiproxyControl, port: int, at_heal: AtHeal
+) -> None:
+    """Neither for dropped connects nor for silence; the reason is in the error."""
+    silence = AddToxic(proxy="db", name="x", type="silence", stream="upstream", at_heal=at_heal)
+    for action in (replace(DROPPED, at_heal=at_heal), silence):
+        with pytest.raises(FaultUnsupported, match=f"at_heal='{at_heal}'"):
+            filtered.check(action)
+
+
+@pytest.fixture
+async def ours(embedded_arm: Arm, rules: Rules) -> AsyncIterator[FilteredEmbeddedControl]:
+    """The control of our own engine, with the same packet filter."""
+    control = FilteredEmbeddedControl(embedded_arm.host, embedded_arm.port, packets=rules)
+    await control.connect(5.0)
+    yield control
+    await control.delete("db")
+    await control.close()
+
+
+async def test_dead_connections_are_dropped_by_their_ports_before_anything_passes(
+    ours: FilteredEmbeddedControl, rules: Rules, echo_server: Address
+) -> None:
+    """Those that were open at the heal, and no others."""
+    port = await ours.create("db", f"127.0.0.1:{echo_server[1]}")
+    dead = replace(DROPPED, at_heal="dead")
+    with socket.create_connection(("127.0.0.1", port)) as old:
+        old.sendall(b"x")
+        assert old.recv(1) == b"x"
+        await ours.apply(dead)
+        await ours.undo(dead)
+        assert rules.asked[1:] == [("drop", port), ("leave_dead", port), ("pass", port)]
+        assert rules.dead == {old.getsockname()[1]}
+
+
+async def test_a_reset_at_the_heal_comes_after_the_packets_pass_again(
+    ours: FilteredEmbeddedControl, rules: Rules, echo_server: Address
+) -> None:
+    """Else the RST would be dropped too."""
+    port = await ours.create("db", f"127.0.0.1:{echo_server[1]}")
+    resets = replace(DROPPED, at_heal="reset")
+    with socket.create_connection(("127.0.0.1", port)) as old:
+        old.sendall(b"x")
+        assert old.recv(1) == b"x"
+        await ours.apply(resets)
+        await ours.undo(resets)
+        assert rules.asked[1:] == [("drop", port), ("pass", port)]
+        with pytest.raises(ConnectionResetError):
+            old.recv(1)
+
+
+async def test_a_kernel_that_cannot_drop_single_connections_is_reported(
+    ours: FilteredEmbeddedControl, rules: Rules, echo_server: Address
+) -> None:
+    """Before anything is in force, with the reason; other heals need nothing of it."""
+    await ours.create("db", f"127.0.0.1:{echo_server[1]}")
+    rules.why_none_dead = "no match connmark"
+    with pytest.raises(FaultUnsupported, match="no match connmark"):
+        await ours.apply(replace(DROPPED, at_heal="dead"))
+    assert [asked for asked, _ in rules.asked] == ["guard"]
+    await ours.apply(DROPPED)
+    await ours.undo(DROPPED)
 
 
 async def test_the_counters_are_the_ports_own(

@@ -43,13 +43,22 @@ class Reset:
     """Reset the connection at once (RST to both sides)."""
 
 
-Decision = Forward | Wait | Drop | Close | Reset
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Leave the connection dead: both sides stay open, and nothing passes any more.
+
+    Only as a decision at the removal.
+    """
+
+
+Decision = Forward | Wait | Drop | Close | Reset | Abandon
 
 PASS = Forward()
 HOLD = Wait()
 DROP = Drop()
 CLOSE = Close()
 RESET = Reset()
+ABANDON = Abandon()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,9 @@ class Settings(Protocol):
 
     @property
     def at_removal(self) -> Decision:
-        """The decision for a connection if the toxic is removed: PASS (goes on), CLOSE or RESET."""
+        """The decision for a connection if the toxic is removed: PASS (goes on), CLOSE, RESET or
+        ABANDON.
+        """
         ...
 
     def state(self, context: ToxicContext) -> Any:

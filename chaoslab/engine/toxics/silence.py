@@ -1,4 +1,4 @@
-"""silence (not in Toxiproxy): holds bytes and the end, and delivers them when it is removed."""
+"""silence (not in Toxiproxy): holds bytes and the end until it is removed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoslab.engine.chunks import Chunk
-from chaoslab.engine.toxics.base import HOLD, PASS, RESET, Decision, ToxicContext
+from chaoslab.engine.toxics.base import ABANDON, HOLD, PASS, RESET, Decision, ToxicContext
+
+_AT_REMOVAL: dict[str, Decision] = {"deliver": PASS, "reset": RESET, "dead": ABANDON}
+AT_HEAL = tuple(_AT_REMOVAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """`at_heal` says what happens at the removal: "deliver" all held bytes in order, or "reset"
-    every affected connection.
+    """`at_heal` says what happens at the removal: "deliver" all held bytes in order, "reset" every
+    affected connection, or leave it "dead", open and silent.
 
     The toxic never discards bytes of a stream that goes on: such a stream would be corrupt.
     """
@@ -22,8 +25,8 @@ class Silence:
 
     @property
     def at_removal(self) -> Decision:
-        """RESET or PASS, as `at_heal` says."""
-        return RESET if self.at_heal == "reset" else PASS
+        """PASS, RESET or ABANDON, as `at_heal` says."""
+        return _AT_REMOVAL[self.at_heal]
 
     def state(self, context: ToxicContext) -> None:
         """None: this toxic has no state."""

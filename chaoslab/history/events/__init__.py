@@ -54,6 +54,7 @@ from chaoslab.history.events.links import (
     Effect,
     LinkConnection,
     LinkDrops,
+    LinkLeftDead,
     LinkMetered,
     LinkPackets,
     LinkSessions,
@@ -103,6 +104,7 @@ AnyEvent = Annotated[
     | LeftRunning
     | LinkConnection
     | LinkDrops
+    | LinkLeftDead
     | LinkPackets
     | LinkMetered
     | LinkSessions
@@ -142,6 +144,7 @@ __all__ = [
     "LeftRunning",
     "LinkConnection",
     "LinkDrops",
+    "LinkLeftDead",
     "LinkMetered",
     "LinkPackets",
     "LinkReading",

@@ -66,8 +66,8 @@ class LinkConnection(LinkReading):
 
     `asked_s` is when the app last sent anything other than its last message. `answered_s` is when
     the service last sent anything. `dismissed_s` is when the service announced that it ends the
-    connection. `ending` says which side ended first, at `ending_s`. Runs that older versions saved
-    do not have these five.
+    connection. `ending` says which side ended first, at `ending_s`. `dead_s` is when a heal left
+    the connection dead. Runs that older versions saved do not have these six.
     """
 
     connection: int
@@ -85,7 +85,18 @@ class LinkConnection(LinkReading):
     dismissed_s: float | None = None
     ending: str | None = None
     ending_s: float | None = None
+    dead_s: float | None = None
     kind: Literal["link_connection"] = "link_connection"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkLeftDead(LinkReading):
+    """How many connections of the app the heal of the fault left dead: open on both sides, and
+    silent for ever. Canaries are left out.
+    """
+
+    connections: int
+    kind: Literal["link_left_dead"] = "link_left_dead"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
