@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chaoslab.history.events import (
     Exited,
     FaultHealed,
@@ -11,6 +13,7 @@ from chaoslab.history.events import (
     HealthTurned,
     LabUp,
     LeftRunning,
+    LinkLeftDead,
     LossNamed,
     PathBypassed,
     Spawned,
@@ -37,6 +40,13 @@ def test_a_fault_is_printed_in_force_healed_and_missed() -> None:
     assert line(seen) == "    1.000 s  in force: cut (shop.redis: canary refused)"
     assert line(FaultHealed(at_s=2.0, fault="cut")) == "    2.000 s  healed: cut"
     assert line(missed) == "    1.000 s  MISSED: cut: no such connection"
+
+
+def test_connections_left_dead_are_printed() -> None:
+    """The fault is healed, and the app's old connections are not."""
+    one = LinkLeftDead(at_s=2.0, link="shop.redis", fault="cut", connections=1)
+    assert line(one) == "    2.000 s  left dead by the heal of cut: 1 connection of shop.redis"
+    assert "2 connections of" in str(line(replace(one, connections=2)))
 
 
 def test_an_unrequested_exit_is_printed_in_capitals() -> None:

@@ -18,7 +18,7 @@ from chaoslab.history.events import (
 from chaoslab.model.topology import Limits
 from chaoslab.model.verdict import Verdict
 
-from .events import DEGRADED, counted, ended, of, samples, spawned, without
+from .events import DEGRADED, connection, counted, ended, of, samples, spawned, without
 from .histories import good, run_of, stopped_under_load
 from .plans import TOPOLOGY, plan_of
 
@@ -36,6 +36,14 @@ def released(events: list[AnyEvent], *, spare: int = 2, **pools: int) -> Verdict
 
 def why(verdict: Verdict) -> str:
     return "\n".join(verdict.texts)
+
+
+def dead(number: int) -> AnyEvent:
+    """A connection that the heal of Postgres left dead, read at the end of the run."""
+    return replace(
+        connection("backend.postgres", 40000 + number, fault="", number=number, read_s=7.3),
+        dead_s=4.0,
+    )
 
 
 def counts(*postgres: tuple[float, int | None]) -> list[AnyEvent]:
@@ -64,6 +72,16 @@ def test_connections_that_are_left_behind_fail() -> None:
     assert verdict.outcome == "FAIL"
     told = "postgres counts 14 connections after the recovery, 3 before the fault (2 more are"
     assert told in why(verdict)
+
+
+def test_the_servers_half_of_a_dead_connection_is_no_leak_of_the_app() -> None:
+    """14 to the end, of which the heal left 9 dead: 5, and the server has not ended them."""
+    left = [*counts((5.0, 14)), *(dead(number) for number in range(9))]
+    verdict = released(left)
+    assert verdict.outcome == "PASS"
+    assert "postgres: 9 connections that a heal left dead were open there" in why(verdict)
+    ended = replace(dead(8), ending="upstream_closed", ending_s=4.8)
+    assert released([*left[:-1], ended]).outcome == "FAIL"
 
 
 def test_the_lowest_count_after_the_recovery_decides() -> None:
