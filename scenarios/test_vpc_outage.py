@@ -24,6 +24,7 @@ THREE_STARTS_S = 20.0  # long enough for a build that exits to do so three times
 STARTUP_LIMIT_S = 95 / 40 + 1.5  # the incident's start-up limit in the profile `lab`, and a margin
 BREAKER_OPEN_S = 60 / 40  # how long the app's database breaker stays open in that profile
 WATCHED_S = 3.0  # the 2 s for which a recovery is watched, and the time of the heal itself
+STOPS_S = 2.0  # the app gives its requests 0.3 s, and closes its connections at once
 BOTH = ("postgres", "redis")
 NO_BYPASS = {"EMERGENCY_ALLOW_NO_DATABASE": "false"}
 
@@ -117,6 +118,16 @@ async def test_severed_under_requests(chaos: Chaos) -> None:
             expect.KeepsAcknowledged(at_least=50),
             expect.RefusesHonestly(),
         ],
+    )
+
+
+async def test_stopped_in_the_outage(chaos: Chaos) -> None:
+    """A deployment replaces the app meanwhile: it ends in time, and keeps what it acknowledged."""
+    await chaos.run(
+        Severed(name="outage", target="vpc", start=when.acknowledged(25)),
+        boots=[Boot(stop=when.in_force("outage", REFUSALS_S))],
+        load=[Load(start=when.healthy(), rate_per_s=20)],
+        expect=[expect.Starts(mode="normal"), expect.Stops(within_s=STOPS_S)],
     )
 
 
