@@ -287,6 +287,7 @@ async def test_an_app_that_ignores_sigterm_is_killed_with_all_its_family(
     family = [int(pid) for pid in app.log_tail(1)[0].split()[1:]]
     start_s = now_s()
     assert await app.terminate(grace_s=0.3) == -signal.SIGKILL
+    assert app.killed_after_s == 0.3
     # No sooner than the grace, and not much later on a busy machine.
     assert 0.3 <= now_s() - start_s < 3.0
     if runtime.name == "local":  # elsewhere the app has numbers of its own
@@ -308,6 +309,7 @@ async def test_a_well_behaved_app_ends_by_sigterm_with_its_own_code(
     await until_said(app, "ready")
     assert await app.terminate() == 7
     assert await app.terminate() == 7
+    assert app.killed_after_s is None
 
 
 @LOCAL

@@ -94,6 +94,7 @@ async def test_a_boot_after_a_boot_has_the_same_address_and_its_own_sockets(
         await until_it_listens(app, port)
         seen.append((str(app.endpoint), await answer_of(app)))
         assert await app.terminate(grace_s=0.05) == -signal.SIGKILL
+        assert app.killed_after_s == 0.05
         assert app.sockets() == ()
     (one, first), (two, second) = seen
     assert one == two
