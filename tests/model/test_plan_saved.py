@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rigs.examples import examples
 
-from chaoslab import Restarted
+from chaoslab import Restarted, Severed
 from chaoslab.expectations import KINDS
 from chaoslab.faults import KINDS as FAULTS
 from chaoslab.history.saved_plan import plan_json, read_plan
@@ -50,3 +51,11 @@ def test_each_kind_reads_back_alone(kind: type[Any], data: st.DataObject) -> Non
     part = data.draw(instances(kind))
     plan = Plan(faults=(part,)) if kind in FAULTS else Plan(expect=(part,))
     assert read_plan(plan_json(plan), kinds()) == plan
+
+
+def test_a_severed_path_of_an_older_plan_resumes_at_its_heal() -> None:
+    """Plans of before have no `at_heal`, and every heal delivered what it held."""
+    plan = Plan(faults=(Severed(target="vpc"),))
+    saved = json.loads(plan_json(plan))
+    assert saved["faults"][0].pop("at_heal") == "resume"
+    assert read_plan(json.dumps(saved).encode(), kinds()) == plan

@@ -82,6 +82,19 @@ async def test_typo(chaos):
     assert project.runs == []
 
 
+def test_a_scenario_says_how_its_outage_ends(tmp_path: Path) -> None:
+    """The app had opened a connection when the heal left it dead, and recovers on a new one."""
+    ends = 'mode="silent", at_heal="dead"'
+    project = Project(tmp_path, GOOD.replace('mode="MODE"', ends))
+    code, said = project.pytest("-q", "--chaos-proxy=embedded")
+    assert code == 0, said
+    (run,) = project.runs
+    (plan,) = run.glob("*/plan.json")
+    assert json.loads(plan.read_text())["faults"][0]["at_heal"] == "dead"
+    (history,) = run.glob("*/history.jsonl")
+    assert '"kind":"link_left_dead"' in history.read_text()
+
+
 def test_each_plan_of_a_test_has_a_folder_of_its_own(tmp_path: Path) -> None:
     """Two histories in one file would have two clocks."""
     scenario = """
