@@ -122,6 +122,11 @@ class Severed(LinkFault):
         return NO_CONNECTION_AFFECTED()
 
     def chaos_mesh(self, peer: Peer) -> NetworkRule | Unsupported:
+        if self.at_heal != "resume":
+            return Unsupported(
+                what="NetworkChaos ends by letting packets pass; old connections then go on",
+                fix="export --at-heal resume",
+            )
         match self.mode:
             case "refused":
                 return Unsupported(

@@ -9,6 +9,7 @@ from .exporting import A_MINUTE, APP, OUTSIDE, PODS, PORTS, export
 
 BEYOND = [
     (("severed", "vpc", "--mode", "refused"), "cannot refuse a connect"),
+    (("severed", "vpc", "--at-heal", "dead"), "old connections then go on"),
     (("severed", "vpc", "--mode", "silent"), "cannot allow a connect"),
     (("cut-midstream", "vpc", "--after-bytes", "10"), "cannot close a connection"),
     (("stopped", "postgres"), "this fault acts on a service"),

@@ -47,7 +47,7 @@ def test_the_kind_and_the_values_of_an_unknown_fault_are_kept() -> None:
     assert isinstance(fault, UnknownFault)
     assert (fault.kind, fault.label, fault.target) == ("reordered", "severed:vpc", "vpc")
     assert fault.start == PLAN.faults[0].start
-    assert fault.values == {"mode": "dropped", "share": 0.5}
+    assert fault.values == {"mode": "dropped", "at_heal": "resume", "share": 0.5}
 
 
 def test_a_kind_that_is_installed_is_read_as_its_own_class() -> None:
