@@ -1,6 +1,6 @@
 #!/bin/sh
-# install_servers.sh PACKAGE...: installs servers of the tests from the system's packages, where root
-# and apt can be had, and starts none of them. Ends with 0 and one line, or with 3 and one that says why.
+# install_servers.sh PACKAGE...: installs what the tests need from the system's packages, where root
+# and apt can be had, and starts no server of them. Ends with 0 and one line, or with 3 and one that says why.
 set -eu
 if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
     echo "install_servers.sh: packages cannot be installed here (that takes root and apt)"
