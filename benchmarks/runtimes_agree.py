@@ -24,7 +24,7 @@ DIFFERS = {
     "silent": "Toxiproxy drops bytes and closes at the heal; the engine holds and delivers them",
     "during": "Toxiproxy has no trigger of its own: skipped, or with --chaos-proxy=embedded",
     "idle": "as `dropped`",
-    "without_the_bypass-refused": "loopback does not count refused connects: skipped",
+    "without_the_bypass_refused": "loopback does not count refused connects: skipped",
     "refused": "Toxiproxy closes open connections; the engine resets them",
 }
 BASE = "loopback"
