@@ -13,12 +13,15 @@ CHAOSLAB = "chaoslab.cli"
 # For a pytest whose tests draw no examples: that plugin imports all of Hypothesis at the end of
 # every session, which is a third of what a small session costs.
 NO_HYPOTHESIS = "-pno:hypothesispytest"
+# With one of these set, pytest prints each failure's message a second time, in its summary.
+CI_MARKS = ("CI", "BUILD_NUMBER")
 
 
 class Project:
     """A folder, and commands that run in it. `files` are written first, their paths relative to it.
 
-    A command gets this process's environment with `env` laid over it.
+    A command gets this process's environment without the marks of a CI job, and `env` over it: its
+    output is the same wherever the tests run.
     """
 
     def __init__(self, folder: Path, files: Mapping[str, str] | None = None) -> None:
@@ -33,7 +36,7 @@ class Project:
         return subprocess.Popen(
             [sys.executable, "-m", module, *words],
             cwd=self.folder,
-            env={**os.environ, **env},
+            env={**{name: os.environ[name] for name in os.environ if name not in CI_MARKS}, **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
