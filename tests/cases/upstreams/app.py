@@ -25,7 +25,8 @@ def pays() -> bool:
 
 def queues(variable: str) -> bool:
     """A PING is answered."""
-    with socket.create_connection(("127.0.0.1", int(os.environ[variable])), WITHIN_S) as queue:
+    host, _, port = os.environ[variable].rpartition(":")
+    with socket.create_connection((host, int(port)), WITHIN_S) as queue:
         queue.sendall(b"PING\n")
         return queue.recv(5) == b"PONG\n"
 
