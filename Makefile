@@ -22,13 +22,13 @@ help:
 	@echo "make demo    sever the VPC connector of a real backend and watch it boot, degrade, recover"
 	@echo "make test    format, lint, types, import contracts, tests, every scenario, the gate and its corpus"
 	@echo "make gate    the staged gate, held to the reference backend"
-	@echo "make corpus  27 builds with known defects, each to be refused for its own reason"
+	@echo "make corpus  builds and services with known bugs, each to be refused for its own reason"
 	@echo "make check   the quick part of it, before each commit"
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "chaoslab needs Python 3.11 or newer: none found on PATH (set PYTHON=)"; exit 2; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "  on Debian and Ubuntu: apt-get install python3-venv"; exit 2; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[servers,containers,mysql,rabbitmq,reference,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[servers,containers,mysql,rabbitmq,reference,field,dev]'
 	@touch $(READY)
 
 demo: $(READY)
@@ -77,7 +77,7 @@ stacks: $(READY)
 gate: $(READY)
 	$(BIN)/chaoslab gate --runtime local --workers 3
 
-# Each defect once; the good build is the gate's.
+# Each defect, each service of field/ and its twin once; the good build is the gate's.
 corpus: $(READY)
 	$(BIN)/chaoslab corpus run --no-good --workers 3
 

@@ -24,10 +24,11 @@ PARTS = {
     "chaoslab/services/rabbitmq": ("rabbitmq",),
     "chaoslab/reference": ("reference",),
     "scenarios": (),
+    "field": ("field", "servers"),
     "tests": tuple(EXTRAS),
     "benchmarks": tuple(EXTRAS),
 }
-BESIDE = ("tests", "benchmarks")  # their files import each other by name
+BESIDE = ("field", "tests", "benchmarks")  # their files import each other by name
 NOT_INSTALLED = {"_typeshed"}  # there for type checkers alone
 
 

@@ -13,9 +13,9 @@ from chaoslab.errors import UNKNOWN_NAME, ErrorCode, Problem, did_you_mean
 from chaoslab.reason import Code, Reason, Value
 
 NO_SUCH_DATA = ErrorCode(
-    "defect.no_such_data",
+    "record.no_such_data",
     "reasons with the code '{code}' have no '{name}'",
-    "The record of a defect cites data that the reason does not have.",
+    "A record cites data that the reason does not have.",
 )
 
 

@@ -6,16 +6,20 @@ Most modules are imported when it runs.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from chaoslab.errors import UNKNOWN_NAME, Problem, SpecError, did_you_mean
 from chaoslab.runtimes.table import LOCAL, LOCAL_RUNTIMES
 
 if TYPE_CHECKING:
-    from chaoslab.corpus.records import Defect
+    from chaoslab.corpus.builds import Build, GatedProject
+    from chaoslab.corpus.ledger import Entry
+    from chaoslab.corpus.record import Record
+    from chaoslab.model.topology import Topology
+    from chaoslab.runtimes.choice import Choice
 
 _A_PATH = click.Path(path_type=Path)
 EXIT_MISSED, EXIT_UNCLEAR, EXIT_STOPPED = 1, 3, 4
@@ -24,19 +28,29 @@ _DEFECTS = click.option(
     type=_A_PATH,
     help="A folder with defects. The default is that of the reference backend.",
 )
+_SERVICES = click.option(
+    "--field",
+    type=_A_PATH,
+    help="A folder with services of the field corpus. The default is `field`, if it exists and "
+    "--defects is not given.",
+)
 
 
 @click.group(invoke_without_command=True)
 @_DEFECTS
+@_SERVICES
 @click.pass_context
-def corpus(ctx: click.Context, defects: Path | None) -> None:
-    """List the builds with known defects. `run` checks that the gate refuses each of them."""
+def corpus(ctx: click.Context, defects: Path | None, field: Path | None) -> None:
+    """List the builds with known bugs: defects of the reference backend, and services of the field
+    corpus. `run` checks that each of them is refused.
+    """
     if ctx.invoked_subcommand is not None:
         return
     from chaoslab.console import wide_console
+    from chaoslab.corpus.records import read_records
     from chaoslab.corpus.table import listed
 
-    wide_console().print(listed(_read(defects)))
+    wide_console().print(listed(read_records(defects, field)))
 
 
 @corpus.command()
@@ -55,9 +69,10 @@ def corpus(ctx: click.Context, defects: Path | None) -> None:
               help="Save the results in the folder `corpus` inside this one.")  # fmt: skip
 @click.option("--runtime", type=click.Choice((LOCAL, *LOCAL_RUNTIMES)), default=LOCAL,
               show_default=True, help="Where the scenarios run.")  # fmt: skip
-@click.option("--good/--no-good", default=None, help="Also test the good build. "
-              "The default is yes if no NAME is given.")  # fmt: skip
+@click.option("--good/--no-good", default=None, help="Also test the good build of the reference "
+              "backend. The default is yes if no NAME is given.")  # fmt: skip
 @_DEFECTS
+@_SERVICES
 @click.pass_context
 def run(
     ctx: click.Context,
@@ -70,97 +85,94 @@ def run(
     runtime: str,
     good: bool | None,
     defects: Path | None,
+    field: Path | None,
 ) -> None:
-    """Test each build with a defect, and the good build, with the scenarios of the gate.
+    """Test each build with a defect, and the good build, with the scenarios of the gate. Test each
+    service of the field corpus, and its twin, with its own scenarios. A service that needs what
+    this machine does not have is skipped.
 
-    NAME is a defect or `good`; the default is all. After Ctrl-C run the same command to continue.
-    Exit codes: 0 every defect was refused for its own reason and the good build passed; 1 a defect
-    was missed or the good build was refused; 3 a verdict that decides is UNKNOWN; 4 stopped.
+    NAME is a defect, a service or `good`; the default is all. After Ctrl-C run the same command to
+    continue. Exit codes: 0 every bug was refused for its own reason, and the good build and the
+    twins passed; 1 a bug was missed, or the good build or a twin was refused; 3 a verdict that
+    decides is UNKNOWN; 4 stopped.
     """
     from chaoslab import services
     from chaoslab.console import wide_console
     from chaoslab.corpus.campaign import Campaign
     from chaoslab.corpus.ledger import GOOD, Ledger
+    from chaoslab.corpus.records import chosen, read_records
     from chaoslab.corpus.table import line
     from chaoslab.corpus.table import results as table
-    from chaoslab.gate.run import gate_of
     from chaoslab.model.loader import load_topology
     from chaoslab.runtimes.choice import choose
 
     topology = load_topology(file, kinds=services.kinds())
     choice = choose(runtime, topology, "embedded")
     click.echo(f"runtime {choice.runtime}" + (f"; {choice.note}" if choice.note else ""))
-    chosen = tuple(
-        defect.on(counts_refused=choice.counts_refused) for defect in _chosen(_read(defects), names)
+    records = tuple(
+        record.on(counts_refused=choice.counts_refused)
+        for record in chosen(read_records(defects, field), names)
     )
     good = (not names or GOOD in names) if good is None else good
-    folder, gate = results.resolve() / "corpus", gate_of(topology)
-    campaign = Campaign(
-        topology=Path(topology.source),
-        scenarios=gate.scenarios,
-        markers=tuple(stage.marker for stage in gate.stages),
-        defects=chosen,
-        good=good,
-        app=next(iter(topology.apps)),
-        folder=folder,
-        runtime=choice.runtime,
-        workers=workers,
-    )
-    state = _state(Path(topology.source), gate.scenarios)
-    ledger = Ledger(folder, f"{state}-{choice.runtime}")
-    stopped = False
-    console = wide_console()
+    project = _project(topology, choice)
+    builds = [*([project.good()] if good else []), *_builds(records, project)]
+    folder = results.resolve() / "corpus"
+    ledger = Ledger(folder, {build.name: build.state for build in builds})
+    campaign = Campaign(builds=builds, folder=folder, workers=workers)
+    stopped, console = False, wide_console()
+    _tell_skipped(records)
     try:
         asyncio.run(campaign.run(ledger, repeat, lambda entry: console.print(line(entry))))
     except KeyboardInterrupt:
         stopped = True
-    names_here = {defect.name for defect in chosen} | ({GOOD} if good else set())
-    entries = [entry for entry in ledger.entries() if entry.build in names_here]
-    console.print(table(chosen, entries))
+    console.print(table(records, ledger.entries()))
     if older := ledger.others():
         click.echo(f"{older} trials of another code version are kept but not counted.")
     if stopped:
         click.echo("stopped; run the same command again to continue")
         ctx.exit(EXIT_STOPPED)
+    ctx.exit(_exit_code(ledger.entries()))
+
+
+def _exit_code(entries: Sequence[Entry]) -> int:
     outcomes = {entry.outcome for entry in entries}
     failed = any(outcome == "FAIL" for entry in entries for outcome, _ in entry.outcomes)
     if "missed" in outcomes or failed:
-        ctx.exit(EXIT_MISSED)
-    if outcomes - {"refused", "passed"}:
-        ctx.exit(EXIT_UNCLEAR)
+        return EXIT_MISSED
+    return EXIT_UNCLEAR if outcomes - {"refused", "passed"} else 0
 
 
-def _read(folder: Path | None) -> tuple[Defect, ...]:
-    from chaoslab.corpus.records import read_defects, shipped
+def _project(topology: Topology, choice: Choice) -> GatedProject:
+    from chaoslab.corpus.builds import GatedProject
+    from chaoslab.gate.run import gate_of
 
-    return read_defects(folder or shipped())
-
-
-def _chosen(defects: tuple[Defect, ...], names: tuple[str, ...]) -> tuple[Defect, ...]:
-    from chaoslab.corpus.ledger import GOOD
-
-    known = [GOOD, *(defect.name for defect in defects)]
-    wrong = [
-        Problem(
-            reason=UNKNOWN_NAME(kind="build", name=name),
-            expected="a name that `chaoslab corpus` lists, or good",
-            fix=did_you_mean(name, known),
-        )
-        for name in names
-        if name not in known
-    ]
-    if wrong:
-        raise SpecError(wrong)
-    return tuple(defect for defect in defects if not names or defect.name in names)
+    gate = gate_of(topology)
+    return GatedProject(
+        topology=Path(topology.source),
+        scenarios=gate.scenarios,
+        markers=tuple(stage.marker for stage in gate.stages),
+        app=next(iter(topology.apps)),
+        runtime=choice.runtime,
+    )
 
 
-def _state(topology: Path, scenarios: str) -> str:
-    """A checksum of the files of chaoslab, the scenarios and the topology.
+def _builds(records: Sequence[Record], project: GatedProject) -> Iterator[Build]:
+    """The builds of the records. A service that cannot run on this machine is left out."""
+    from chaoslab.corpus.builds import of_service
+    from chaoslab.corpus.record import Defect
 
-    Trials with another checksum are kept, but not counted.
-    """
-    from chaoslab.corpus.ledger import state_of
+    for record in records:
+        if isinstance(record.target, Defect):
+            yield project.defective(record, record.target)
+        elif not record.target.missing:
+            yield from of_service(record, record.target, project.runtime)
 
-    package = Path(__file__).parent.parent
-    files = [*package.rglob("*.py"), *(topology.parent / scenarios).rglob("*.py")]
-    return state_of([*files, topology])
+
+def _tell_skipped(records: Sequence[Record]) -> None:
+    from chaoslab.console import wide_console
+    from chaoslab.corpus.record import Service
+    from chaoslab.corpus.table import skipped
+
+    for record in records:
+        if isinstance(record.target, Service) and record.target.missing:
+            wide_console().print(skipped(record, record.target))

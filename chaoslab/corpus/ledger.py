@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,10 +25,10 @@ NO_TRIAL = ErrorCode(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One trial of one build. `outcomes` counts the scenarios of the good build by outcome.
+    """One trial of one build. `outcomes` counts the scenarios of a good build by outcome.
 
-    `state` is the version of the tested code: chaoslab, scenarios and topology. `seconds` is the
-    time of its pytest processes.
+    `state` is the version of the tested code: chaoslab, scenarios and topology, and the runtime.
+    `seconds` is the time of its pytest processes.
     """
 
     build: str
@@ -48,23 +48,25 @@ _ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
 class Ledger:
     """The file with the saved trials (entries) in one folder of results.
 
-    Entries are only appended.
+    Entries are only appended. `states` maps each build to the version of its code.
     """
 
-    def __init__(self, folder: Path, state: str) -> None:
+    def __init__(self, folder: Path, states: Mapping[str, str]) -> None:
         self._path = folder / "ledger.jsonl"
-        self.state = state
+        self._states = states
 
     def entries(self) -> tuple[Entry, ...]:
-        """The entries of this version of the code. An incomplete last line is left out.
+        """The entries of these builds and versions. An incomplete last line is left out.
 
         Raises SpecError if another line is not an entry.
         """
-        return tuple(entry for entry in self._all() if entry.state == self.state)
+        return tuple(entry for entry in self._all() if self._is_current(entry))
 
     def others(self) -> int:
-        """The number of entries of other versions of the code."""
-        return sum(entry.state != self.state for entry in self._all())
+        """The number of entries of other versions of these builds."""
+        return sum(
+            entry.build in self._states and not self._is_current(entry) for entry in self._all()
+        )
 
     def append(self, entry: Entry) -> None:
         """Append one trial to the file."""
@@ -73,6 +75,9 @@ class Ledger:
         complete = not self._path.exists() or self._path.read_bytes()[-1:] in (b"", b"\n")
         with os.fdopen(open_file(self._path, append=True), "a", encoding="utf-8") as file:
             file.write(("" if complete else "\n") + json.dumps(asdict(entry)) + "\n")
+
+    def _is_current(self, entry: Entry) -> bool:
+        return self._states.get(entry.build) == entry.state
 
     def _all(self) -> Iterator[Entry]:
         if not self._path.exists():

@@ -1,4 +1,4 @@
-"""The corpus as text: the list of defects, and how often each build was refused."""
+"""The corpus as text: the list of records, and how often each build was refused."""
 
 from __future__ import annotations
 
@@ -11,38 +11,33 @@ from rich.table import Table
 from rich.text import Text
 
 from chaoslab.console import plain_table
+from chaoslab.corpus.builds import twin_of
 from chaoslab.corpus.ledger import GOOD, Entry
-from chaoslab.corpus.records import Defect
+from chaoslab.corpus.record import Defect, Record, Service
 from chaoslab.printable import one_line
 from chaoslab.report.wilson import wilson
 
 _STYLES = {"refused": "green", "missed": "red", "unclear": "yellow", "passed": "green"}
+_COUNTS = ("seconds\n(median)", "refused", "95 % interval")
 
 
-def listed(defects: Sequence[Defect]) -> Table:
-    """A table of the defects: what each does, and the verdict and scenarios that must refuse it."""
-    table = plain_table("Builds with known defects", dense=True)
-    for name in ("no.", "defect", "description", "refused by", "in"):
-        table.add_column(name, overflow="fold")
-    for defect in defects:
-        table.add_row(
-            str(defect.number),
-            defect.name,
-            escape(defect.title),
-            defect.primary,
-            escape("\n".join(_grouped(defect.scenarios))),
-        )
-    return table
-
-
-def _grouped(scenarios: Sequence[str]) -> Iterator[str]:
-    """The name of each test once, with the parameters of all of its scenarios in brackets."""
-    tests: dict[str, list[str]] = {}
-    for scenario in scenarios:
-        test, _, parameter = scenario.partition("[")
-        tests.setdefault(test, []).append(parameter.removesuffix("]"))
-    for test, parameters in tests.items():
-        yield test + (f"[{', '.join(parameters)}]" if parameters[0] else "")
+def listed(records: Sequence[Record]) -> Group:
+    """A table of the defects, and one of the services of the field corpus: what each does, and the
+    verdict and scenarios that must refuse it.
+    """
+    defects, services = _split(records)
+    tables = []
+    if defects:
+        columns = ["no.", "defect", "description", "refused by", "in"]
+        tables.append(_table("Builds with known defects", columns))
+        for record, defect in defects:
+            tables[-1].add_row(str(defect.number), *_described(record))
+    if services:
+        columns = ["service", "description", "refused by", "in", "library", "report"]
+        tables.append(_table("Services that follow public reports", columns))
+        for record, service in services:
+            tables[-1].add_row(*_described(record), escape(service.library), escape(record.source))
+    return Group(*tables)
 
 
 def line(entry: Entry) -> Text:
@@ -58,38 +53,88 @@ def line(entry: Entry) -> Text:
     return text
 
 
-def results(defects: Sequence[Defect], entries: Sequence[Entry]) -> Group:
-    """A table with a row for each defect: the verdict, the time, and how often the build was
-    refused, with a 95 % interval. Below it, how often the good build had a false alarm or was
-    UNKNOWN.
+def skipped(record: Record, service: Service) -> Text:
+    """The line for a service that cannot run on this machine."""
+    return Text(f"{record.name:<40} skipped: {one_line('; '.join(service.missing))}")
+
+
+def results(records: Sequence[Record], entries: Sequence[Entry]) -> Group:
+    """A row for each build with a bug: the verdict, the time, and how often it was refused, with a
+    95 % interval. Defects and services have tables of their own.
+
+    A service's row also has how often its twin passed. Below the tables: how often the good build
+    had a false alarm or was UNKNOWN.
     """
-    table = plain_table("Builds refused for the expected reason", dense=True)
-    for name in (
-        "no.",
-        "defect",
-        "verdict",
-        "seconds\n(median)",
-        "refused",
-        "95 % interval",
-        "other",
-    ):
-        table.add_column(name, overflow="fold")
-    for defect in defects:
-        table.add_row(*_row(defect, [e for e in entries if e.build == defect.name]))
+    defects, services = _split(records)
+    tables = []
+    if defects:
+        columns = ["no.", "defect", "verdict", *_COUNTS, "other"]
+        tables.append(_table("Builds refused for the expected reason", columns))
+        for record, defect in defects:
+            tables[-1].add_row(str(defect.number), *_row(record, entries), _other(record, entries))
+    if services:
+        columns = ["service", "verdict", *_COUNTS, "twin\npassed", "other"]
+        tables.append(_table("Services refused for the expected reason", columns))
+        for record, service in services:
+            passed, other = _twin(record, entries), _other(record, entries)
+            other = f"skipped: {'; '.join(service.missing)}" if service.missing else other
+            tables[-1].add_row(*_row(record, entries), passed, escape(one_line(other)))
     good = [entry for entry in entries if entry.build == GOOD]
-    return Group(table, *(Text(line) for line in _good(good)))
+    return Group(*tables, *(Text(line) for line in _good(good)))
 
 
-def _row(defect: Defect, entries: Sequence[Entry]) -> Iterator[str]:
-    counts = Counter(entry.outcome for entry in entries)
-    seconds = sorted(entry.seconds for entry in entries)
-    yield str(defect.number)
-    yield defect.name
-    yield defect.primary
+def _split(
+    records: Sequence[Record],
+) -> tuple[list[tuple[Record, Defect]], list[tuple[Record, Service]]]:
+    """The records of defects, and those of services, each with its target."""
+    defects = [(each, each.target) for each in records if isinstance(each.target, Defect)]
+    services = [(each, each.target) for each in records if isinstance(each.target, Service)]
+    return defects, services
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = plain_table(title, dense=True)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _described(record: Record) -> Iterator[str]:
+    yield record.name
+    yield escape(record.title)
+    yield record.primary.verdict
+    yield escape("\n".join(_grouped(record.scenarios)))
+
+
+def _grouped(scenarios: Sequence[str]) -> Iterator[str]:
+    """The name of each test once, with the parameters of all of its scenarios in brackets."""
+    tests: dict[str, list[str]] = {}
+    for scenario in scenarios:
+        test, _, parameter = scenario.partition("[")
+        tests.setdefault(test, []).append(parameter.removesuffix("]"))
+    for test, parameters in tests.items():
+        yield test + (f"[{', '.join(parameters)}]" if parameters[0] else "")
+
+
+def _row(record: Record, entries: Sequence[Entry]) -> Iterator[str]:
+    mine = [entry for entry in entries if entry.build == record.name]
+    refused = sum(entry.outcome == "refused" for entry in mine)
+    seconds = sorted(entry.seconds for entry in mine)
+    yield record.name
+    yield record.primary.verdict
     yield f"{seconds[len(seconds) // 2]:.1f}" if seconds else "-"
-    yield f"{counts['refused']} of {len(entries)}"
-    yield _interval(counts["refused"], len(entries))
-    yield ", ".join(f"{counts[word]} {word}" for word in ("missed", "unclear") if counts[word])
+    yield f"{refused} of {len(mine)}"
+    yield _interval(refused, len(mine))
+
+
+def _twin(record: Record, entries: Sequence[Entry]) -> str:
+    outcomes = [entry.outcome for entry in entries if entry.build == twin_of(record.name)]
+    return f"{outcomes.count('passed')} of {len(outcomes)}"
+
+
+def _other(record: Record, entries: Sequence[Entry]) -> str:
+    counts = Counter(entry.outcome for entry in entries if entry.build == record.name)
+    return ", ".join(f"{counts[word]} {word}" for word in ("missed", "unclear") if counts[word])
 
 
 def _good(entries: Sequence[Entry]) -> Iterator[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaoslab.errors import Problem
@@ -22,13 +22,15 @@ GRACE_S = 15.0  # enough for an interrupted scenario to heal its faults and stop
 class PytestJob:
     """One pytest process. `arguments` select the tests; `folder` gets its log, report and runs.
 
-    `commands` are other builds of apps, as for `--chaos-command`.
+    `commands` are other builds of apps, as for `--chaos-command`. `env` are further environment
+    variables.
     """
 
     topology: Path
     folder: Path
     arguments: Sequence[str]
     commands: Sequence[str] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def log(self) -> Path:
@@ -69,7 +71,7 @@ async def running(job: PytestJob) -> AsyncIterator[asyncio.subprocess.Process]:
         process = await asyncio.create_subprocess_exec(
             *job.command,
             cwd=job.topology.parent,
-            env=pytest_env(),
+            env={**pytest_env(), **job.env},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,

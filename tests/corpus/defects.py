@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from chaoslab.corpus.cites import Cite
-from chaoslab.corpus.records import Defect
+from chaoslab.corpus.record import Defect, Primary, Record
 from chaoslab.evidence.reasons import EXITED, LOG_LINE
 from chaoslab.model.saved_reason import UNCODED
 from chaoslab.model.verdict import Outcome, Verdict
@@ -42,8 +42,7 @@ def written(folder: Path, name: str = "early_return", text: str = RECORD) -> Pat
     return path
 
 
-DEFECT = Defect(
-    number=1,
+DEFECT = Record(
     name="early-return",
     title="The bypass leaves too early",
     mechanism="It returns.",
@@ -52,13 +51,15 @@ DEFECT = Defect(
     scenarios=("vpc_outage::severed[dropped]",),
     counted=("vpc_outage::severed[refused]",),
     passes=("steady::starts",),
-    primary="starts",
-    cites=(
-        Cite(code="app.exited", data={"exit_code": 3}),
-        Cite(code="app.log_line", data={"log_line": "phase database"}),
+    primary=Primary(
+        verdict="starts",
+        cites=(
+            Cite(code="app.exited", data={"exit_code": 3}),
+            Cite(code="app.log_line", data={"log_line": "phase database"}),
+        ),
     ),
     also=frozenset({"degrades"}),
-    command="{python} -m chaoslab.reference.defects.early_return",
+    target=Defect(number=1, command="{python} -m chaoslab.reference.defects.early_return"),
 )
 
 
