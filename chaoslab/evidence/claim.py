@@ -19,6 +19,13 @@ class OfBoot(OfApp, Protocol):
     def boot(self) -> int: ...
 
 
+class OfBootRequest(OfBoot, Protocol):
+    """A claim about one request of an app, sent to one boot."""
+
+    @property
+    def request(self) -> str | None: ...
+
+
 class Bounded(OfBoot, Protocol):
     """A claim with a bound: what it claims must occur within `within_s` seconds."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from chaoslab.evidence.timeline import Span
 from chaoslab.evidence.traffic import no_answer, over_s
 from chaoslab.evidence.waits import losses_of, lost_in
-from chaoslab.history.events import ReadBack, Write
+from chaoslab.history.events import ReadBack, Request
 from chaoslab.history.journal import History
 from chaoslab.reason import Code, Reason
 
@@ -47,10 +47,10 @@ LOST = Code(
 )
 LOST_ACCEPTED = Code(
     "write.lost_accepted",
-    "{count} of the lost writes were answered {status_code} (accepted); fix: declare kept_within_s "
-    "in [apps.<app>.writes] if the app stores a write after its answer",
+    "{count} of the lost writes were answered {status_code} (accepted); fix: declare within_s in "
+    "found of the request if the app stores a write after its answer",
     "Lost writes were answered 202: the app may store them after its answer, but the topology "
-    "declares no kept_within_s.",
+    "declares no within_s.",
 )
 
 
@@ -94,7 +94,7 @@ class Looked:
     counted: bool
 
 
-def last_looks(app: str, writes: Iterable[Write], history: History, late_s: float) -> Looked:
+def last_looks(app: str, writes: Iterable[Request], history: History, late_s: float) -> Looked:
     """The result of the last look-up that counts for each write.
 
     A look-up before the answer to a write does not count for that write. A look-up before `late_s`
@@ -120,12 +120,12 @@ def last_looks(app: str, writes: Iterable[Write], history: History, late_s: floa
     return Looked(there=there, often=often, counted=counted)
 
 
-def counts_of(writes: Sequence[Write]) -> Reason:
+def counts_of(writes: Sequence[Request]) -> Reason:
     counts = {o: sum(w.outcome == o for w in writes) for o in ("ok", "failed", "indeterminate")}
     return COUNTS(**counts, no_answer=sum(no_answer(w) for w in writes))
 
 
-def lost_writes(lost: Sequence[Write], late_s: float) -> Iterator[Reason]:
+def lost_writes(lost: Sequence[Request], late_s: float) -> Iterator[Reason]:
     if not lost:
         return
     yield LOST(count=len(lost), after_s=late_s, writes=[w.op for w in lost[:MOST_NAMED]])

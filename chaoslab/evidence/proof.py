@@ -29,7 +29,7 @@ from chaoslab.history.events import (
     FaultHealing,
     FaultRequested,
     HealthSample,
-    Write,
+    Request,
 )
 from chaoslab.history.journal import History
 from chaoslab.model.faults import Declared
@@ -120,7 +120,7 @@ WAY_NOT_OBSERVED = Code(
 )
 DECLARE_WRITES = Code(
     "recovery.declare_writes",
-    "declare [apps.{app}.writes] for that service, or let health name it",
+    "declare a write of [apps.{app}.requests] that is found in that service, or let health name it",
     "What to add, so that the lab can observe whether the app uses the path again: a write "
     "contract in the topology, or a name in the app's health.",
 )
@@ -180,19 +180,20 @@ def by_load(e: Bounded, history: History, span: Span) -> Proof:
     return next((f for f in found if f.outcome is Outcome.PASS), _unknown())
 
 
-def _writes(e: Bounded, history: History, span: Span, purpose: str) -> list[Write]:
+def _writes(e: Bounded, history: History, span: Span, purpose: str) -> list[Request]:
     """The writes of `purpose` to this boot that were sent after the heal and over before the next
     fault and the boot's end, in the order in which they were sent.
     """
     lived = life(history, e.app, e.boot)
     until_s = min(span.end_s, lived.end_s) if lived else -math.inf
-    mine = (w for w in history.of(Write) if (w.app, w.purpose) == (e.app, purpose))
+    sent = (w for w in history.of(Request) if w.of_kind == "write")
+    mine = (w for w in sent if (w.app, w.purpose) == (e.app, purpose))
     return sorted(
         (w for w in mine if w.at_s >= span.start_s and over_s(w) <= until_s), key=lambda w: w.at_s
     )
 
 
-def _late(proof: Write, tries: list[Write], due_s: float, span: Span) -> Proof:
+def _late(proof: Request, tries: list[Request], due_s: float, span: Span) -> Proof:
     """The Proof FAIL: the app acknowledged the write `proof` after the bound `due_s`. UNKNOWN if
     the write was sent after the bound and no earlier one was open at the bound or later: then no
     write shows what the app would have done at the bound.
@@ -209,7 +210,7 @@ def _late(proof: Write, tries: list[Write], due_s: float, span: Span) -> Proof:
     return Proof(outcome=Outcome.FAIL, because=(late, how))
 
 
-def _found(proof: Write, history: History) -> Proof:
+def _found(proof: Request, history: History) -> Proof:
     looked = looked_up(proof, history)
     if looked is None:
         return _unknown(NOT_LOOKED_UP(op=proof.op))

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from chaoslab.evidence.claim import OfBoot
+from chaoslab.evidence.claim import OfBoot, OfBootRequest
 from chaoslab.evidence.timeline import SERVING, answered_s, end_s, exited, life, run_ended
 from chaoslab.evidence.traffic import over_s, response, response_text
-from chaoslab.history.events import HealthSample, ProberSample, StartupComplete, Write
+from chaoslab.history.events import HealthSample, ProberSample, Request, StartupComplete
 from chaoslab.history.journal import History
 from chaoslab.model.plan import Plan
 from chaoslab.reason import Code, Reason, Scalar
@@ -122,7 +122,7 @@ class Row:
     """
 
     served: bool
-    writes: tuple[Write, ...]
+    writes: tuple[Request, ...]
     shown_s: float
     last_s: float
 
@@ -167,7 +167,7 @@ def known_until_s(plan: Plan, history: History) -> float:
     """
     if run_ended(history) is not None:
         return end_s(history)
-    slowest_s = max((load.timeout_s for load in plan.load), default=plan.sampling.timeout_s)
+    slowest_s = max((load.waits_s for load in plan.load), default=plan.sampling.timeout_s)
     return end_s(history) - slowest_s - LATE_S
 
 
@@ -185,7 +185,7 @@ def answers_of(e: OfBoot, history: History, known_s: float) -> list[Answer]:
     return sorted((a for a in mine if a.over_s <= gone_s or a.code), key=lambda a: a.at_s)
 
 
-def rows_of(e: OfBoot, history: History, known_s: float) -> list[Row]:
+def rows_of(e: OfBootRequest, history: History, known_s: float) -> list[Row]:
     """The rows of the load's writes to this boot that are long enough to show what users got, in
     order.
     """
@@ -195,8 +195,10 @@ def rows_of(e: OfBoot, history: History, known_s: float) -> list[Row]:
     writes = sorted(
         (
             w
-            for w in history.of(Write)
-            if w.app == e.app and w.purpose == "load" and lived.holds(w.at_s) and w.at_s <= known_s
+            for w in history.of(Request)
+            if (w.app, w.purpose, w.request) == (e.app, "load", e.request)
+            and lived.holds(w.at_s)
+            and w.at_s <= known_s
         ),
         key=lambda w: w.at_s,
     )

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaoslab.evidence.claim import OfBoot
+from chaoslab.evidence.claim import OfBootRequest
 from chaoslab.evidence.timeline import asked_s, life
-from chaoslab.evidence.traffic import is_near, load_writes, near_faults, no_answer, ready_s
-from chaoslab.history.events import FaultHealed, FaultRequested, Write
+from chaoslab.evidence.traffic import is_near, load_requests, near_faults, no_answer, ready_s
+from chaoslab.history.events import FaultHealed, FaultRequested, Request
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
 from chaoslab.model.plan import Plan
@@ -57,12 +57,12 @@ class Served:
     life of this boot. `first_fault_s` is the time of the first fault.
     """
 
-    writes: Sequence[Write]
+    writes: Sequence[Request]
     calm_s: float | None
     first_fault_s: float
 
     @property
-    def after(self) -> list[Write]:
+    def after(self) -> list[Request]:
         """The writes that were sent after the last heal and the time to recover."""
         return [] if self.calm_s is None else [w for w in self.writes if w.at_s > self.calm_s]
 
@@ -81,13 +81,13 @@ class Served:
             yield AFTER(since_s=self.calm_s, **_counts(self.after))
 
 
-def served(e: OfBoot, history: History, recovery_s: float) -> Served | None:
+def served(e: OfBootRequest, history: History, recovery_s: float) -> Served | None:
     """The writes that count for this boot. None if the app was never ready."""
     since_s = ready_s(history, e.app, e.boot)
     if since_s is None:
         return None
     near = near_faults(history, recovery_s)
-    mine = load_writes(history, e.app, e.boot)
+    mine = load_requests(history, e.app, e.boot, e.request)
     faults = _faults_of(e, history)
     healed_s = {h.fault: h.at_s for h in history.of(FaultHealed)}
     heals_s = [healed_s.get(label, math.inf) for label in faults]
@@ -98,14 +98,14 @@ def served(e: OfBoot, history: History, recovery_s: float) -> Served | None:
     )
 
 
-def is_enough(after: Sequence[Write], after_heal: int) -> bool:
+def is_enough(after: Sequence[Request], after_heal: int) -> bool:
     """Whether `after` has at least `after_heal` writes, and at least half of that number were sent
     on new connections.
     """
     return len(after) >= after_heal and fresh(after) >= half(after_heal)
 
 
-def fresh(writes: Iterable[Write]) -> int:
+def fresh(writes: Iterable[Request]) -> int:
     """The number of `writes` that were sent on a new connection."""
     return sum(w.fresh for w in writes)
 
@@ -117,13 +117,13 @@ def half(after_heal: int) -> int:
     return (after_heal + 1) // 2
 
 
-def loads_over(e: OfBoot, plan: Plan, history: History, calm_s: float) -> dict[str, float]:
+def loads_over(e: OfBootRequest, plan: Plan, history: History, calm_s: float) -> dict[str, float]:
     """Maps the name of each load of the app, such as `load[0]`, to the time at which it stopped.
     Empty if one of the loads was not stopped by `calm_s`.
     """
     over: dict[str, float] = {}
     for i, load in enumerate(plan.load):
-        if load.app != e.app:
+        if (load.app, load.request) != (e.app, e.request):
             continue
         came = find(load.stop, history.events) if load.stop else None
         if load.stop is None or came is None or came.at_s + load.stop.after_s > calm_s:
@@ -132,7 +132,7 @@ def loads_over(e: OfBoot, plan: Plan, history: History, calm_s: float) -> dict[s
     return over
 
 
-def _faults_of(e: OfBoot, history: History) -> list[str]:
+def _faults_of(e: OfBootRequest, history: History) -> list[str]:
     """The labels of the faults that were requested before the end of this boot, each once, in
     order.
     """
@@ -141,7 +141,7 @@ def _faults_of(e: OfBoot, history: History) -> list[str]:
     return list(dict.fromkeys(f.fault for f in asked))
 
 
-def _counts(writes: Sequence[Write]) -> dict[str, int]:
+def _counts(writes: Sequence[Request]) -> dict[str, int]:
     ok = [w for w in writes if w.outcome == "ok"]
     silent = sum(no_answer(w) for w in writes)
     return {

@@ -24,8 +24,8 @@ from chaoslab.history.events import (
     HealthSample,
     OwnSample,
     ProberSample,
+    Request,
     Spawned,
-    Write,
 )
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Expected
@@ -195,7 +195,7 @@ def _excused(
 
 def _is_late(event: AnyEvent, app: App, limit_s: float, stretches: Iterable[Span]) -> bool:
     """Whether the event is an answer of the app that was late, or missing, in a starved time."""
-    if not isinstance(event, HealthSample | ProberSample | Write | OwnSample):
+    if not isinstance(event, HealthSample | ProberSample | Request | OwnSample):
         return False
     if event.app not in (app.name, ""):  # the callable of a scenario's probe may ask any app
         return False

@@ -14,8 +14,8 @@ from chaoslab.history.events import (
     HealthTurned,
     LossNamed,
     ProberSample,
+    Request,
     StopRequested,
-    Write,
 )
 from chaoslab.history.journal import History
 from chaoslab.reason import Code, Reason
@@ -86,7 +86,7 @@ def _is_later(
         case HealthTurned() | LossNamed():
             mine = requests.get(event.boot) if event.app == app else None
             return mine is not None and event.at_s >= mine.at_s
-        case Write():
+        case Request():
             return event.app == app and any(
                 request.at_s <= event.at_s + event.took_s and event.at_s <= _end_s(boot, ends)
                 for boot, request in requests.items()

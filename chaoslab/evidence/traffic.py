@@ -14,7 +14,7 @@ from chaoslab.history.events import (
     FaultRequested,
     LinkConnection,
     Ready,
-    Write,
+    Request,
 )
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
@@ -30,23 +30,24 @@ NEVER_READY = Code(
 )
 
 
-def over_s(write: Write) -> float:
+def over_s(write: Request) -> float:
     """The time at which the write was over: it was answered, or its client stopped waiting for an
     answer.
     """
     return write.at_s + write.took_s
 
 
-def load_writes(history: History, app: str, boot: int) -> list[Write]:
-    """The load's writes to one boot in the order in which they were sent.
+def load_requests(history: History, app: str, boot: int, request: str | None) -> list[Request]:
+    """The loads' requests of one name to one boot, in the order in which they were sent.
 
-    A write that was open when the lab stopped the app is left out.
+    A request that was open when the lab stopped the app is left out.
     """
     lived, ended = life(history, app, boot), exited(history, app, boot)
     if lived is None:
         return []
-    mine = [w for w in history.of(Write) if (w.app, w.purpose) == (app, "load")]
-    mine = [w for w in mine if lived.holds(w.at_s)]
+    wanted = (app, request, "load")
+    sent = (w for w in history.of(Request) if (w.app, w.request, w.purpose) == wanted)
+    mine = [w for w in sent if lived.holds(w.at_s)]
     if ended is not None and ended.asked:
         mine = [w for w in mine if over_s(w) < ended.at_s]
     return sorted(mine, key=lambda w: w.at_s)
@@ -88,29 +89,29 @@ def near_faults(history: History, after_s: float) -> list[Span]:
     ]
 
 
-def is_near(write: Write, near: Iterable[Span]) -> bool:
+def is_near(write: Request, near: Iterable[Span]) -> bool:
     """Whether the write was open in one of the spans `near`."""
     return any(w.start_s <= over_s(write) and write.at_s <= w.end_s for w in near)
 
 
-def one_after_another(writes: Iterable[Write]) -> list[Write]:
+def one_after_another(writes: Iterable[Request]) -> list[Request]:
     """The writes that a client would have sent if it waited for each answer before the next write.
 
     A short pause of the app delays every open write. Among these writes it counts once.
     """
-    row: list[Write] = []
+    row: list[Request] = []
     for write in writes:
         if not row or write.at_s >= over_s(row[-1]):
             row.append(write)
     return row
 
 
-def no_answer(write: Write) -> bool:
+def no_answer(write: Request) -> bool:
     """Whether the write got no answer, so that it is not known whether it is in the database."""
     return write.outcome == "indeterminate" and write.status_code is None
 
 
-def response(write: Write) -> dict[str, Scalar]:
+def response(write: Request) -> dict[str, Scalar]:
     """The result of a write as data of a reason: the status, the beginning of an answer that is no
     acknowledgement, and the client's error if there was no answer.
     """

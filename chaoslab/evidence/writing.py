@@ -10,9 +10,9 @@ from chaoslab.evidence.timeline import exited
 from chaoslab.evidence.traffic import over_s
 from chaoslab.history.events import (
     ReadBack,
+    Request,
     Spawned,
     StartupComplete,
-    Write,
 )
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
@@ -34,11 +34,11 @@ def dry_s(app: str, plan: Plan) -> float:
     """The seconds that the run waits for the next acknowledged write: 2 s, or twice the pause
     between two writes of a load if that is longer.
     """
-    return max([WRITES_DRY_S, *(2 / load.rate_per_s for load in plan.load if load.app == app)])
+    return max([WRITES_DRY_S, *(2 * load.every_s for load in plan.load if load.app == app)])
 
 
 def more_of(
-    ok: list[Write],
+    ok: list[Request],
     at_least: int,
     begins_s: Iterable[float],
     now_s: float,
@@ -79,7 +79,7 @@ def started_by_s(app: str, history: History, startup_s: float) -> float:
     return complete.at_s if complete else begun.at_s + startup_s
 
 
-def looked_up(write: Write, history: History) -> ReadBack | None:
+def looked_up(write: Request, history: History) -> ReadBack | None:
     """The last read of the database that looked for this write and began after the write was over.
     None if there is none.
     """

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from chaoslab.evidence.given import Given
 from chaoslab.evidence.proof import NONE_SENT
 from chaoslab.evidence.reasons import NOT_HEALED
 from chaoslab.evidence.timeline import Span, answered_s, last_healed_s
 from chaoslab.evidence.traffic import over_s, response, response_text
-from chaoslab.expectations.base import Expectation, Run
+from chaoslab.expectations.base import Run
+from chaoslab.expectations.of_request import OfRequest
 from chaoslab.history.events import (
     FaultHealed,
     HealthSample,
     OwnSample,
     ProberSample,
     Ready,
-    Write,
+    Request,
 )
 from chaoslab.history.journal import History
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
@@ -61,7 +62,7 @@ READINESS_ASKED = Code(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FirstRequestServed(Expectation):
+class FirstRequestServed(OfRequest):
     """The first write that is sent after the heal of `fault` is acknowledged within `within_s`.
 
     The lab itself must not have asked the app between the heal and that write.
@@ -70,8 +71,6 @@ class FirstRequestServed(Expectation):
     fault: str
     within_s: float = 2.0
     kind: Literal["first_request_served"] = "first_request_served"
-
-    judged_by_writes: ClassVar[bool] = True
 
     @property
     def named_faults(self) -> tuple[str, ...]:
@@ -89,7 +88,7 @@ class FirstRequestServed(Expectation):
         if healed is None:
             return unknown(self.kind, claim, NOT_HEALED(fault=self.fault))
         first = min(
-            (w for w in history.of(Write) if w.app == self.app and w.at_s >= healed.at_s),
+            (w for w in history.of(Request) if w.app == self.app and w.at_s >= healed.at_s),
             key=lambda w: w.at_s,
             default=None,
         )
@@ -107,7 +106,7 @@ class FirstRequestServed(Expectation):
         history = run.history
         healed = history.first(FaultHealed, lambda h: h.fault == self.fault)
         begun = healed and history.first(
-            Write, lambda w: w.app == self.app and w.at_s >= healed.at_s
+            Request, lambda w: w.app == self.app and w.at_s >= healed.at_s
         )
         late = healed and now_s > healed.at_s + self.within_s + GIVEN_UP_S
         return None if begun or late else "the first request after the heal"
@@ -128,7 +127,7 @@ def _lab_traffic(
         if asked.app == e.app and asked.at_s < until_s and asked.at_s + asked.took_s >= healed_s:
             path = "liveness" if asked.path == "live" else "readiness"
             return ASKED_BEFORE(path=path, at_s=asked.at_s)
-    for w in history.of(Write):
+    for w in history.of(Request):
         if w.app == e.app and w.at_s < healed_s <= over_s(w):
             return WRITE_BEFORE(at_s=w.at_s)
     for own in history.of(OwnSample):  # a callable may ask any app

@@ -23,8 +23,9 @@ from chaoslab.evidence.writing import (
     started_by_s,
 )
 from chaoslab.expectations import needs
-from chaoslab.expectations.base import Expectation, Run
-from chaoslab.history.events import Write
+from chaoslab.expectations.base import AppDefaults, Run
+from chaoslab.expectations.of_request import OfRequest
+from chaoslab.history.events import Request
 from chaoslab.model.expectation import Place
 from chaoslab.model.values import above
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
@@ -55,7 +56,7 @@ REPEATED = Code(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeepsAcknowledged(Expectation):
+class KeepsAcknowledged(OfRequest):
     """Every write of the load that the app acknowledged is found in the database, and no write is
     there twice. At least `at_least` writes must be acknowledged.
 
@@ -70,20 +71,24 @@ class KeepsAcknowledged(Expectation):
     excusable: ClassVar[bool] = False
     keeps_writes: ClassVar[bool] = True
     of_stop: ClassVar[bool] = True
+    app_defaults: ClassVar[AppDefaults] = {"request": lambda app: app.write and app.write.name}
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
+        if self.request is not None:
+            yield from needs.a_request(place, self, self.request, "write")
         yield from above(place.where, 0, at_least=self.at_least)
 
     def longest_s(self, place: Place) -> float:
         return self.at_least / needs.slowest_rate(self.app, place.plan)
 
     def judged(self, run: Run) -> Verdict:
-        app, history = run.app(self.app), run.history
-        late_s = app.writes.kept_within_s if app.writes else 0.0
-        once = app.writes is None or app.writes.delivery == "exactly_once"
+        history, contract = run.history, run.app(self.app).requests.get(self.request or "")
+        place = contract.looked_up if contract else None
+        late_s = place.within_s if place else 0.0
+        once = place is None or place.delivery == "exactly_once"
         claim = f"every write that {self.app} acknowledged is kept (at least {self.at_least})"
-        mine = [w for w in history.of(Write) if w.app == self.app]
+        mine = [w for w in history.of(Request) if (w.app, w.request) == (self.app, self.request)]
         writes = [w for w in mine if w.purpose == "load"]
         ok = [w for w in writes if w.outcome == "ok"]
         looked = last_looks(self.app, mine, history, late_s)
@@ -106,15 +111,14 @@ class KeepsAcknowledged(Expectation):
         `at_least`. None if there are enough, or if none was acknowledged for too long.
         """
         plan, history = run.plan, run.history
-        mine = (w for w in history.of(Write) if w.app == self.app and w.purpose == "load")
-        ok = [w for w in mine if w.outcome == "ok"]
+        ok = [w for w in self.of_mine(history) if w.outcome == "ok"]
         begins_s = [*loads_begin_s(self.app, plan, history), last_healed_s(history) or 0.0]
         if not ok:
             begins_s.append(started_by_s(self.app, history, run.app(self.app).deadlines.startup_s))
         return more_of(ok, self.at_least, begins_s, now_s, dry_s(self.app, plan))
 
 
-def _repeated(writes: Sequence[Write], often: Mapping[str, int]) -> list[Reason]:
+def _repeated(writes: Sequence[Request], often: Mapping[str, int]) -> list[Reason]:
     """A list with the reason that names writes that are in the database more than once,
     acknowledged or not; empty if there are none.
     """

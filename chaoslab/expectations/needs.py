@@ -12,7 +12,8 @@ from chaoslab.errors import ErrorCode, Problem, did_you_mean
 from chaoslab.model.expectation import Expected, Place
 from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan
-from chaoslab.model.values import above, wrong
+from chaoslab.model.requests import RequestKind
+from chaoslab.model.values import above, no_requests, wrong
 
 NO_FAULT = ErrorCode(
     "expectation.no_fault",
@@ -26,8 +27,12 @@ NO_STOP = ErrorCode(
 )
 NO_LOAD = ErrorCode(
     "expectation.no_load",
-    "'{kind}' is judged by the load's writes, and the plan has no load of {app}",
-    "The claim is about the writes of a load, and nothing writes to the app.",
+    lambda data: (
+        f"'{data['kind']}' is judged by a load's requests, and the plan has no load of "
+        f"{data['app']}" + (f" with the request {data['request']}" if data["request"] else "")
+    ),
+    "The claim is about the requests of a load, and the plan sends none.",
+    data=("kind", "app", "request"),
 )
 NO_PATH = ErrorCode(
     "expectation.no_path",
@@ -83,11 +88,39 @@ def healed(place: Place, e: Expected, faults: Sequence[Declared]) -> Iterator[Pr
 
 
 def a_load(place: Place, e: Expected) -> Iterator[Problem]:
-    """Yields a problem if the plan has no load of the claim's app."""
+    """Yields a problem if the plan has no load of the claim's app, or none of the claim's
+    request.
+    """
     name = app_name(place, e.app)
-    if not any(app_name(place, load.app) == name for load in place.plan.load):
-        fix = "give the plan load=[Load(start=when.healthy())]"
-        yield Problem(where=place.where, reason=NO_LOAD(kind=e.kind, app=name), fix=fix)
+    app, wanted = place.topology.apps.get(name), getattr(e, "request", None)
+    first = app.first_request.name if app and app.first_request else ""
+    if app is not None and wanted not in (None, *app.requests):
+        yield from a_request(place, e, wanted)
+        return
+    wanted = wanted or first
+    loads = (load for load in place.plan.load if app_name(place, load.app) == name)
+    if not any((load.request or first) == wanted for load in loads):
+        named = f", request={wanted!r}" if wanted != first else ""
+        fix = f"give the plan load=[Load(start=when.healthy(){named})]"
+        reason = NO_LOAD(kind=e.kind, app=name, request=wanted)
+        yield Problem(where=place.where, reason=reason, fix=fix)
+
+
+def a_request(
+    place: Place, e: Expected, request: str | None, *kinds: RequestKind
+) -> Iterator[Problem]:
+    """Yields a problem if the claim's app has no request, or none with the name `request`, or if
+    that has another kind than `kinds` (if any are given).
+    """
+    app = place.topology.apps.get(app_name(place, e.app))
+    if app is None:
+        return
+    fitting = [r.name for r in app.requests.values() if not kinds or r.kind in kinds]
+    if not fitting:
+        yield no_requests(place.where, e.kind, app.name, *kinds)
+    elif request is not None and request not in fitting:
+        fix = did_you_mean(request, fitting)
+        yield wrong(place.where, "request", request, "one of: " + ", ".join(fitting), fix)
 
 
 def a_path(
@@ -103,7 +136,7 @@ def a_path(
 
 def slowest_rate(app: str, plan: Plan) -> float:
     """The writes per second of the app's slowest load; infinite if the app has no load."""
-    return min((load.rate_per_s for load in plan.load if load.app == app), default=inf)
+    return min((1 / load.every_s for load in plan.load if load.app == app), default=inf)
 
 
 def least(place: Place, bound: int, **values: int | None) -> Iterator[Problem]:

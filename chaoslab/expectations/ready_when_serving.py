@@ -37,7 +37,8 @@ from chaoslab.evidence.timeline import (
     spawned,
 )
 from chaoslab.expectations import needs
-from chaoslab.expectations.base import AppDefaults, Expectation, Run
+from chaoslab.expectations.base import AppDefaults, Run
+from chaoslab.expectations.of_request import OfRequest
 from chaoslab.history.events import FaultHealing, FirstAnswer
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Watch
@@ -49,7 +50,7 @@ AHEAD_S = 0.5  # readiness may change this long before the first write that is s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadyWhenServing(Expectation):
+class ReadyWhenServing(OfRequest):
     """Readiness answers 2xx while the app serves the writes of its load, and not otherwise.
 
     It must not be 2xx before start-up is complete, or while writes are refused. It must be 2xx
@@ -61,8 +62,10 @@ class ReadyWhenServing(Expectation):
     kind: Literal["ready_when_serving"] = "ready_when_serving"
 
     watches: ClassVar[frozenset[Watch]] = frozenset({"readiness"})
-    judged_by_writes: ClassVar[bool] = True
-    app_defaults: ClassVar[AppDefaults] = {"within_s": lambda app: app.deadlines.degraded_s}
+    app_defaults: ClassVar[AppDefaults] = {
+        **OfRequest.app_defaults,
+        "within_s": lambda app: app.deadlines.degraded_s,
+    }
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)

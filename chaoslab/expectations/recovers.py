@@ -45,7 +45,7 @@ from chaoslab.history.events import (
     FaultMissed,
     HealthSample,
     ReadBack,
-    Write,
+    Request,
 )
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, ProofWanted, Seen
@@ -75,7 +75,7 @@ class Recovers(Expectation):
 
     app_defaults: ClassVar[AppDefaults] = {
         "within_s": lambda app: app.deadlines.recovery_s,
-        "proved": lambda app: app.writes is not None,
+        "proved": lambda app: app.write is not None,
         "stable_s": lambda app: app.deadlines.stable_s,
     }
 
@@ -220,7 +220,7 @@ def _looked_up(e: Recovers, history: History, span: Span) -> bool:
     """
     proofs = {
         w.op
-        for w in history.of(Write)
+        for w in history.of(Request)
         if (w.app, w.purpose, w.outcome) == (e.app, "proof", "ok") and w.at_s >= span.start_s
     }
     looks = (b for b in history.of(ReadBack) if b.app == e.app)
@@ -236,6 +236,6 @@ def _recovered_s(e: Recovers, span: Span, history: History) -> float:
     healthy_s = answered_s(since) if since else until_s
     if not e.proved or healthy_s > span.start_s + (e.within_s or 0.0):
         return healthy_s
-    proofs = (w for w in history.of(Write) if (w.app, w.purpose) == (e.app, "proof"))
+    proofs = (w for w in history.of(Request) if (w.app, w.purpose) == (e.app, "proof"))
     mine = (w for w in proofs if w.outcome == "ok" and span.start_s <= w.at_s <= until_s)
     return min((w.at_s + w.took_s for w in mine), default=until_s)

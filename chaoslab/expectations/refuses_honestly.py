@@ -11,10 +11,11 @@ from chaoslab.evidence.reasons import CUT_SHORT
 from chaoslab.evidence.traffic import over_s, response, response_text
 from chaoslab.evidence.writing import dry_s, loads_begin_s, started_by_s
 from chaoslab.expectations import needs
-from chaoslab.expectations.base import Expectation, Run
+from chaoslab.expectations.base import Run
+from chaoslab.expectations.of_request import OfRequest
 from chaoslab.history.events import (
     FaultInForce,
-    Write,
+    Request,
 )
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
@@ -56,7 +57,7 @@ FEW = Code(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefusesHonestly(Expectation):
+class RefusesHonestly(OfRequest):
     """Each write of the load that the app answers with a status of 500 or more is answered 503 with
     Retry-After.
 
@@ -68,7 +69,6 @@ class RefusesHonestly(Expectation):
 
     counted: ClassVar[bool] = True
     excusable: ClassVar[bool] = False
-    judged_by_writes: ClassVar[bool] = True
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
@@ -110,11 +110,10 @@ class RefusesHonestly(Expectation):
         return None if dry else f"{self.at_least - len(refused)} more refused writes"
 
 
-def _refused(e: RefusesHonestly, history: History) -> list[Write]:
+def _refused(e: RefusesHonestly, history: History) -> list[Request]:
     """The writes of the load that the app answered with a status of 500 or more."""
-    mine = (w for w in history.of(Write) if w.app == e.app and w.purpose == "load")
-    return [w for w in mine if (w.status_code or 0) >= 500]
+    return [w for w in e.of_mine(history) if (w.status_code or 0) >= 500]
 
 
-def _wrong(write: Write) -> Reason:
+def _wrong(write: Request) -> Reason:
     return WRONG(at_s=write.at_s, retry_after=write.retry_after, **response(write))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, median, quantiles
-from typing import ClassVar, Literal
+from typing import Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.reasons import CUT_SHORT
@@ -18,11 +18,12 @@ from chaoslab.evidence.timeline import (
     last_healed_s,
     samples,
 )
-from chaoslab.evidence.traffic import first_fault_s, load_writes, over_s, well_s
+from chaoslab.evidence.traffic import first_fault_s, load_requests, over_s, well_s
 from chaoslab.evidence.writing import LOOKED_S, dry_s, more_of
 from chaoslab.expectations import needs
-from chaoslab.expectations.base import Expectation, Run
-from chaoslab.history.events import Write
+from chaoslab.expectations.base import Run
+from chaoslab.expectations.of_request import OfRequest
+from chaoslab.history.events import Request
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.values import wrong
@@ -73,7 +74,7 @@ HEALTH_SLOWER = Code(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegainsLatency(Expectation):
+class RegainsLatency(OfRequest):
     """After its recovery the app acknowledges writes about as fast as before the first fault.
 
     The median may be at most `ratio` times as long as in the same run before the fault. At least
@@ -84,8 +85,6 @@ class RegainsLatency(Expectation):
     at_least: int = 20
     boot: int = 1
     kind: Literal["regains_latency"] = "regains_latency"
-
-    judged_by_writes: ClassVar[bool] = True
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
@@ -156,20 +155,20 @@ def _recovered_s(e: RegainsLatency, history: History) -> float | None:
     return answered_s(since) if since else None
 
 
-def _writes_before(e: RegainsLatency, history: History) -> list[Write]:
+def _writes_before(e: RegainsLatency, history: History) -> list[Request]:
     """The acknowledged writes that were sent once the app was ready or healthy, and over before the
     first fault.
     """
     since_s, until_s = well_s(history, e.app, e.boot), first_fault_s(history)
-    mine = load_writes(history, e.app, e.boot) if since_s is not None else []
+    mine = load_requests(history, e.app, e.boot, e.request) if since_s is not None else []
     ok = (w for w in mine if w.outcome == "ok" and w.at_s >= (since_s or 0.0))
     return [w for w in ok if over_s(w) < until_s]
 
 
-def _writes_after(e: RegainsLatency, history: History) -> list[Write]:
+def _writes_after(e: RegainsLatency, history: History) -> list[Request]:
     """The acknowledged writes that were sent after the recovery."""
     since_s = _recovered_s(e, history)
-    mine = load_writes(history, e.app, e.boot) if since_s is not None else []
+    mine = load_requests(history, e.app, e.boot, e.request) if since_s is not None else []
     return [w for w in mine if w.outcome == "ok" and w.at_s >= (since_s or 0.0)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.reasons import CUT_SHORT
@@ -22,8 +22,9 @@ from chaoslab.evidence.traffic import (
 )
 from chaoslab.evidence.writing import dry_s, loads_begin_s, more_of, started_by_s
 from chaoslab.expectations import needs
-from chaoslab.expectations.base import Expectation, Run
-from chaoslab.history.events import Write
+from chaoslab.expectations.base import Run
+from chaoslab.expectations.of_request import OfRequest
+from chaoslab.history.events import Request
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
@@ -99,7 +100,7 @@ ALL_ACKNOWLEDGED = Code(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Serves(Expectation):
+class Serves(OfRequest):
     """Once the app has answered ready, and while no fault is near, every write of the load is
     acknowledged within `within_s`. At least `at_least` writes are required.
 
@@ -113,8 +114,6 @@ class Serves(Expectation):
     after_heal: int = 50
     boot: int = 1
     kind: Literal["serves"] = "serves"
-
-    judged_by_writes: ClassVar[bool] = True
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
@@ -185,7 +184,7 @@ class Serves(Expectation):
         return left if now_s <= newest_s + pause_s else None
 
 
-def _wrong(e: Serves, counted: Sequence[Write]) -> Reason | None:
+def _wrong(e: Serves, counted: Sequence[Request]) -> Reason | None:
     """The reason that names the writes that contradict the claim; None if there are none."""
     if bad := [w for w in counted if w.outcome != "ok"]:
         first = bad[0]
@@ -216,14 +215,14 @@ def _too_few_after(e: Serves, found: Served, plan: Plan, history: History) -> Re
     return FEW_FRESH(count=fresh(after), at_least=half(e.after_heal))
 
 
-def _all_acknowledged(e: Serves, ok: Sequence[Write]) -> Reason:
+def _all_acknowledged(e: Serves, ok: Sequence[Request]) -> Reason:
     late = sum(w.took_s > e.within_s for w in ok)
     return ALL_ACKNOWLEDGED(count=len(ok), late=late, slowest_s=max(w.took_s for w in ok))
 
 
-def _late_in_a_row(ok: Sequence[Write], within_s: float) -> list[Write]:
+def _late_in_a_row(ok: Sequence[Request], within_s: float) -> list[Request]:
     """The first three writes that were late in a row; empty if there are none."""
-    row: list[Write] = []
+    row: list[Request] = []
     for write in ok:
         if write.took_s <= within_s:
             row = []

@@ -30,9 +30,9 @@ from chaoslab.history.events import (
     Exited,
     FaultHealing,
     FaultInForce,
+    Request,
     Spawned,
     StopRequested,
-    Write,
 )
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
@@ -259,14 +259,16 @@ def _writes(run: Run, begun: Spawned, ended: Exited) -> tuple[Outcome, list[Reas
     app = run.app(begun.app)
     mine = [
         w
-        for w in run.history.of(Write)
-        if (w.app, w.purpose) == (app.name, "load") and begun.at_s <= w.at_s <= ended.at_s
+        for w in run.history.of(Request)
+        if (w.app, w.purpose, w.of_kind) == (app.name, "load", "write")
+        and begun.at_s <= w.at_s <= ended.at_s
     ]
     if not _has_load(run, app.name):
         return Outcome.PASS, []
     if not (ok := [w for w in mine if w.outcome == "ok"]):
         return Outcome.PASS, [counts_of(mine)]
-    late_s = app.writes.kept_within_s if app.writes else 0.0
+    places = (each.looked_up for each in app.requests.values())
+    late_s = max((place.within_s for place in places if place), default=0.0)
     looked = last_looks(app.name, mine, run.history, late_s)
     counts = counts_of(mine)
     if lost := [w for w in ok if looked.there.get(w.op) is False]:

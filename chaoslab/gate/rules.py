@@ -16,10 +16,10 @@ from chaoslab.history.events import (
     HealthSample,
     ProberSample,
     Ready,
+    Request,
     Spawned,
     StartupComplete,
     StartupSnapshot,
-    Write,
 )
 from chaoslab.history.journal import History
 from chaoslab.model.gate import Gate, GateStage, SlowRule
@@ -97,7 +97,7 @@ def _unreachable(run: SavedRun) -> str:
 def _answered(history: History, app: str) -> bool:
     for event in history.events:
         match event:
-            case HealthSample() | ProberSample() | Write():
+            case HealthSample() | ProberSample() | Request():
                 if event.app == app and event.status_code is not None:
                     return True
             case FirstAnswer() | StartupSnapshot() | StartupComplete() | Ready():
@@ -116,7 +116,7 @@ def _was_asked(history: History, app: str, due_s: float) -> bool:
     return any(
         event.app == app and event.at_s + event.took_s >= due_s
         for event in history.events
-        if isinstance(event, HealthSample | ProberSample | Write)
+        if isinstance(event, HealthSample | ProberSample | Request)
     )
 
 
@@ -135,9 +135,9 @@ def _slow_spans(rule: SlowRule, history: History) -> Iterator[tuple[str, float, 
     """App, begin and end (in seconds since the lab's start) of each series of the load's writes
     that all took longer than the rule allows.
     """
-    writes = sorted(history.of(Write), key=lambda write: write.at_s)
+    writes = sorted(history.of(Request), key=lambda write: write.at_s)
     for app in dict.fromkeys(write.app for write in writes):
-        slow: list[Write] = []
+        slow: list[Request] = []
         for write in (each for each in writes if each.app == app and each.purpose == "load"):
             if write.took_s > rule.responses_s:
                 slow.append(write)
@@ -147,7 +147,7 @@ def _slow_spans(rule: SlowRule, history: History) -> Iterator[tuple[str, float, 
         yield from _span(app, slow, math.inf)
 
 
-def _span(app: str, slow: Sequence[Write], quick_s: float) -> Iterator[tuple[str, float, float]]:
+def _span(app: str, slow: Sequence[Request], quick_s: float) -> Iterator[tuple[str, float, float]]:
     """App, begin and end of the series `slow` of slow writes. Nothing if the series is empty.
 
     It ends with the last answer to its writes, or at `quick_s`, when the next write that was

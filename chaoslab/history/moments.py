@@ -14,11 +14,12 @@ from chaoslab.history.events import (
     HealthTurned,
     LossNamed,
     Ready,
+    Request,
     Spawned,
     StartupComplete,
-    Write,
 )
 from chaoslab.model.health import HealthState
+from chaoslab.model.requests import LOOKED_FOR
 from chaoslab.model.when import AtMoment, Moment
 
 _Test = Callable[[AnyEvent], bool]
@@ -40,7 +41,11 @@ _IS: dict[Moment, _Test] = {
     "exited": lambda e: isinstance(e, Exited),
     "in_force": lambda e: isinstance(e, FaultInForce),
     "healed": lambda e: isinstance(e, FaultHealed),
-    "acknowledged": lambda e: isinstance(e, Write) and e.outcome == "ok" and e.purpose == "load",
+    "acknowledged": lambda e: (
+        isinstance(e, Request)
+        and (e.outcome, e.purpose) == ("ok", "load")
+        and e.of_kind in LOOKED_FOR
+    ),
 }
 
 

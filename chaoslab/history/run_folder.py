@@ -18,6 +18,7 @@ from chaoslab.history.checksums import Checksums
 from chaoslab.history.files import make_folder, write_file
 from chaoslab.history.journal import History, read_history
 from chaoslab.history.saved_plan import Kinds, first_problem, plan_json, read_plan
+from chaoslab.history.saved_topology import read_topology_json
 from chaoslab.model.masking import mask_of
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
@@ -88,7 +89,7 @@ class RunFolder:
         return self.path / f"{name}.log"
 
     def topology(self) -> Topology:
-        return self._load("topology.json", Topology)
+        return self._read("topology.json", read_topology_json)
 
     def plan(self, kinds: Kinds) -> Plan:
         """The saved plan. A fault or an expectation whose kind is not in `kinds` becomes an

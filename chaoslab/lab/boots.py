@@ -17,7 +17,7 @@ from chaoslab.probes.base import Watched, either
 from chaoslab.probes.past_proxy import PastProxyProbe
 from chaoslab.probes.questions import Questions
 from chaoslab.probes.watch import Watch
-from chaoslab.probes.workload import Writer
+from chaoslab.probes.workload import Sender
 from chaoslab.runtimes.base import AppStart
 
 
@@ -133,9 +133,9 @@ class Boots:
             attached=attached,
             questions=Questions(app.health.period_s or 0.0),
         )
-        writer = Writer(watched, self._context.seed) if app.writes is not None else None
+        sender = Sender(watched, self._context.seed)
         ports = {link.name: self._context.addresses[link.name].port for link in self._links(app)}
-        self.watches[app.name] = watch = Watch(watched, self._plan, ports, writer, self.past)
+        self.watches[app.name] = watch = Watch(watched, self._plan, ports, sender, self.past)
         return watch
 
     def _command_and_env(

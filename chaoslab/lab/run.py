@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from functools import partial
 from typing import Protocol
 
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, ServiceFailed
@@ -20,15 +21,17 @@ from chaoslab.lab.bring_up import check_steady
 from chaoslab.lab.scenario_code import ScenarioCode
 from chaoslab.model.expectation import Expected, ProofWanted
 from chaoslab.model.plan import Plan
-from chaoslab.model.topology import Link
+from chaoslab.model.requests import RequestContract
+from chaoslab.model.topology import App, Link
 from chaoslab.probes.base import guarded
 from chaoslab.probes.connections import ConnectionsProbe
 from chaoslab.probes.lag import watch_lag
 from chaoslab.probes.outside import record_attempts
 from chaoslab.probes.parts import PartsProbe
 from chaoslab.probes.proof import look_up_writes, prove_recovery
+from chaoslab.probes.read_back import LookUp, in_service, through_app
 from chaoslab.probes.sessions import SessionProbe
-from chaoslab.probes.workload import Writer
+from chaoslab.probes.workload import Sender
 from chaoslab.verdicts.settled import unsettled
 from chaoslab.verdicts.still_open import still_open
 
@@ -199,16 +202,18 @@ class _Run:
         it up in the service. If there is no such proof, the verdict says what is missing.
         """
         app = self._context.topology.apps[e.app]
-        assert app.writes is not None
-        service = self._context.services[app.writes.service]
+        assert app.write is not None
+        assert app.write.looked_up is not None
 
-        def writer(name: str) -> Writer | None:
+        def sender(name: str) -> Sender | None:
             watch = self._boots.watches.get(name)
-            return watch.writer if watch else None
+            return watch.sender if watch else None
 
-        journal = self._journal
+        journal, look_up = self._journal, self._look_up_of(app, app.write)
+        if look_up is None:
+            return  # the verdict says that the write was not looked up
         proof = prove_recovery(
-            self._plan, e, wanted, journal, writer=writer, app=app, service=service
+            self._plan, e, wanted, journal, sender=sender, app=app, look_up=look_up
         )
         await guarded("proof", proof, journal)
 
@@ -222,9 +227,23 @@ class _Run:
         for link in self._context.joined:
             await guarded(f"link {link.name}", self._check_link(link), self._journal)
         for app in self._context.topology.apps.values():
-            if app.writes is not None:
-                service = self._context.services[app.writes.service]
-                await look_up_writes(app, service, self._journal)
+            for contract in app.requests.values():
+                if (look_up := self._look_up_of(app, contract)) is not None:
+                    await look_up_writes(app.name, contract, look_up, self._journal)
+
+    def _look_up_of(self, app: App, contract: RequestContract) -> LookUp | None:
+        """How the writes of the contract are looked up. None if nothing of them is: it is no write,
+        its service is not known here, or the app has not been spawned.
+        """
+        place = contract.looked_up
+        if place is None:
+            return None
+        if place.request:
+            watch = self._boots.watches.get(app.name)
+            read = app.requests[place.request]
+            return None if watch is None else partial(through_app, read, watch.sender)
+        service = self._context.services.get(place.service)
+        return None if service is None else partial(in_service, place, service)
 
     async def _check_link(self, link: Link) -> None:
         await record_packets(link.name, "", self._context)

@@ -77,8 +77,8 @@ class Expected:
     keeps_writes: ClassVar[bool] = False
     # whether it expects that the app ends by itself
     expects_end: ClassVar[bool] = False
-    # whether it is judged by the writes of the load
-    judged_by_writes: ClassVar[bool] = False
+    # whether it is judged by requests of a load
+    judged_by_requests: ClassVar[bool] = False
 
     @property
     def of_boot(self) -> int:
@@ -104,8 +104,8 @@ class Expected:
 
     @property
     def needs_writes(self) -> bool:
-        """Whether the expectation is judged by writes, so that the app needs a write contract."""
-        return self.judged_by_writes or self.keeps_writes or self.proof is not None
+        """Whether the app needs a write that the lab can look up."""
+        return self.keeps_writes or self.proof is not None
 
     def faults_rested_on(self) -> frozenset[str]:
         """The labels of all faults that the expectation names, in `rests_on` and in its other

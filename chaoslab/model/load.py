@@ -4,24 +4,50 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from chaoslab.model.requests import RequestContract
 from chaoslab.model.topology import App
 from chaoslab.model.when import AtMoment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Writes as the app's write contract describes them, `rate_per_s` per second, from `start` to
-    `stop`.
+    """One of the app's requests, sent `rate_per_s` times per second, from `start` to `stop`.
 
-    With `stop=None` the load continues until the run ends. A write is sent at its time, even if
-    earlier ones have no answer yet (open loop). Each waits `timeout_s` seconds for its answer.
+    `request` is its name in `[apps.<app>.requests]`; by default the first write that can be looked
+    up, or else the first request. With `stop=None` the load continues until the run ends. A request
+    is sent at its time, even if earlier ones have no answer yet (open loop). Each waits `timeout_s`
+    seconds for its answer. If rate or limit is None, that of the request's contract holds.
     """
 
     start: AtMoment
     stop: AtMoment | None = None
-    rate_per_s: float = 10.0
-    timeout_s: float = 2.0
+    rate_per_s: float | None = None
+    timeout_s: float | None = None
     app: str = ""
+    request: str = ""
+
+    def of(self, contract: RequestContract) -> Load:
+        """A copy of the load with the contract's name, and its rate and limit where the load has
+        none.
+        """
+        return replace(
+            self,
+            request=contract.name,
+            rate_per_s=contract.rate_per_s if self.rate_per_s is None else self.rate_per_s,
+            timeout_s=contract.timeout_s if self.timeout_s is None else self.timeout_s,
+        )
+
+    @property
+    def every_s(self) -> float:
+        """The seconds from one request to the next. Only for a resolved load."""
+        assert self.rate_per_s is not None, "the plan was not resolved"
+        return 1.0 / self.rate_per_s
+
+    @property
+    def waits_s(self) -> float:
+        """How many seconds a request waits for its answer. Only for a resolved load."""
+        assert self.timeout_s is not None, "the plan was not resolved"
+        return self.timeout_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

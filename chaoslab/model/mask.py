@@ -29,14 +29,14 @@ MASKED = "***"
 # In a text a shorter value would match other words as well.
 SHORTEST, SHORTEST_NUMBER = 4, 6
 _EDGE = 8  # characters of a secret at the end of a cut text that are masked as well
-_ENV, _COMMAND, _PATHS = {"env", "args"}, {"command", "argv"}, {"create_path", "services"}
+_ENV, _COMMAND, _PATHS = {"env", "args", "headers", "form"}, {"command", "argv"}, {"services"}
 _PLAIN = frozenset(
     ("true", "false", "none", "null", "enabled", "disabled", "default", "info", "debug", "test")
 )
 # The values of these fields come from the lab, never from an app.
 _NAMES = frozenset(
-    ("app", "boot", "code", "end", "fault", "kind", "link", "links", "op", "probe", "service")
-) | {"step", "stream", "target", "type"}
+    ("app", "boot", "code", "end", "fault", "kind", "link", "links", "op", "probe", "request")
+) | {"service", "step", "stream", "target", "type"}
 # Words that the lab itself writes.
 _OWN = ("chaoslab", "toxiproxy", "docker", "compose", "localhost", "python")
 # The scheme of a URL is no secret, even if a password is the same word, as `postgres` is.

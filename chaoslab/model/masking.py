@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from chaoslab.model.mask import Mask
 from chaoslab.model.plan import Plan
-from chaoslab.model.secrets import looks_secret, secrets_of_command, secrets_of_env, secrets_within
+from chaoslab.model.secrets import secrets_of_command, secrets_of_env, secrets_within
 from chaoslab.model.topology import App, Topology
 
 
@@ -36,18 +36,19 @@ def _of_app(app: App, listed: tuple[str, ...]) -> Iterator[str]:
     yield from secrets_of_command(app.command, listed)
     if app.container is not None and app.container.build is not None:
         yield from secrets_of_env(app.container.build.args, listed)
-    if app.writes is not None:
-        body = app.writes.create_body
-        yield from (value for name, value in body.items() if looks_secret(name, listed))
-        yield from secrets_within(app.writes.create_path, listed)
+    for request in app.requests.values():
+        yield from _of_settings(request.headers, listed)
+        yield from _of_settings(request.form or {}, listed)
+        yield from _of_settings(request.body, listed)
+        yield from secrets_within(request.path, listed)
     health = app.health
     for path in (health.path, health.live_path, health.ready_path, health.startup_path):
         yield from secrets_within(path or "", listed)
 
 
 def _of_settings(value: object, listed: tuple[str, ...], name: str = "") -> Iterator[str]:
-    """The secrets in `value`, which is the settings of a service or a part of them. `name` is the
-    name of the setting. A value is secret if its name shows that, or if `listed` has its name.
+    """The secrets in `value`, which is the settings of a service, a body, or a part of one. A value
+    is secret if its `name` shows that, or if `listed` has its name.
     """
     if isinstance(value, str):
         yield from secrets_of_env({name: value}, listed)
@@ -72,12 +73,26 @@ def _words(topology: Topology) -> Iterator[str]:
     for app in topology.apps.values():
         health = app.health
         yield from (*health.phases, health.status_field, health.dependencies_field, *health.words)
-        if app.writes is not None:
-            yield from (app.writes.table, app.writes.id_column, *app.writes.create_body)
+        for request in app.requests.values():
+            yield from (request.name, request.method, *request.good.equals, *request.good.has)
+            yield from _keys(request.body)
+            if request.found is not None:
+                yield from (request.found.table, request.found.column)
     if topology.attach is not None:
         yield from topology.attach.links.values()
     for stage in topology.gate.stages if topology.gate else ():
         yield from (stage.name, stage.marker)
+
+
+def _keys(value: object) -> Iterator[str]:
+    """The names of all fields in a body."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield str(key)
+            yield from _keys(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _keys(each)
 
 
 def _plan_words(plan: Plan) -> Iterator[str]:

@@ -16,7 +16,7 @@ from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan_values import value_problems
 from chaoslab.model.steps import Probe, Step
 from chaoslab.model.topology import App, Deadlines, Topology
-from chaoslab.model.values import names_taken, no_writes
+from chaoslab.model.values import names_taken, no_requests, no_writes
 from chaoslab.model.when import AtConnection, AtMoment, bounded
 
 GRACE_S = 10.0
@@ -104,7 +104,9 @@ def written_out(plan: Plan, topology: Topology) -> Plan:
         faults=tuple(_named(fault, slowest) for fault in plan.faults),
         load=tuple(
             replace(
-                each, app=each.app or only, start=bounded(each.start, slowest), stop=at(each.stop)
+                _of_request(each, topology.apps[each.app or only]),
+                start=bounded(each.start, slowest),
+                stop=at(each.stop),
             )
             for each in plan.load
         ),
@@ -132,6 +134,13 @@ def _named(fault: Declared, deadlines: Deadlines) -> Declared:
     return replace(fault, name=fault.label, start=start, stop=stop and bounded(stop, deadlines))
 
 
+def _of_request(load: Load, app: App) -> Load:
+    """The load with the names of its app and its request, and the request's rate and limit."""
+    contract = app.requests.get(load.request, app.first_request)
+    assert contract is not None, "a load of an app without requests is a problem of the plan"
+    return replace(load.of(contract), app=app.name)
+
+
 def _slowest(apps: Iterable[App]) -> Deadlines:
     each = [app.deadlines for app in apps]
     return Deadlines(
@@ -157,8 +166,16 @@ def _problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
         for name in (*(e.rests_on or ()), *e.named_faults):
             yield from _unknown(f"{where}: expect[{i}]", "fault", name, labels)
         judged = topology.apps.get(e.app or next(iter(topology.apps)))
-        if e.needs_writes and judged is not None and judged.writes is None:
+        if e.needs_writes and judged is not None and judged.write is None:
             yield no_writes(f"{where}: expect[{i}]", e.kind, judged.name)
+    for i, load in enumerate(plan.load):
+        loaded = topology.apps.get(load.app or next(iter(topology.apps)))
+        if loaded is None:
+            continue
+        if not loaded.requests:
+            yield no_requests(f"{where}: load[{i}]", "load", loaded.name)
+        else:
+            yield from _unknown(f"{where}: load[{i}]", "request", load.request, loaded.requests)
 
 
 def _fault_problems(where: str, fault: Declared, topology: Topology) -> Iterator[Problem]:

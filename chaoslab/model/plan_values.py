@@ -11,7 +11,7 @@ from chaoslab.model.expectation import Place
 from chaoslab.model.faults import Declared
 from chaoslab.model.placeholders import known_to_app, placeholder_problems
 from chaoslab.model.steps import probe_problems, step_problems
-from chaoslab.model.values import above, names_taken, no_writes, one_of, wrong
+from chaoslab.model.values import above, names_taken, one_of, wrong
 from chaoslab.model.when import AtConnection, AtMoment, Moment
 
 if TYPE_CHECKING:
@@ -46,11 +46,9 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
     for i, e in enumerate(plan.expect):
         yield from e.problems(Place(where=f"{where}: expect[{i}]", plan=plan, topology=topology))
     for i, load in enumerate(plan.load):
-        place = f"{where}: load[{i}]"
-        app = topology.apps.get(load.app or next(iter(topology.apps)))
-        if app is not None and app.writes is None:
-            yield no_writes(place, "load", app.name)
-        yield from above(place, 0, rate_per_s=load.rate_per_s, timeout_s=load.timeout_s)
+        limits = {"rate_per_s": load.rate_per_s, "timeout_s": load.timeout_s}
+        declared = {name: value for name, value in limits.items() if value is not None}
+        yield from above(f"{where}: load[{i}]", 0, **declared)
     sampling = plan.sampling
     yield from above(
         f"{where}: sampling",

@@ -9,8 +9,7 @@ from typing import Literal
 from chaoslab.model.deployment import Deployment
 from chaoslab.model.gate import Gate
 from chaoslab.model.health import HealthContract
-
-Delivery = Literal["exactly_once", "at_least_once"]
+from chaoslab.model.requests import RequestContract
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,25 +69,6 @@ class Limits:
     herd: int = 20
     spare_connections: int = 2
     pool: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteContract:
-    """How the lab writes one row through the app, and where the row is in the database.
-
-    The lab posts `create_body` to `create_path`, with `{id}` replaced by a new UUID. The app must
-    answer 2xx only once the row is in the database, or will be within `kept_within_s` seconds. The
-    lab looks for it directly in `service`, in the column `id_column` of `table`. `delivery` says
-    whether the row may be there more than once.
-    """
-
-    service: str
-    create_path: str
-    create_body: Mapping[str, str]
-    table: str
-    id_column: str = "id"
-    delivery: Delivery = "exactly_once"
-    kept_within_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,8 +143,20 @@ class App:
     health: HealthContract = field(default_factory=HealthContract)
     deadlines: Deadlines = field(default_factory=Deadlines)
     limits: Limits = field(default_factory=Limits)
-    writes: WriteContract | None = None
+    requests: Mapping[str, RequestContract] = field(default_factory=dict)
     container: Container | None = None
+
+    @property
+    def write(self) -> RequestContract | None:
+        """The first write of the app whose effect the lab can look up. None if it has none."""
+        return next((each for each in self.requests.values() if each.looked_up), None)
+
+    @property
+    def first_request(self) -> RequestContract | None:
+        """The request of a load that names none: `write`, or else the first. None if it has
+        none.
+        """
+        return self.write or next(iter(self.requests.values()), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

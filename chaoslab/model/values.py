@@ -16,8 +16,17 @@ NAME_TAKEN = ErrorCode(
 )
 NO_WRITES = ErrorCode(
     "plan.no_writes",
-    "'{needed_by}' requires a write, but the app '{app}' declares no writes",
-    "A load or an expectation needs writes, and the app has no write contract.",
+    "'{needed_by}' requires a write, but the app '{app}' declares none that can be found again",
+    "An expectation needs writes, and the app has no request of the kind write with found.",
+)
+NO_REQUESTS = ErrorCode(
+    "plan.no_requests",
+    lambda data: (
+        f"'{data['needed_by']}' requires a request, but the app '{data['app']}' declares none"
+        + (f" of the kind {data['kinds']}" if data["kinds"] else "")
+    ),
+    "A load or an expectation needs a request, and the app declares none of the right kind.",
+    data=("needed_by", "app", "kinds"),
 )
 
 
@@ -55,5 +64,15 @@ def names_taken(where: str, kind: str, names: Sequence[str]) -> Iterator[Problem
 
 def no_writes(where: str, needed_by: str, app: str) -> Problem:
     """The problem that a part of the plan needs writes of an app that declares none."""
-    reason = NO_WRITES(needed_by=needed_by, app=app)
-    return Problem(reason=reason, where=where, fix=f"add [apps.{app}.writes]")
+    fix = f'add [apps.{app}.requests.<name>] with kind = "write" and found'
+    return Problem(reason=NO_WRITES(needed_by=needed_by, app=app), where=where, fix=fix)
+
+
+def no_requests(where: str, needed_by: str, app: str, *kinds: str) -> Problem:
+    """The problem that a part of the plan needs requests of an app that declares none."""
+    fix = f"add [apps.{app}.requests.<name>]"
+    return Problem(
+        reason=NO_REQUESTS(needed_by=needed_by, app=app, kinds=" or ".join(kinds)),
+        where=where,
+        fix=fix,
+    )

@@ -17,7 +17,7 @@ from chaoslab.history.journal import Journal
 from chaoslab.model.topology import App
 from chaoslab.probes.lab_trouble import NotAsked, lab_trouble, note_lab_trouble
 from chaoslab.probes.questions import Questions
-from chaoslab.probes.request import Reply, ask
+from chaoslab.probes.request import Message, Reply, ask
 from chaoslab.runtimes.base import RunningApp
 
 
@@ -55,7 +55,7 @@ async def get(watched: Watched, path: str, *, timeout_s: float) -> Reply:
     """
     try:
         async with asyncio.timeout(timeout_s):
-            return await ask(watched.running.endpoint, path)
+            return await ask(watched.running.endpoint, Message(path=path))
     except NO_ANSWER as error:
         if why := lab_trouble(error):
             note_lab_trouble(watched.journal, why)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from chaoslab.machine.endpoint import Endpoint
-from chaoslab.probes.request import Connection, Reply
+from chaoslab.probes.request import Connection, Message, Reply
 
 # Servers close an idle connection after some seconds (Uvicorn and Node: 5 s, Gunicorn: 2 s). We
 # close it earlier, so that no request is sent while the server closes the connection.
@@ -29,10 +29,8 @@ class ConnectionPool:
             connection.close()
         return None
 
-    async def ask(
-        self, connection: Connection | None, path: str, *, method: str, json_body: bytes
-    ) -> Reply:
-        """Send a request on `connection`, or on a new one if that is None, and return the answer.
+    async def ask(self, connection: Connection | None, message: Message) -> Reply:
+        """Send the request on `connection`, or on a new one if that is None, and return the answer.
         The connection is kept for another request if the server allows that.
 
         Raises the errors of `request.ask`.
@@ -40,7 +38,7 @@ class ConnectionPool:
         connection = connection or await Connection.opened(self.there)
         reusable = False
         try:
-            reply = await connection.exchange(path, method=method, json_body=json_body)
+            reply = await connection.exchange(message)
             reusable = connection.is_reusable()
             return reply
         finally:

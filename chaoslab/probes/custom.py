@@ -15,7 +15,7 @@ from chaoslab.model.steps import HttpQuestion, Probe, Scene
 from chaoslab.probes.base import NO_ANSWER, Watched, as_text, why_no_answer
 from chaoslab.probes.callables import CallFailed, called, recordable
 from chaoslab.probes.lab_trouble import lab_trouble, note_lab_trouble
-from chaoslab.probes.request import AnswerTooLarge, Reply, ask
+from chaoslab.probes.request import JSON, AnswerTooLarge, Message, Reply, ask
 from chaoslab.probes.sampler import Sampler
 
 
@@ -80,8 +80,10 @@ class CustomProbe:
     ) -> OwnSample:
         there = watched.running.endpoint if watched else _endpoint(http.url)
         body = http.body.encode() if http.body else None
+        headers = () if body is None else (JSON,)
+        message = Message(path=http.path, method=http.method, headers=headers, body=body)
         async with asyncio.timeout(self._probe.timeout_s):
-            reply = await ask(there, http.path, method=http.method, json_body=body)
+            reply = await ask(there, message)
         value = as_text(reply.text.strip())
         return replace(sample, ok=_is_ok(http, reply), status_code=reply.status_code, value=value)
 

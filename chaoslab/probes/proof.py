@@ -10,16 +10,16 @@ from chaoslab.history.events import (
     FaultMissed,
     HealthSample,
     ProbeCrashed,
-    Write,
+    Request,
 )
 from chaoslab.history.journal import Journal
 from chaoslab.model.expectation import Expected, ProofWanted
 from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Plan
+from chaoslab.model.requests import RequestContract
 from chaoslab.model.topology import App
-from chaoslab.probes.read_back import read_back
-from chaoslab.probes.workload import Writer
-from chaoslab.runtimes.base import RunningService
+from chaoslab.probes.read_back import LookUp, read_back
+from chaoslab.probes.workload import Sender
 from chaoslab.services.base import TalkFailed
 
 
@@ -29,9 +29,9 @@ async def prove_recovery(
     wanted: ProofWanted,
     journal: Journal,
     *,
-    writer: Callable[[str], Writer | None],
+    sender: Callable[[str], Sender | None],
     app: App,
-    service: RunningService,
+    look_up: LookUp,
 ) -> None:
     """Wait until every fault is over and the app is healthy again, then send writes until one is
     acknowledged, and look that write up in the service. Does nothing if the app is not healthy in
@@ -45,24 +45,28 @@ async def prove_recovery(
     healthy = await journal.wait_for(
         lambda events: _healthy_after(over.at_s, e, events), wanted.within_s + wanted.stable_s
     )
-    current = writer(e.app)
+    current = sender(e.app)
     if healthy is None or current is None:
         return
     if (proof := await current.prove(wanted.within_s)) is not None:
-        await _look_up([proof], app, service, journal)
+        assert app.write is not None
+        await _look_up([proof], app.name, app.write, look_up, journal)
 
 
-async def look_up_writes(app: App, service: RunningService, journal: Journal) -> None:
-    """Look up in the service every write to the app, of the load and of the proof, and record which
-    are missing.
+async def look_up_writes(
+    app: str, contract: RequestContract, look_up: LookUp, journal: Journal
+) -> None:
+    """Look up every write of that contract, of the loads and of the proof, and
+    record which are missing.
 
     Writes that were not acknowledged are looked up too: a retry may have stored them twice.
     """
-    writes = [write for write in journal.history.of(Write) if write.app == app.name]
+    mine = (app, contract.name)
+    writes = [w for w in journal.history.of(Request) if (w.app, w.request) == mine]
     if not writes:
         return
     try:
-        await _look_up(writes, app, service, journal)
+        await _look_up(writes, app, contract, look_up, journal)
     except TalkFailed as error:
         if all(write.outcome != "ok" for write in writes):
             return  # an app that stored nothing may not have created its table
@@ -70,21 +74,27 @@ async def look_up_writes(app: App, service: RunningService, journal: Journal) ->
 
 
 async def _look_up(
-    writes: Sequence[Write], app: App, service: RunningService, journal: Journal
+    writes: Sequence[Request],
+    app: str,
+    contract: RequestContract,
+    look_up: LookUp,
+    journal: Journal,
 ) -> None:
-    """Look `writes` up in the service and record what is found, until every acknowledged one is
-    found, or `kept_within_s` has passed since the last answer.
+    """Look `writes` up and record what is found, until every acknowledged one is
+    found, or `within_s` has passed since the last answer.
     """
-    assert app.writes is not None
+    place = contract.looked_up
+    assert place is not None
     ok = [write for write in writes if write.outcome == "ok"]
     answered_s = max((write.at_s + write.took_s for write in ok), default=0.0)
     await read_back(
         app,
-        service,
+        contract,
+        look_up,
         [write.op for write in writes],
         journal,
         wanted=[write.op for write in ok],
-        until_s=answered_s + app.writes.kept_within_s,
+        until_s=answered_s + place.within_s,
     )
 
 

@@ -24,11 +24,21 @@ MOST_BODY_BYTES = 1 << 20
 MOST_CHUNKS = 4096
 MOST_INTERIM_ANSWERS = 16
 _READ_BYTES = 1 << 16
-_HEADERS = [
-    (b"Accept", b"*/*"),
-    (b"Accept-Encoding", b"identity"),
-    (b"User-Agent", b"chaoslab"),
-]
+_ENCODING = (b"Accept-Encoding", b"identity")
+_USUAL = {"accept": (b"Accept", b"*/*"), "user-agent": (b"User-Agent", b"chaoslab")}
+JSON = ("Content-Type", "application/json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A request to send. The lab adds Host, Accept-Encoding and Content-Length, and Accept and
+    User-Agent if `headers` has none.
+    """
+
+    path: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +74,15 @@ class AnswerTooLarge(httpx.HTTPError):
         self.status_code = status_code
 
 
-async def ask(
-    there: Endpoint, path: str, *, method: str = "GET", json_body: bytes | None = None
-) -> Reply:
-    """Send one request on a new connection and return the answer, whatever its status.
+async def ask(there: Endpoint, message: Message) -> Reply:
+    """Send the request on a new connection and return the answer, whatever its status.
 
     Raises httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError (not HTTP, or an
     incomplete answer) or AnswerTooLarge. There is no time limit: the caller sets one.
     """
     connection = await Connection.opened(there)
     try:
-        return await connection.exchange(path, method=method, json_body=json_body)
+        return await connection.exchange(message)
     finally:
         connection.close()
 
@@ -97,12 +105,12 @@ class Connection:
         except OSError as error:
             raise httpx.ConnectError(str(error)) from error
 
-    async def exchange(self, path: str, *, method: str, json_body: bytes | None) -> Reply:
-        """Send a request and return the complete answer. Raises the same errors as `ask`."""
+    async def exchange(self, message: Message) -> Reply:
+        """Send the request and return the complete answer. Raises the same errors as `ask`."""
         try:
             if not self._transport.is_reading():
                 self._transport.resume_reading()
-            self._writer.write(_request(self._http, self._there, path, method, json_body))
+            self._writer.write(_encoded(self._http, self._there, message))
             return await _answer(self._http, self._reader)
         except h11.RemoteProtocolError as error:
             raise httpx.RemoteProtocolError(str(error)) from error
@@ -134,18 +142,17 @@ class Connection:
         self._writer.close()
 
 
-def _request(
-    http: h11.Connection, there: Endpoint, path: str, method: str, json_body: bytes | None
-) -> bytes:
-    target = httpx.URL(f"http://{there}{path}").raw_path
-    headers = [(b"Host", str(there).encode()), *_HEADERS]
-    if json_body is not None:
-        length = str(len(json_body)).encode()
-        headers += [(b"Content-Type", b"application/json"), (b"Content-Length", length)]
-    request = h11.Request(method=method, target=target, headers=headers)
-    events: list[h11.Event] = [request]
-    if json_body is not None:
-        events.append(h11.Data(data=json_body))
+def _encoded(http: h11.Connection, there: Endpoint, message: Message) -> bytes:
+    target = httpx.URL(f"http://{there}{message.path}").raw_path
+    given = {name.lower() for name, _ in message.headers}
+    headers = [(b"Host", str(there).encode()), _ENCODING]
+    headers += [header for name, header in _USUAL.items() if name not in given]
+    headers += [(name.encode(), value.encode()) for name, value in message.headers]
+    if message.body is not None:
+        headers.append((b"Content-Length", str(len(message.body)).encode()))
+    events: list[h11.Event] = [h11.Request(method=message.method, target=target, headers=headers)]
+    if message.body is not None:
+        events.append(h11.Data(data=message.body))
     return b"".join(http.send(event) or b"" for event in (*events, h11.EndOfMessage()))
 
 

@@ -15,7 +15,7 @@ from chaoslab.probes.past_proxy import PastProxyProbe
 from chaoslab.probes.prober import ProberProbe, probed
 from chaoslab.probes.sockets import SocketProbe
 from chaoslab.probes.starvation import StarvationProbe
-from chaoslab.probes.workload import Writer
+from chaoslab.probes.workload import Sender
 
 
 class Watch:
@@ -30,11 +30,11 @@ class Watch:
         watched: Watched,
         plan: Plan,
         ports: Mapping[str, int],
-        writer: Writer | None,
+        sender: Sender,
         past: PastProxyProbe | None = None,
     ) -> None:
         self.watched = watched
-        self.writer = writer
+        self.sender = sender
         self._asked = asyncio.Event()
         self._not_asked = asyncio.Event()  # health, liveness and readiness
         self._over = asyncio.Event()
@@ -52,8 +52,8 @@ class Watch:
         for which in probed(plan, watched.app):
             work[which] = ProberProbe(watched, which, sampling, awaits).run(self._not_asked)
         for number, load in enumerate(plan.load):
-            if writer is not None and load.app == watched.app.name:
-                work[f"load[{number}]"] = writer.load(plan, number, self._over)
+            if load.app == watched.app.name:
+                work[f"load[{number}]"] = sender.load(plan, number, self._over)
         self._probes = [
             asyncio.create_task(guarded(name, probe, watched.journal), name=name)
             for name, probe in work.items()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chaoslab.history.run_folder import RunFolder
     from chaoslab.model.faults import Declared
     from chaoslab.model.load import Load, Sampling
+    from chaoslab.model.loader.scenario_requests import Requests
     from chaoslab.model.plan import Boot, Plan
     from chaoslab.model.steps import Probe, Step
     from chaoslab.results import Result
@@ -60,6 +61,7 @@ class Chaos:
         sampling: Sampling | None = None,
         steps: Sequence[Step] = (),
         probes: Sequence[Probe] = (),
+        requests: Requests | None = None,
         limit_s: float | None = None,
         check: bool = True,
     ) -> Coroutine[Any, Any, Result]:
@@ -70,6 +72,9 @@ class Chaos:
         support one of the faults. An error of the lab fails the test. With `check=False` no verdict
         fails the test; the test's own code decides from the result. The gate still reads the saved
         verdicts, so a FAIL stays a FAIL there.
+
+        `requests` are requests of apps beside those of the topology, as the same tables:
+        `{"backend": {"order": {"kind": "write", "path": "/orders", …}}}`.
         """
         called = self._run_plan(
             faults,
@@ -79,6 +84,7 @@ class Chaos:
             sampling=sampling,
             steps=steps,
             probes=probes,
+            requests=requests or {},
             limit_s=limit_s,
             check=check,
         )
@@ -95,6 +101,7 @@ class Chaos:
         sampling: Sampling | None,
         steps: Sequence[Step],
         probes: Sequence[Probe],
+        requests: Requests,
         limit_s: float | None,
         check: bool,
     ) -> Result:
@@ -103,10 +110,12 @@ class Chaos:
         from chaoslab.history.run_folder import RunFolder
         from chaoslab.lab.carry_out import Setting, carry_out
         from chaoslab.model.load import Sampling
+        from chaoslab.model.loader.scenario_requests import with_requests
         from chaoslab.model.plan import Boot, Plan
         from chaoslab.report.properties import properties_of
         from chaoslab.report.runs import save_verdicts
         from chaoslab.results import Result
+        from chaoslab.services import kinds
         from chaoslab.verdicts.doubts import VERDICTS_UNSAVED, doubted
 
         assert self.topology is not None
@@ -126,7 +135,7 @@ class Chaos:
         if self._run.max_lag_s is not None:
             plan = replace(plan, max_lag_s=self._run.max_lag_s)
         if self._request.config.getoption("--chaos-plan-only"):
-            self._only_planned(plan, folder)
+            self._only_planned(requests, plan, folder)
         listeners = (self._progress,) if shows_progress(self._request.config) else ()
         if listeners:
             self._tell(f"\n{plan.name}")
@@ -140,7 +149,8 @@ class Chaos:
         )
         try:
             with self._run.lab_under_way(), self._run.interrupts.cancelling(self._tell):
-                verdicts, refusal = await carry_out(self.topology, plan, setting, folder), None
+                topology = with_requests(self.topology, requests, kinds())
+                verdicts, refusal = await carry_out(topology, plan, setting, folder), None
         except ChaoslabError as error:
             verdicts, refusal = (), error
             self._request.node.user_properties.append(problems_property(error))
@@ -167,12 +177,15 @@ class Chaos:
             pytest.fail(_explained(result), pytrace=False)
         return result
 
-    def _only_planned(self, plan: Plan, folder: RunFolder) -> NoReturn:
+    def _only_planned(self, requests: Requests, plan: Plan, folder: RunFolder) -> NoReturn:
+        from chaoslab.model.loader.scenario_requests import with_requests
         from chaoslab.model.plan import resolve
+        from chaoslab.services import kinds
 
         assert self.topology is not None
         try:
-            folder.save_plan(self.topology, resolve(plan, self.topology))
+            topology = with_requests(self.topology, requests, kinds())
+            folder.save_plan(topology, resolve(plan, topology))
         except SpecError as error:
             _discard(folder.path)
             pytest.fail(str(error), pytrace=False)

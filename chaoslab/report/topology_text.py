@@ -16,6 +16,7 @@ from chaoslab.model.deployment import Deployment
 from chaoslab.model.gate import Gate, GateStage
 from chaoslab.model.health import DEFAULT_WORDS
 from chaoslab.model.masking import mask_of
+from chaoslab.model.requests import RequestContract
 from chaoslab.model.topology import (
     App,
     Attach,
@@ -81,15 +82,21 @@ def _add_app(branch: Tree, app: App, folder: Path) -> None:
     branch.add("health").add(_pairs(_health(app)))
     branch.add("deadlines").add(_pairs(_figures(app.deadlines)))
     branch.add("limits").add(_pairs(_figures(app.limits)))
-    if app.writes is None:
-        branch.add("writes: none declared; no scenario can verify a recovery with a write")
-    else:
-        writes = app.writes
-        row = f"{writes.service}: {writes.table}.{writes.id_column}"
-        delivery = writes.delivery.replace("_", " ")
-        late = f", within {writes.kept_within_s:g} s of the answer" if writes.kept_within_s else ""
-        text = f"POST {writes.create_path} stores a row in {row}, {delivery}{late}"
-        branch.add(_text(f"writes: {text}"))
+    if app.write is None:
+        branch.add("no write declared; no scenario can verify a recovery with a write")
+    requests = branch.add("requests") if app.requests else branch
+    for request in app.requests.values():
+        requests.add(_text(_request(request)))
+
+
+def _request(request: RequestContract) -> str:
+    text = f"{request.name}: {request.kind}, {request.method} {request.path}"
+    if request.of:
+        text += f", reads what {request.of} wrote"
+    if (found := request.found) is None:
+        return text
+    late = f", within {found.within_s:g} s of the answer" if found.within_s else ""
+    return f"{text}, found in {found.place}, {found.delivery.replace('_', ' ')}{late}"
 
 
 def _figures(table: Deadlines | Limits) -> dict[str, str]:

@@ -11,14 +11,15 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from chaoslab.errors import ChaoslabError, ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.process import Identity
 from chaoslab.model.loader.base import Shape
+from chaoslab.model.requests import Found
 from chaoslab.model.sighting import Question
-from chaoslab.model.topology import Service, WriteContract
+from chaoslab.model.topology import Service
 from chaoslab.services.path import NoTarget, Target, Walker
 from chaoslab.services.programs import Program
 
@@ -167,12 +168,11 @@ class ClientCount(Protocol):
 
 
 class Rows(Protocol):
-    """A session of the lab at a server, not through a proxy, that looks up rows that an app
-    wrote.
-    """
+    """A session of the lab at a server, not through a proxy, that looks up what an app wrote."""
 
-    async def found(self, contract: WriteContract, ops: Sequence[str]) -> Mapping[str, int]:
-        """Maps each of the ids `ops` that has rows to the number of its rows; other ids are absent.
+    async def found(self, place: Found, ops: Sequence[str]) -> Mapping[str, int]:
+        """Maps each of the ids `ops` that is at the place to how often it is there: the number of
+        its rows, or of its entries in a list. Other ids are absent.
 
         Raises TalkFailed if the server gives no answer, or an error.
         """
@@ -226,9 +226,10 @@ class Kind:
     processes; `container` runs it in the lab's own container. `stack` uses it in a Compose stack,
     given its container's environment variables: a lab has its own place in the server, does not
     read or change what was there before, and leaves nothing. `about` returns product and version of
-    the server at a URL. `count_clients` and `rows` open sessions at a URL. `view` opens one, given
-    the server's URL and the URL through a proxy; it returns None if the server does not report what
-    is needed. `dialogue` checks a declared path.
+    the server at a URL. `count_clients` and `rows` open sessions at a URL; with `rows` the
+    lab finds what an app wrote by table and column, or by key, as `found_by` says. `view` opens
+    one, given the server's URL and the URL through a proxy; it returns None if the server does not
+    report what is needed. `dialogue` checks a declared path.
     """
 
     name: str
@@ -250,13 +251,16 @@ class Kind:
     about: Callable[[str], Awaitable[str]] | None = None
     count_clients: Callable[[str], Awaitable[ClientCount]] | None = None
     rows: Callable[[str], Awaitable[Rows]] | None = None
+    found_by: Literal["table", "key"] = "table"
     view: Callable[[str, str], Awaitable[ServerView | None]] | None = None
     dialogue: PathDialogue | None = None
 
     @property
-    def keeps_rows(self) -> bool:
-        """Whether the lab can look up rows that an app wrote to a server of this kind."""
-        return self.rows is not None
+    def finds_by(self) -> str:
+        """How the lab looks up what an app wrote to a server of this kind: by `table` or by `key`.
+        Empty if it cannot.
+        """
+        return self.found_by if self.rows is not None else ""
 
 
 def ability(found: T | None, kind: Kind, what: str, fix: str) -> T:

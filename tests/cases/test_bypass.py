@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from runtimes.namespaces import needs_namespaces
 
-from chaoslab.history.events import PathBypassed, Write
+from chaoslab.history.events import PathBypassed, Request
 from chaoslab.history.run_folder import RunFolder
 
 from .rig import judged
@@ -37,7 +37,7 @@ def test_in_a_network_of_its_own_the_app_cannot_write_past_the_proxy(tmp_path: P
     run = judged("bypass", tmp_path, "--chaos-runtime=netns")
     assert run.outcome.value != "PASS"
     history = RunFolder(run.run).history()
-    writes = [event.outcome for event in history.of(Write)]
+    writes = [event.outcome for event in history.of(Request)]
     assert writes, "they were tried"
     assert "acknowledged" not in writes
     assert not [*history.of(PathBypassed)]

@@ -37,6 +37,7 @@ from chaoslab.history.events import (
     QuestionsAsked,
     ReadBack,
     Ready,
+    Request,
     RunEnded,
     ServerConnections,
     Spawned,
@@ -47,7 +48,6 @@ from chaoslab.history.events import (
     TriedOutside,
     TriggerMissed,
     UncountedOutside,
-    Write,
 )
 from chaoslab.history.triggers import NOT_IN_TIME
 from chaoslab.model.health import HealthState
@@ -159,10 +159,12 @@ EVENTS: tuple[AnyEvent, ...] = (
         resets=0,
     ),
     LinkSessions(at_s=2.15, link="b.postgres", sessions=(7, 9)),
-    Write(at_s=2.2, app="b", op="id", outcome="ok", took_s=0.02, status_code=201),
-    Write(at_s=2.2, app="b", op="id", outcome="ok", took_s=0.02, fresh=False),
-    Write(at_s=2.3, app="b", op="id", outcome="indeterminate", took_s=2.0, error="TimeoutError"),
-    Write(at_s=2.3, app="b", op="id", outcome="failed", took_s=0.1, status_code=503, answer="away"),
+    Request(at_s=2.2, app="b", op="id", outcome="ok", took_s=0.02, status_code=201),
+    Request(at_s=2.2, app="b", op="id", outcome="ok", took_s=0.02, fresh=False),
+    Request(at_s=2.3, app="b", op="id", outcome="indeterminate", took_s=2.0, error="TimeoutError"),
+    Request(
+        at_s=2.3, app="b", op="id", outcome="failed", took_s=0.1, status_code=503, answer="away"
+    ),
     ProberSample(at_s=2.3, app="b", boot=1, path="live", took_s=0.01, status_code=200),
     ProberSample(at_s=2.3, app="b", boot=1, path="ready", took_s=0.5, error="TimeoutError"),
     TriggerMissed(

@@ -19,8 +19,8 @@ from chaoslab.history.events import (
     FaultInForce,
     FaultMissed,
     LabLag,
+    Request,
     TriggerMissed,
-    Write,
 )
 from chaoslab.history.journal import History, Journal, read_history
 from chaoslab.model.when import AtMoment
@@ -74,7 +74,7 @@ def test_fields_that_were_renamed_are_read_by_their_old_names(tmp_path: Path) ->
     path = tmp_path / "history.jsonl"
     old = {"at_s": 1.0, "kind": "write", "app": "b", "op": "id", "outcome": "failed"}
     path.write_text(json.dumps(old | {"took_s": 0.1, "said": "no"}) + "\n", encoding="utf-8")
-    (event,) = read_history(path).of(Write)
+    (event,) = read_history(path).of(Request)
     assert event.answer == "no"
 
 

@@ -12,9 +12,9 @@ from chaoslab.history.events import (
     FaultHealed,
     HealthTurned,
     LossNamed,
+    Request,
     Spawned,
     StartupComplete,
-    Write,
 )
 from chaoslab.history.moments import find
 from chaoslab.model import when
@@ -75,11 +75,11 @@ def test_lost_names_exactly_what_is_lost() -> None:
 def test_only_acknowledged_writes_of_the_load_count() -> None:
     """Failed writes and the lab's own write do not count."""
     events: list[AnyEvent] = [
-        Write(at_s=1.0, app="b", op="1", outcome="failed", took_s=0.0),
-        Write(at_s=2.0, app="b", op="2", outcome="ok", took_s=0.0, purpose="proof"),
-        Write(at_s=3.0, app="b", op="3", outcome="ok", took_s=0.0),
-        Write(at_s=4.0, app="b", op="4", outcome="indeterminate", took_s=0.0),
-        Write(at_s=5.0, app="b", op="5", outcome="ok", took_s=0.0),
+        Request(at_s=1.0, app="b", op="1", outcome="failed", took_s=0.0),
+        Request(at_s=2.0, app="b", op="2", outcome="ok", took_s=0.0, purpose="proof"),
+        Request(at_s=3.0, app="b", op="3", outcome="ok", took_s=0.0),
+        Request(at_s=4.0, app="b", op="4", outcome="indeterminate", took_s=0.0),
+        Request(at_s=5.0, app="b", op="5", outcome="ok", took_s=0.0),
     ]
     assert find(when.acknowledged(1), events) == events[2]
     assert find(when.acknowledged(2), events) == events[4]
@@ -131,6 +131,6 @@ def test_only_changes_of_health_search_later_events() -> None:
             assert not isinstance(at, slice), "copied"
             return super().__getitem__(at)  # type: ignore[index]
 
-    writes = Events(e for e in EVENTS if isinstance(e, Write))
+    writes = Events(e for e in EVENTS if isinstance(e, Request))
     never = AtMoment(moment="acknowledged", nth=99)
     assert find(never, writes, since_s=0.0) is None

@@ -16,7 +16,8 @@ from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo, scenario_folders
 from chaoslab.model.expectation import UnknownExpectation
 from chaoslab.model.plan import Plan, resolve
-from chaoslab.model.topology import App, Connector, Service, Topology, WriteContract
+from chaoslab.model.requests import Found, RequestContract
+from chaoslab.model.topology import App, Connector, Service, Topology
 from chaoslab.model.when import degraded
 from chaoslab.registry import kinds
 
@@ -30,12 +31,16 @@ TOPOLOGY = Topology(
             name="b",
             command=("{python}", "app.py"),
             links=("postgres",),
-            writes=WriteContract(
-                service="postgres",
-                create_path="/t",
-                create_body={"id": "{id}"},
-                table="t",
-            ),
+            requests={
+                "write": RequestContract(
+                    name="write",
+                    kind="write",
+                    method="POST",
+                    path="/t",
+                    body={"id": "{id}"},
+                    found=Found(service="postgres", table="t"),
+                )
+            },
         )
     },
     connectors={"vpc": Connector(name="vpc", links=("b.postgres",))},

@@ -23,10 +23,18 @@ from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Boot, Plan
+from chaoslab.model.requests import Found, RequestContract
 from chaoslab.model.steps import HttpQuestion, Probe, Step
-from chaoslab.model.topology import App, Connector, Deadlines, Service, Topology, WriteContract
+from chaoslab.model.topology import App, Connector, Deadlines, Service, Topology
 
-WRITES = WriteContract(service="postgres", create_path="/t", create_body={}, table="t")
+WRITES = RequestContract(
+    name="write",
+    kind="write",
+    method="POST",
+    path="/t",
+    body={},
+    found=Found(service="postgres", table="t"),
+)
 TOPOLOGY = Topology(
     name="t",
     services={
@@ -40,7 +48,7 @@ TOPOLOGY = Topology(
             links=("postgres", "redis"),
             deadlines=Deadlines(startup_s=3.0, fail_fast_s=4.0, degraded_s=1.0, recovery_s=2.0),
             health=HealthContract(live_path="/live", ready_path="/ready"),
-            writes=WRITES,
+            requests={"write": WRITES},
         ),
         "auth": App(
             name="auth",

@@ -66,8 +66,8 @@ def test_the_reference_topology_is_read_in_full() -> None:
     assert backend.env["EMERGENCY_ALLOW_NO_DATABASE"] == "true"
     assert backend.health.startup_path == "/health/startup"
     assert backend.health.phases == tuple(phase.name for phase in PHASES)
-    assert backend.writes is not None
-    assert backend.writes.create_body["id"] == "{id}"
+    assert backend.write is not None
+    assert backend.write.body == {"id": "{id}", "title": "written by the lab"}
     assert backend.container == Container(
         image="chaoslab-reference:0.1.0",
         build=Build(context=str(REPOSITORY), dockerfile="docker/reference/Dockerfile"),
@@ -97,7 +97,7 @@ def test_what_is_left_out_gets_the_documented_defaults(folder: Path) -> None:
     assert topology.name == folder.name
     assert backend.deadlines == Deadlines()
     assert backend.port == 0
-    assert backend.writes is None
+    assert backend.requests == {}
     assert backend.health.path == "/health"
     assert dict(backend.health.words) == dict(DEFAULT_WORDS)
 

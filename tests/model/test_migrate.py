@@ -43,6 +43,47 @@ NEW = (
 )
 
 
+WRITES_OLD = """version = 1
+[services.db]
+kind = "postgres"
+[apps.shop]
+command = ["x"]
+links = ["db"]
+# how a row is stored
+[ apps . "shop" . writes ]  # by users
+service = "db"      # the database
+create_path = "/rows"
+table = "rows"
+kept_within_s = 2
+[apps.shop.writes.create_body]
+id = "{id}"
+
+# the rest
+[apps.shop.health]
+path = "/h"
+"""
+WRITES_NEW = """version = 1
+[services.db]
+kind = "postgres"
+[apps.shop]
+command = ["x"]
+links = ["db"]
+# how a row is stored
+[ apps . "shop" . requests.write ]  # by users
+kind = "write"
+found.service = "db"      # the database
+path = "/rows"
+found.table = "rows"
+found.within_s = 2
+[apps.shop.requests.write.body]
+id = "{id}"
+
+# the rest
+[apps.shop.health]
+path = "/h"
+"""
+
+
 def written(folder: Path, text: str, name: str = "chaoslab.toml") -> Path:
     path = folder / name
     path.write_text(text)
@@ -178,3 +219,39 @@ def test_the_gate_understands_the_old_name_of_its_runtime(tmp_path: Path) -> Non
     done = CliRunner().invoke(main, ["gate", str(path), "--runtime", "embedded", "--stage", "no"])
     assert "use --runtime local; --runtime embedded is its old name" in done.output
     assert "Invalid value for '--runtime'" not in done.output
+
+
+def test_a_table_of_writes_becomes_a_request_where_it_stands(tmp_path: Path) -> None:
+    """With its comments and its layout; the file means the same before and after."""
+    path = written(tmp_path, WRITES_OLD)
+    before, warned = loaded(path)
+    assert "apps.shop.writes is apps.shop.requests.write now" in warned[0]
+    assert run(str(path)).exit_code == 0
+    assert path.read_text() == WRITES_NEW
+    after, none = loaded(path)
+    assert none == []
+    assert after == before
+    write = after.apps["shop"].write
+    assert write is not None
+    assert write.found is not None
+    assert (write.method, write.body, write.found.within_s) == ("POST", {"id": "{id}"}, 2.0)
+
+
+def test_an_inline_table_of_writes_is_moved_too(tmp_path: Path) -> None:
+    """Its keys that never existed are reported under the new name."""
+    inline = (
+        'writes = { service = "db", create_path = "/r?x={id}", create_body = {}, table = "t", '
+        'id_column = "body" }\n'
+    )
+    head = WRITES_OLD.partition("# how a row")[0]
+    path = written(tmp_path, head + inline)
+    before, _ = loaded(path)
+    assert run(str(path)).exit_code == 0
+    assert "writes" not in path.read_text()
+    after, none = loaded(path)
+    assert (after, none) == (before, [])
+    wrong = written(tmp_path, head + inline.replace("id_column", "id_colum"))
+    with pytest.raises(
+        SpecError, match=r"apps.shop.requests.write: unknown key 'id_colum'|write.id_colum"
+    ):
+        load_topology(wrong, kinds=services.kinds())

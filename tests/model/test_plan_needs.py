@@ -14,14 +14,24 @@ from chaoslab.model import when
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Plan, resolve
-from chaoslab.model.topology import App, Service, Topology, WriteContract
+from chaoslab.model.requests import Found, RequestContract
+from chaoslab.model.topology import App, Service, Topology
 
 WEB = App(
     name="web",
     command=("a",),
     links=("postgres",),
     health=HealthContract(live_path="/live", ready_path="/ready"),
-    writes=WriteContract(service="postgres", create_path="/t", create_body={}, table="t"),
+    requests={
+        "write": RequestContract(
+            name="write",
+            kind="write",
+            method="POST",
+            path="/t",
+            body={},
+            found=Found(service="postgres", table="t"),
+        )
+    },
 )
 POSTGRES = Service(name="postgres", kind="postgres")
 SEVERED = Severed(target="postgres", stop=when.degraded(0.6))
@@ -90,7 +100,7 @@ def test_answers_in_time_takes_an_app_without_readiness() -> None:
 def test_a_claim_about_users_needs_users(asked: Expectation) -> None:
     """There is no load, or only one of another app, so nothing writes."""
     said = problems(plan(asked, load=()))
-    assert f"'{asked.kind}' is judged by the load's writes, and the plan has no load of web" in said
+    assert f"'{asked.kind}' is judged by a load's requests, and the plan has no load of web" in said
     assert "load=[Load(start=when.healthy())]" in said
 
 

@@ -89,7 +89,7 @@ def test_all_problems_come_at_once() -> None:
         wrong(
             "expect[2]",
             "plan.no_writes",
-            "[apps.auth.writes]",
+            "[apps.auth.requests.<name>]",
             needed_by="keeps_acknowledged",
             app="auth",
         ),
@@ -225,7 +225,14 @@ WRONG: dict[str, tuple[Change, Expected]] = {
     ),
     "a load on an app that writes nothing": (
         with_(load=(Load(start=STOP, app="auth"),)),
-        wrong("load[0]", "plan.no_writes", "[apps.auth.writes]", needed_by="load", app="auth"),
+        wrong(
+            "load[0]",
+            "plan.no_requests",
+            "[apps.auth.requests.<name>]",
+            needed_by="load",
+            app="auth",
+            kinds="",
+        ),
     ),
     "no limit": (with_(limit_s=0.0), bad("", "limit_s", "0.0")),
     "a limit in the past": (with_(limit_s=-1.0), bad("", "limit_s", "-1.0")),
@@ -312,7 +319,11 @@ WRONG: dict[str, tuple[Change, Expected]] = {
     "a proof that cannot be had": (
         with_(boots=(Boot(app="auth"),), expect=(expect.Recovers(app="auth", proved=True),)),
         wrong(
-            "expect[0]", "plan.no_writes", "[apps.auth.writes]", needed_by="recovers", app="auth"
+            "expect[0]",
+            "plan.no_writes",
+            "[apps.auth.requests.<name>]",
+            needed_by="recovers",
+            app="auth",
         ),
     ),
 }

@@ -11,24 +11,30 @@ from itertools import pairwise
 from pathlib import Path
 
 from chaoslab.clock import now_s
-from chaoslab.history.events import AnyEvent
+from chaoslab.history.events import AnyEvent, Request
 from chaoslab.history.journal import Journal
 from chaoslab.machine.births import LeftProcess
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.sockets import AppSocket, sockets_of
 from chaoslab.model.health import HealthContract
-from chaoslab.model.topology import App, WriteContract
+from chaoslab.model.requests import Found, RequestContract
+from chaoslab.model.topology import App
 from chaoslab.probes.base import Watched
+from chaoslab.probes.workload import Sender
 from chaoslab.runtimes.base import RunningApp
 
 Reply = tuple[int, str | bytes | dict[str, object] | list[object]]
 Answer = Callable[[str, str, bytes], Awaitable[Reply | None]]
 PATIENCE_S = 10.0
 
-WRITES = WriteContract(
-    service="postgres", create_path="/things", create_body={"id": "{id}"},
-    table="things",
-)  # fmt: skip
+WRITES = RequestContract(
+    name="write",
+    kind="write",
+    method="POST",
+    path="/things",
+    body={"id": "{id}"},
+    found=Found(service="postgres", table="things"),
+)
 
 
 class Here:
@@ -108,11 +114,13 @@ async def watching(
     folder: Path,
     running: RunningApp,
     health: HealthContract | None = None,
-    writes: WriteContract | None = WRITES,
+    writes: RequestContract | None = WRITES,
 ) -> AsyncIterator[Watched]:
     """One boot under watch, with a journal of its own."""
     journal = Journal(folder / "history.jsonl")
-    app = App(name="app", command=("true",), health=health or HealthContract(), writes=writes)
+    requests = {writes.name: writes} if writes else {}
+    health = health or HealthContract()
+    app = App(name="app", command=("true",), health=health, requests=requests)
     try:
         yield Watched(app=app, boot=1, running=running, journal=journal)
     finally:
@@ -141,3 +149,10 @@ async def until(journal: Journal, is_it: Callable[[AnyEvent], bool]) -> AnyEvent
     found = await journal.wait_for(lambda events: next(filter(is_it, events), None), PATIENCE_S)
     assert found is not None, [event.kind for event in journal.history.events]
     return found
+
+
+async def sent(by: Sender, *, timeout_s: float) -> Request:
+    """Send one write of `WRITES`, and return its result."""
+    request = await by.send(WRITES, timeout_s=timeout_s)
+    assert request is not None
+    return request

@@ -13,8 +13,9 @@ import pytest
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.probes import connection_pool
 from chaoslab.probes.connection_pool import ConnectionPool
-from chaoslab.probes.request import Connection
+from chaoslab.probes.request import JSON, Connection, Message
 
+POST = Message(path="/", method="POST", headers=(JSON,), body=b"{}")
 ANSWER = b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\nok"
 
 
@@ -47,7 +48,7 @@ async def lines(answer: bytes, *, closes: bool = False) -> AsyncIterator[Connect
 async def asked(kept: ConnectionPool) -> bool:
     """Ask once; whether a connection waited for it."""
     line = kept.take()
-    reply = await kept.ask(line, "/", method="POST", json_body=b"{}")
+    reply = await kept.ask(line, POST)
     assert (reply.status_code, reply.body[:2]) == (201, b"ok")
     return line is not None
 
@@ -77,7 +78,7 @@ async def test_a_connection_that_the_server_has_closed_is_given_up() -> None:
     """A request on it would get no answer, and no app would be to blame."""
     async with lines(ANSWER, closes=True) as kept:
         line = await Connection.opened(kept.there)
-        await line.exchange("/", method="POST", json_body=b"{}")
+        await line.exchange(POST)
         for _ in range(500):  # until the server's close is heard
             if not line.is_reusable():
                 break
@@ -99,7 +100,7 @@ async def test_input_on_an_idle_connection_makes_it_unusable(how: str) -> None:
         line = await Connection.opened(Endpoint(host="127.0.0.1", port=port))
         server, _ = listener.accept()
         with server:
-            asking = asyncio.create_task(line.exchange("/", method="POST", json_body=b"{}"))
+            asking = asyncio.create_task(line.exchange(POST))
             await asyncio.get_running_loop().run_in_executor(None, server.recv, 1 << 16)
             server.sendall(ANSWER)
             await asking

@@ -22,9 +22,9 @@ from chaoslab.probes.base import guarded
 from chaoslab.probes.boot import BootProbe
 from chaoslab.probes.health import Answer, HealthProbe, ask_health
 from chaoslab.probes.prober import ProberProbe
-from chaoslab.probes.workload import Writer
+from chaoslab.probes.workload import Sender
 
-from .rig import PATIENCE_S, Here, Reply, said, server, watching
+from .rig import PATIENCE_S, Here, Reply, said, sent, server, watching
 
 UNHEALTHY, UNREACHABLE = HealthState.UNHEALTHY, HealthState.UNREACHABLE
 MIB = 1 << 20
@@ -201,7 +201,7 @@ async def test_no_content_encoding_is_asked_for(tmp_path: Path) -> None:
         port = listening.sockets[0].getsockname()[1]
         async with watching(tmp_path, Here(port)) as watched:
             await ask_health(watched, timeout_s=PATIENCE_S)
-            await Writer(watched, 1).write(timeout_s=PATIENCE_S)
+            await sent(Sender(watched, 1), timeout_s=PATIENCE_S)
     assert [head.split()[0] for head in heads] == ["get", "post"]
     assert all(head.count("\r\naccept-encoding: identity\r\n") == 1 for head in heads)
     assert all("accept-encoding: gzip" not in head for head in heads)
@@ -302,7 +302,7 @@ async def test_no_hostile_answer_crashes_any_probe(tmp_path: Path, reply: Reply)
             running = [
                 asyncio.create_task(guarded(name, probe, journal)) for name, probe in probes.items()
             ]
-            write = await Writer(watched, 1).write(timeout_s=PATIENCE_S)
+            write = await sent(Sender(watched, 1), timeout_s=PATIENCE_S)
             assert len(write.answer or "") <= 200
             async with asyncio.timeout(PATIENCE_S):
                 await journal.wait_for(

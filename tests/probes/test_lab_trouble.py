@@ -20,7 +20,7 @@ from chaoslab.history.events import (
     HealthSample,
     LabTrouble,
     ProberSample,
-    Write,
+    Request,
 )
 from chaoslab.history.journal import Journal
 from chaoslab.machine.sockets import sockets_of
@@ -30,9 +30,9 @@ from chaoslab.probes.boot import BootProbe
 from chaoslab.probes.health import HealthProbe
 from chaoslab.probes.lab_trouble import lab_trouble, note_lab_trouble
 from chaoslab.probes.prober import ProberProbe
-from chaoslab.probes.workload import Writer
+from chaoslab.probes.workload import Sender
 
-from .rig import Here, Reply, server, until, watching
+from .rig import Here, Reply, sent, server, until, watching
 
 CADENCE_S = 0.02
 
@@ -94,12 +94,12 @@ async def test_a_request_that_the_lab_could_not_send_gives_no_sample(
 async def test_a_write_that_the_lab_could_not_send_is_not_recorded(tmp_path: Path) -> None:
     """It is neither lost nor refused by the app."""
     async with server(well) as port, watching(tmp_path, Here(port)) as watched:
-        writer = Writer(watched, 7)
+        writer = Sender(watched, 7)
         with no_descriptor_left():
-            await writer.write(timeout_s=2.0)
+            await sent(writer, timeout_s=2.0)
         assert [type(e) for e in watched.journal.history.events] == [LabTrouble]
-        await writer.write(timeout_s=2.0)
-        assert isinstance(watched.journal.history.events[-1], Write)
+        await sent(writer, timeout_s=2.0)
+        assert isinstance(watched.journal.history.events[-1], Request)
 
 
 async def test_a_boot_is_followed_on_once_the_lab_can_ask_again(tmp_path: Path) -> None:

@@ -11,19 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from chaoslab.history.events import Write
+from chaoslab.history.events import Request
 from chaoslab.history.journal import read_history
 from chaoslab.model.load import Load
 from chaoslab.model.plan import Plan
+from chaoslab.model.requests import GoodAnswer, RequestContract
 from chaoslab.model.when import AtMoment, acknowledged
-from chaoslab.probes.workload import Writer
+from chaoslab.probes.workload import Sender
 
-from .rig import PATIENCE_S, Here, Reply, assert_cadence, said, server, watching
+from .rig import PATIENCE_S, WRITES, Here, Reply, assert_cadence, said, sent, server, watching
 
 SEED = 7
 
 
-async def written(folder: Path, reply: Reply | None) -> Write:
+async def written(folder: Path, reply: Reply | None) -> Request:
     """One write against a server that gives that reply."""
 
     async def answer(method: str, path: str, body: bytes) -> Reply | None:
@@ -32,7 +33,7 @@ async def written(folder: Path, reply: Reply | None) -> Write:
 
     async with server(answer) as port, watching(folder, Here(port)) as watched:
         # only silence is waited for to its end
-        write = await Writer(watched, SEED).write(timeout_s=PATIENCE_S if reply else 0.3)
+        write = await sent(Sender(watched, SEED), timeout_s=PATIENCE_S if reply else 0.3)
         assert watched.journal.history.events == (write,)
         return write
 
@@ -74,7 +75,7 @@ async def test_a_write_that_was_never_sent_has_failed(tmp_path: Path) -> None:
     async with server(unasked) as port:
         pass
     async with watching(tmp_path, Here(port)) as watched:
-        write = await Writer(watched, SEED).write(timeout_s=PATIENCE_S)
+        write = await sent(Sender(watched, SEED), timeout_s=PATIENCE_S)
     assert (write.outcome, write.status_code) == ("failed", None)
     assert "ConnectError" in str(write.error)
 
@@ -89,7 +90,7 @@ async def test_a_promise_to_come_back_is_noted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        ((201, {"id": "1"}), None),
+        ((201, {"id": "1"}), '{"id": "1"}'),
         ((503, {"error": "postgres is away"}), '{"error": "postgres is away"}'),
         ((500, "Internal\r\n  Server\tError\n"), "Internal Server Error"),
         ((404, ""), ""),
@@ -99,12 +100,12 @@ async def test_a_promise_to_come_back_is_noted(tmp_path: Path) -> None:
     ],
     ids=["kept", "refused", "several lines", "empty", "long", "odd", "silent"],
 )
-async def test_the_text_of_a_refusal_is_recorded(
+async def test_the_text_of_an_answer_is_recorded(
     tmp_path: Path, reply: Reply | None, said: str | None
 ) -> None:
     """Its beginning, on one line, and readable in the file again."""
     assert (await written(tmp_path, reply)).answer == said
-    (read,) = read_history(tmp_path / "history.jsonl").of(Write)
+    (read,) = read_history(tmp_path / "history.jsonl").of(Request)
     assert read.answer == said
 
 
@@ -112,25 +113,25 @@ async def test_each_write_has_an_id_of_its_own_and_the_same_by_the_same_seed(
     tmp_path: Path,
 ) -> None:
     """The body carries it, so that it can be looked up afterwards."""
-    sent: list[str] = []
+    bodies: list[str] = []
 
     async def answer(method: str, path: str, body: bytes) -> Reply:
-        sent.append(json.loads(body)["id"])
+        bodies.append(json.loads(body)["id"])
         return 201, {}
 
     ids = []
     async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
         for seed in (1, 1, 2):
-            writer = Writer(watched, seed)
-            ids.append([(await writer.write(timeout_s=PATIENCE_S)).op for _ in range(3)])
-    assert sent == [op for each in ids for op in each]
+            writer = Sender(watched, seed)
+            ids.append([(await sent(writer, timeout_s=PATIENCE_S)).op for _ in range(3)])
+    assert bodies == [op for each in ids for op in each]
     assert ids[0] == ids[1]
     assert len({op for each in ids for op in each}) == 6
 
 
 async def loaded(
     folder: Path, load: Load, seconds: float, delay_s: float = 0.0, count: int | None = None
-) -> list[Write]:
+) -> list[Request]:
     """The writes of a load that was let run for so long, or until so many were acknowledged."""
 
     async def answer(method: str, path: str, body: bytes) -> Reply:
@@ -139,15 +140,15 @@ async def loaded(
 
     over = asyncio.Event()
     async with server(answer) as port, watching(folder, Here(port)) as watched:
-        first = await Writer(watched, SEED).write(timeout_s=PATIENCE_S)
+        first = await sent(Sender(watched, SEED), timeout_s=PATIENCE_S)
         asyncio.get_running_loop().call_later(seconds, over.set)
         if count is not None:
             journal = watched.journal
             journal.listeners.append(
-                lambda _: over.set() if len(list(journal.history.of(Write))) > count else None
+                lambda _: over.set() if len(list(journal.history.of(Request))) > count else None
             )
-        await Writer(watched, SEED + 1).load(Plan(load=(load,)), 0, over)
-        return [w for w in watched.journal.history.of(Write) if w != first]
+        await Sender(watched, SEED + 1).load(Plan(load=(load.of(WRITES),)), 0, over)
+        return [w for w in watched.journal.history.of(Request) if w != first]
 
 
 AT_ONCE = replace(acknowledged(1), within_s=PATIENCE_S)
@@ -165,7 +166,7 @@ async def test_a_load_keeps_its_rate_with_slow_answers(tmp_path: Path, delay_s: 
     assert all(delay_s <= write.took_s < delay_s + 3.0 for write in writes)
 
 
-async def served(folder: Path, *, keeps: bool) -> tuple[list[Write], int]:
+async def served(folder: Path, *, keeps: bool) -> tuple[list[Request], int]:
     """Twenty writes of a load, and the connections that a server saw, which keeps them, or not."""
     opened, talks = 0, []
     word = b"keep-alive" if keeps else b"close"
@@ -189,15 +190,15 @@ async def served(folder: Path, *, keeps: bool) -> tuple[list[Write], int]:
     over = asyncio.Event()
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     async with server, watching(folder, Here(server.sockets[0].getsockname()[1])) as watched:
-        first = await Writer(watched, SEED).write(timeout_s=PATIENCE_S)
+        first = await sent(Sender(watched, SEED), timeout_s=PATIENCE_S)
         journal = watched.journal
         journal.listeners.append(
-            lambda _: over.set() if len(list(journal.history.of(Write))) > 20 else None
+            lambda _: over.set() if len(list(journal.history.of(Request))) > 20 else None
         )
-        plan = Plan(load=(Load(start=AT_ONCE, rate_per_s=40),))
-        await Writer(watched, SEED + 1).load(plan, 0, over)
+        plan = Plan(load=(Load(start=AT_ONCE, rate_per_s=40).of(WRITES),))
+        await Sender(watched, SEED + 1).load(plan, 0, over)
         await asyncio.gather(*talks)
-        return [w for w in journal.history.of(Write) if w != first], opened
+        return [w for w in journal.history.of(Request) if w != first], opened
 
 
 async def test_a_load_alternates_between_new_and_idle_connections(tmp_path: Path) -> None:
@@ -239,10 +240,10 @@ async def test_a_proof_is_written_until_one_is_acknowledged(tmp_path: Path) -> N
         return (201 if count == 3 else 503), {}
 
     async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
-        proof = await Writer(watched, SEED).prove(5.0)
+        proof = await Sender(watched, SEED).prove(5.0)
         assert proof is not None
         assert proof.purpose == "proof"
-        outcomes = [write.outcome for write in watched.journal.history.of(Write)]
+        outcomes = [write.outcome for write in watched.journal.history.of(Request)]
     assert outcomes == ["failed", "failed", "ok"]
 
 
@@ -254,5 +255,33 @@ async def test_no_proof_within_the_bound_is_none(tmp_path: Path) -> None:
 
     async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
         async with asyncio.timeout(PATIENCE_S):
-            assert await Writer(watched, SEED).prove(2.0) is None
-        assert 2 <= len(list(watched.journal.history.of(Write))) <= 22
+            assert await Sender(watched, SEED).prove(2.0) is None
+        assert 2 <= len(list(watched.journal.history.of(Request))) <= 22
+
+
+async def test_a_read_has_the_id_of_a_write_that_was_acknowledged(tmp_path: Path) -> None:
+    """Before there is one, nothing is sent. Another one's content is wrong, and names it."""
+    theirs = ""
+
+    async def answer(method: str, path: str, body: bytes) -> Reply:
+        return (201, {}) if method == "POST" else (200, {"id": theirs or path.rpartition("/")[2]})
+
+    good = GoodAnswer(equals={"id": "{id}"})
+    read = RequestContract(name="seen", kind="read", path="/things/{id}", of="write", good=good)
+    async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
+        by = Sender(watched, SEED)
+        assert await by.send(read, timeout_s=PATIENCE_S) is None
+        one, two = [await sent(by, timeout_s=PATIENCE_S) for _ in range(2)]
+        for _ in range(5):
+            seen = await by.send(read, timeout_s=PATIENCE_S)
+            assert seen is not None
+            assert (seen.outcome, seen.wrong, seen.of_kind) == ("ok", "", "read")
+            assert seen.op in (one.op, two.op)
+        again = await Sender(watched, SEED + 1).send(read, timeout_s=PATIENCE_S)
+        assert again is not None  # another boot's writes are read too
+        theirs = one.op
+        crossed = [await by.send(read, timeout_s=PATIENCE_S) for _ in range(20)]
+    wrong = [each for each in crossed if each is not None and each.op == two.op]
+    assert wrong
+    assert {(w.outcome, w.other) for w in wrong} == {("wrong", one.op)}
+    assert wrong[0].wrong == f'id is "{one.op}", expected "{two.op}"'

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from chaoslab.model.topology import Service, WriteContract
+from chaoslab.model.requests import Found, RequestContract
+from chaoslab.model.topology import Service
 from chaoslab.preflight.connect import Address
 from chaoslab.runtimes.base import RunningService
 from chaoslab.runtimes.local import LocalRuntime
@@ -164,8 +165,13 @@ async def test_rows_are_found_by_their_ids(server: RunningService, column: str) 
         for op in (once, twice, twice):
             value = uuid.UUID(op).bytes if "binary" in column else op
             cursor.execute(f"INSERT INTO {table} VALUES (%s)", [value])
-    contract = WriteContract(
-        service="mysql", create_path="/", create_body={}, table=table, id_column="the id"
+    contract = RequestContract(
+        name="write",
+        kind="write",
+        method="POST",
+        path="/",
+        body={},
+        found=Found(service="mysql", table=table, column="the id"),
     )
     opened = kind_of("mysql").rows
     assert opened is not None

@@ -35,8 +35,8 @@ from chaoslab.history.events import (
     FaultHealed,
     HealthSample,
     ReadBack,
+    Request,
     StartupComplete,
-    Write,
 )
 from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan
@@ -190,11 +190,11 @@ CASES = {
             from_heal_on(*samples(3.4, 6.5, DEGRADED, "redis"), ended(6.6)),
             from_heal_on(*samples(3.4, 5.5, UNHEALTHY), *samples(5.5, 6.5, HEALTHY), ended(6.6)),
             died(3.3, good()),
-            without(good(), lambda e: isinstance(e, Write)),
+            without(good(), lambda e: isinstance(e, Request)),
             [
                 *without(
                     from_heal_on(*samples(3.4, 6.5, HEALTHY), ended(6.6)),
-                    of(Write, ReadBack, Exited),
+                    of(Request, ReadBack, Exited),
                 ),
                 exited(6.55),
                 *(write(s, f"no-{s}", "failed", purpose="proof", code=503) for s in (3.5, 4.0)),
@@ -205,11 +205,11 @@ CASES = {
     ),
     "recovery by health": Case(
         expect=Recovers(proved=False),
-        keeps=without(good(), lambda e: isinstance(e, Write)),
+        keeps=without(good(), lambda e: isinstance(e, Request)),
         breaks=(
             [
                 e if not isinstance(e, HealthSample) else replace(e, state=HEALTHY)
-                for e in without(good(), lambda e: isinstance(e, Write))
+                for e in without(good(), lambda e: isinstance(e, Request))
             ],
         ),
     ),
@@ -225,7 +225,9 @@ CASES = {
         breaks=(
             [*stopped_under_load(), write(3.33, "rude", "indeterminate", code=500)],
             [*stopped_under_load(), write(6.95, "late", "failed", code=503)],
-            without(stopped_under_load(), lambda e: isinstance(e, Write) and e.outcome == "failed"),
+            without(
+                stopped_under_load(), lambda e: isinstance(e, Request) and e.outcome == "failed"
+            ),
         ),
         fault=DOWN,
     ),
@@ -234,13 +236,13 @@ CASES = {
         keeps=[
             *without(
                 stopped_under_load(),
-                lambda e: isinstance(e, HealthSample | Write) and 2.4 <= e.at_s < 5.5,
+                lambda e: isinstance(e, HealthSample | Request) and 2.4 <= e.at_s < 5.5,
             ),
             write(5.0, "first"),
         ],
         breaks=(
             [
-                *without(stopped_under_load(), lambda e: isinstance(e, HealthSample | Write)),
+                *without(stopped_under_load(), lambda e: isinstance(e, HealthSample | Request)),
                 write(5.0, "first", "failed", code=503),
             ],
         ),
@@ -334,7 +336,7 @@ CASES = {
         breaks=(
             [
                 replace(e, took_s=0.1)
-                if isinstance(e, Write) and e.outcome == "ok" and e.at_s > 4.0
+                if isinstance(e, Request) and e.outcome == "ok" and e.at_s > 4.0
                 else e
                 for e in stopped_under_load()
             ],

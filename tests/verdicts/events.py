@@ -22,14 +22,14 @@ from chaoslab.history.events import (
     ProberSample,
     ReadBack,
     Ready,
+    Request,
+    RequestOutcome,
+    RequestPurpose,
     RunEnded,
     ServerConnections,
     Spawned,
     StartupComplete,
     StartupSnapshot,
-    Write,
-    WriteOutcome,
-    WritePurpose,
 )
 from chaoslab.model.health import HealthState
 
@@ -40,7 +40,7 @@ UNHEALTHY, UNREACHABLE = HealthState.UNHEALTHY, HealthState.UNREACHABLE
 _CODE = {HEALTHY: 200, DEGRADED: 200, UNHEALTHY: 503, UNREACHABLE: None}
 
 
-TIMED = HealthSample | ProberSample | Write | OwnSample
+TIMED = HealthSample | ProberSample | Request | OwnSample
 
 
 def written_s(event: AnyEvent) -> float:
@@ -82,15 +82,15 @@ def samples(
 def write(
     at_s: float,
     op: str,
-    outcome: WriteOutcome = "ok",
+    outcome: RequestOutcome = "ok",
     *,
-    purpose: WritePurpose = "load",
+    purpose: RequestPurpose = "load",
     took_s: float = 0.02,
     code: int | None = 201,
     retry_after: bool = False,
     app: str = "backend",
-) -> Write:
-    return Write(
+) -> Request:
+    return Request(
         at_s=at_s,
         app=app,
         op=op,
@@ -105,11 +105,11 @@ def write(
 def writes(
     start_s: float,
     end_s: float,
-    outcome: WriteOutcome = "ok",
+    outcome: RequestOutcome = "ok",
     *,
     took_s: float = 0.02,
     code: int | None = 201,
-) -> list[Write]:
+) -> list[Request]:
     """The load's writes, every 0.05 s from `start_s`, the last one sent before `end_s`."""
     count = round((end_s - start_s) / 0.05)
     times = [round(start_s + 0.05 * i, 3) for i in range(count)]

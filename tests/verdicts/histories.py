@@ -20,8 +20,8 @@ from chaoslab.history.events import (
     Exited,
     FirstAnswer,
     LabUp,
+    RequestOutcome,
     RunEnded,
-    WriteOutcome,
 )
 from chaoslab.history.journal import History
 from chaoslab.model.plan import Plan
@@ -178,7 +178,7 @@ def stopped_under_load() -> list[AnyEvent]:
 
 
 def served_again(
-    until_s: float = 9.4, outcome: WriteOutcome = "ok", code: int = 201
+    until_s: float = 9.4, outcome: RequestOutcome = "ok", code: int = 201
 ) -> list[AnyEvent]:
     """The same run with load until `until_s`. From 6.6 on, 2 s after the heal, every write counts
     again; every second one has this outcome.

@@ -23,8 +23,9 @@ from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Boot, Plan, resolve
+from chaoslab.model.requests import Found, RequestContract
 from chaoslab.model.steps import Probe
-from chaoslab.model.topology import App, Connector, Deadlines, Service, Topology, WriteContract
+from chaoslab.model.topology import App, Connector, Deadlines, Service, Topology
 from chaoslab.model.when import AtMoment
 
 PG, REDIS = "backend.postgres", "backend.redis"
@@ -45,12 +46,16 @@ def app(name: str) -> App:
         deadlines=Deadlines(
             startup_s=3.0, fail_fast_s=3.0, degraded_s=1.0, recovery_s=2.0, stable_s=0.4
         ),
-        writes=WriteContract(
-            service="postgres",
-            create_path="/threads",
-            create_body={"id": "{id}"},
-            table="threads",
-        ),
+        requests={
+            "write": RequestContract(
+                name="write",
+                kind="write",
+                method="POST",
+                path="/threads",
+                body={"id": "{id}"},
+                found=Found(service="postgres", table="threads"),
+            )
+        },
     )
 
 

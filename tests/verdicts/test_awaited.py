@@ -12,7 +12,7 @@ from chaoslab.expectations import (
     ReleasesConnections,
     Serves,
 )
-from chaoslab.history.events import AnyEvent, HealthTurned, Ready, Write
+from chaoslab.history.events import AnyEvent, HealthTurned, Ready, Request
 from chaoslab.model.faults import Declared
 from chaoslab.model.load import Load
 from chaoslab.model.when import AtMoment
@@ -62,7 +62,7 @@ def test_serving_is_not_waited_for_without_end() -> None:
 
 def test_serving_waits_for_the_writes_after_a_fault_where_few_came_before() -> None:
     """Only writes from 2 s after the heal at 4.6 on count."""
-    late = [e for e in stopped_under_load() if not isinstance(e, Write) or e.at_s > 2.2]
+    late = [e for e in stopped_under_load() if not isinstance(e, Request) or e.at_s > 2.2]
     late += [*writes(6.9, 9.0)]
     assert waits(late, 6.7, Serves(at_least=20), DOWN) == "16 more acknowledged writes"
     counts = "writes after the last heal (19 of 50)"
@@ -82,14 +82,14 @@ def test_serving_waits_for_fresh_connections() -> None:
     """Fifty writes on kept connections may reach only one worker. After 2 s without a new one it
     ends.
     """
-    run = [replace(e, fresh=False) if isinstance(e, Write) else e for e in served_again()]
+    run = [replace(e, fresh=False) if isinstance(e, Request) else e for e in served_again()]
     assert waits(run, 9.38, Serves(), DOWN) == "writes after the last heal (55 of 50)"
     assert waits(run, 11.5, Serves(), DOWN) is None
 
 
 def test_serving_does_not_wait_for_a_load_that_has_stopped() -> None:
     """No write will be sent after the heal at 4.6."""
-    gone = [e for e in served_again() if not isinstance(e, Write) or e.at_s < 2.0]
+    gone = [e for e in served_again() if not isinstance(e, Request) or e.at_s < 2.0]
     stop = AtMoment(moment="acknowledged", nth=10)
     load = replace(LOAD, stop=stop)
     assert waits(gone, 5.0, Serves(), DOWN) == "writes after the last heal (0 of 50)"
@@ -115,12 +115,12 @@ def test_latency_is_settled_with_enough_writes_after_the_recovery() -> None:
 def test_latency_is_not_waited_for_in_vain() -> None:
     """There is no baseline, no recovery within 2 s, or no write for 2 s."""
     run, e = stopped_under_load(), RegainsLatency()
-    assert waits([x for x in run if x.at_s > 2.5 or x.kind != "write"], 4.9, e, DOWN) is None
+    assert waits([x for x in run if x.at_s > 2.5 or x.kind != "request"], 4.9, e, DOWN) is None
     ill = [x for x in run if x.kind != "health_sample" or x.at_s < 5.0]
     ill += samples(5.0, 9.0, DEGRADED, "postgres")
     assert waits(ill, 6.7, e, DOWN) == "the recovery of backend"
     assert waits(ill, 6.9, e, DOWN) is None
-    dry = [x for x in run if not isinstance(x, Write) or x.at_s < 5.3]
+    dry = [x for x in run if not isinstance(x, Request) or x.at_s < 5.3]
     assert waits(dry, 7.0, e, DOWN) == "15 more acknowledged writes"
     assert waits(dry, 7.4, e, DOWN) is None
 

@@ -11,7 +11,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from rigs.examples import examples
 
-from chaoslab.history.events import AnyEvent, HealthSample, OwnSample, ProberSample, Write
+from chaoslab.history.events import AnyEvent, HealthSample, OwnSample, ProberSample, Request
 from chaoslab.model.verdict import Outcome
 
 from .altered import died
@@ -20,7 +20,7 @@ from .events import DEGRADED, HEALTHY, UNHEALTHY, UNREACHABLE
 from .test_cut_short import interrupted, killed
 
 Change = Callable[[list[AnyEvent]], list[AnyEvent]]
-ASKED = HealthSample | ProberSample | Write | OwnSample
+ASKED = HealthSample | ProberSample | Request | OwnSample
 TIMES_S = st.integers(0, 160).map(lambda n: n / 20)
 
 
@@ -61,14 +61,14 @@ def changes(draw: st.DrawFn) -> Change:
             return altered(HealthSample, start_s, end_s, state=state)
         case "slow":
             took_s = draw(st.sampled_from([0.1, 0.3, 0.45, 0.7, 1.0]))
-            kind = draw(st.sampled_from([HealthSample, ProberSample, Write, OwnSample]))
+            kind = draw(st.sampled_from([HealthSample, ProberSample, Request, OwnSample]))
             return altered(kind, start_s, end_s, took_s=took_s)
         case "code":
             return altered(ProberSample, start_s, end_s, status_code=503)
         case "write":
             outcome = draw(st.sampled_from(["ok", "failed", "indeterminate"]))
             code = draw(st.sampled_from([201, 500, 503]))
-            return altered(Write, start_s, end_s, outcome=outcome, status_code=code)
+            return altered(Request, start_s, end_s, outcome=outcome, status_code=code)
         case _:
             return lambda events: died(start_s, events)
 

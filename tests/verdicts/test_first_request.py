@@ -13,7 +13,7 @@ from chaoslab.history.events import (
     HealthSample,
     ProberSample,
     Ready,
-    Write,
+    Request,
 )
 from chaoslab.model.verdict import Verdict
 
@@ -60,7 +60,7 @@ def test_a_first_request_that_is_served_passes() -> None:
     ],
     ids=["refused", "no answer", "too slow"],
 )
-def test_a_first_request_that_is_not_served_in_time_fails(request_: Write) -> None:
+def test_a_first_request_that_is_not_served_in_time_fails(request_: Request) -> None:
     """A second request that succeeds does not help."""
     assert first(quiet(request_, write(3.6, "b"))).outcome == "FAIL"
 

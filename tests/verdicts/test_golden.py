@@ -11,6 +11,7 @@ from chaoslab.faults.evidence import evidence_of
 from chaoslab.history.events import AppSockets, LinkConnection, LinkDrops, ReadBack
 from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.model.plan import Plan, written_out
 from chaoslab.model.verdict import Verdict
 from chaoslab.registry import kinds
 from chaoslab.verdicts.judge import judge
@@ -23,10 +24,15 @@ RUNS = Path(__file__).parent.parent / "golden" / "runs"
 NAMES = sorted(path.name for path in RUNS.iterdir())
 
 
+def plan_of(folder: RunFolder) -> Plan:
+    """The saved plan as `analyze` judges it."""
+    return written_out(folder.plan(kinds()), folder.topology())
+
+
 def judged(name: str, *without_kinds: type) -> tuple[Verdict, ...]:
     folder = RunFolder(RUNS / name)
     events = without(folder.history().events, of(*without_kinds))
-    return judge(folder.topology(), folder.plan(kinds()), History(tuple(events)))
+    return judge(folder.topology(), plan_of(folder), History(tuple(events)))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -46,7 +52,7 @@ def test_a_recorded_run_without_its_evidence_is_unknown(name: str) -> None:
 def test_a_recorded_run_cut_short_never_passes(name: str) -> None:
     """After every tenth event, and before the last."""
     folder = RunFolder(RUNS / name)
-    topology, plan, events = folder.topology(), folder.plan(kinds()), folder.history().events
+    topology, plan, events = folder.topology(), plan_of(folder), folder.history().events
     for keep in (*range(0, len(events), 10), len(events) - 1):
         assert "PASS" not in outcomes(judge(topology, plan, History(events[:keep])))
 
@@ -55,7 +61,7 @@ def test_a_recorded_run_cut_short_never_passes(name: str) -> None:
 def test_a_recorded_run_was_ended_no_earlier_than_everything_could_be_judged(name: str) -> None:
     """Settled at its end; not settled at its third event."""
     folder = RunFolder(RUNS / name)
-    history, plan = folder.history(), folder.plan(kinds())
+    history, plan = folder.history(), plan_of(folder)
     assert unsettled(plan, history, end_s(history), folder.topology()) is None
     assert unsettled(plan, History(history.events[:3]), 0.1, folder.topology()) is not None
 
@@ -75,7 +81,7 @@ def test_the_second_of_two_outages_is_shown_by_its_own_evidence() -> None:
         ),
     )
     kept = History(tuple(e for e in seen if not isinstance(e, LinkDrops)))
-    topology, faults = folder.topology(), folder.plan(kinds()).faults
+    topology, faults = folder.topology(), plan_of(folder).faults
     observed = [evidence_of(fault, topology, kept).observed for fault in faults]
     assert observed == [True, False]
     observed = [evidence_of(fault, topology, history).observed for fault in faults]

@@ -19,13 +19,16 @@ APP = TOPOLOGY.apps["backend"]
 
 
 def declaring(**contract: object) -> App:
-    """The app, with more in its write contract."""
-    assert APP.writes is not None
-    return replace(APP, writes=replace(APP.writes, **contract))  # type: ignore[arg-type]
+    """The app, with more in the place of its write."""
+    write = APP.write
+    assert write is not None
+    assert write.found is not None
+    place = replace(write.found, **contract)  # type: ignore[arg-type]
+    return replace(APP, requests={write.name: replace(write, found=place)})
 
 
 def kept(*events: AnyEvent, at_least: int = 1, app: App = APP) -> Verdict:
-    e = KeepsAcknowledged(app="backend", at_least=at_least)
+    e = KeepsAcknowledged(app="backend", request="write", at_least=at_least)
     return e.judged(run_of(events, topology=with_app(app)))
 
 
@@ -134,7 +137,7 @@ def test_a_row_that_another_app_kept_twice_is_not_this_ones() -> None:
 
 def test_a_late_row_is_lost_only_once_its_declared_time_is_up() -> None:
     """Answered at 1.02. A read at 1.4 that does not find the row decides nothing yet."""
-    app = declaring(kept_within_s=0.5)
+    app = declaring(within_s=0.5)
     early, late = back(1.4, missing=("a",)), back(1.6, missing=("a",))
     verdict = kept(write(1.0, "a"), early, app=app)
     assert verdict.outcome == "UNKNOWN"
@@ -147,8 +150,8 @@ def test_a_202_that_is_not_there_at_once_asks_for_a_declared_time() -> None:
     """The answer itself says that the row comes later."""
     verdict = kept(write(1.0, "a", code=202), back(1.4, missing=("a",)))
     assert verdict.outcome == "FAIL"
-    assert "answered 202 (accepted); fix: declare kept_within_s" in why(verdict)
-    app = declaring(kept_within_s=0.3)
+    assert "answered 202 (accepted); fix: declare within_s" in why(verdict)
+    app = declaring(within_s=0.3)
     verdict = kept(write(1.0, "a", code=202), back(1.4, missing=("a",)), app=app)
     assert (verdict.outcome, "declare" in why(verdict)) == ("FAIL", False)
 
@@ -163,7 +166,7 @@ def test_a_run_that_was_saved_before_rows_were_counted_claims_nothing_of_them() 
 def test_the_declared_delay_is_the_apps_own_time() -> None:
     """Looked for 0.6 s after the answer, 0.2 s of which it waited for a core: 0.4 s of its 0.5."""
     waited = AppStarved(at_s=1.5, app="backend", boot=1, waited_s=0.2, over_s=0.4)
-    app, look = declaring(kept_within_s=0.5), back(1.62, missing=("a",))
+    app, look = declaring(within_s=0.5), back(1.62, missing=("a",))
     assert kept(write(1.0, "a", code=202), look, app=app).outcome == "FAIL"
     assert kept(write(1.0, "a", code=202), look, waited, app=app).outcome == "UNKNOWN"
     late = back(1.82, missing=("a",))

@@ -10,7 +10,7 @@ import pytest
 from chaoslab import Stopped
 from chaoslab.expectations import RegainsLatency
 from chaoslab.expectations.regains_latency import chance_of
-from chaoslab.history.events import AnyEvent, HealthSample, Ready, RunEnded, Write
+from chaoslab.history.events import AnyEvent, HealthSample, Ready, Request, RunEnded
 from chaoslab.model.verdict import Verdict
 
 from .events import DEGRADED, ended, of, sample, without, writes
@@ -19,7 +19,7 @@ from .plans import plan_of
 
 
 def regained(events: list[AnyEvent], *, at_least: int = 20) -> Verdict:
-    e = RegainsLatency(app="backend", at_least=at_least)
+    e = RegainsLatency(app="backend", request="write", at_least=at_least)
     return e.judged(run_of(events, plan_of(faults=(Stopped(target="postgres"),))))
 
 
@@ -31,7 +31,7 @@ def taking(before_s: float, after_s: float) -> list[AnyEvent]:
     """The good run in which writes took so long before the fault and after the recovery."""
     took = {False: before_s, True: after_s}
     return [
-        replace(e, took_s=took[e.at_s > 4.0]) if isinstance(e, Write) and e.outcome == "ok" else e
+        replace(e, took_s=took[e.at_s > 4.0]) if isinstance(e, Request) and e.outcome == "ok" else e
         for e in stopped_under_load()
     ]
 
@@ -132,7 +132,7 @@ def test_a_run_that_was_cut_short_is_unknown() -> None:
 
 def test_a_plan_without_faults_has_nothing_to_recover_from() -> None:
     """There is no before and after."""
-    e = RegainsLatency(app="backend")
+    e = RegainsLatency(app="backend", request="write")
     plan = replace(plan_of(), faults=())
     assert e.judged(run_of(stopped_under_load(), plan)).outcome == "UNKNOWN"
 

@@ -14,8 +14,8 @@ from chaoslab.history.events import (
     FaultRequested,
     HealthSample,
     ReadBack,
+    Request,
     RunEnded,
-    Write,
 )
 from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan, resolve
@@ -55,8 +55,8 @@ def why(verdict: Verdict) -> str:
 
 def served_at(*tries: AnyEvent, until_s: float = 7.5) -> list[AnyEvent]:
     """The good run, healthy from 3.4 on and healed at 3.02, with other writes as its proof."""
-    events = without(good(), of(Write, ReadBack, Exited, RunEnded))
-    looked = [back(until_s - 0.1, *(t.op for t in tries if isinstance(t, Write)))]
+    events = without(good(), of(Request, ReadBack, Exited, RunEnded))
+    looked = [back(until_s - 0.1, *(t.op for t in tries if isinstance(t, Request)))]
     late = samples(4.1, until_s, HEALTHY)
     return [*events, *late, *tries, *looked, exited(until_s), ended(until_s + 0.1)]
 

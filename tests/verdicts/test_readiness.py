@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.expectations import ReadyWhenServing
-from chaoslab.history.events import AnyEvent, FirstAnswer, ProberSample, StartupComplete, Write
+from chaoslab.history.events import AnyEvent, FirstAnswer, ProberSample, Request, StartupComplete
 from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan
 from chaoslab.model.verdict import Verdict
@@ -35,7 +35,7 @@ from .histories import run_of
 from .plans import OUTAGE, plan_of
 from .reading import codes, data
 
-E = ReadyWhenServing(app="backend", within_s=0.5)
+E = ReadyWhenServing(app="backend", request="write", within_s=0.5)
 
 
 def judged(events: Iterable[AnyEvent], plan: Plan | None = None) -> Verdict:
@@ -194,7 +194,9 @@ def test_a_write_under_way_at_the_turn_is_no_evidence() -> None:
 
 def test_short_refusals_in_which_readiness_never_turned_are_unknown() -> None:
     """0.4 s of refused writes, where it may be wrong for 0.5 s."""
-    events = without(saying(200, 1.1, 9.0), lambda e: isinstance(e, Write) and 3.4 <= e.at_s < 6.0)
+    events = without(
+        saying(200, 1.1, 9.0), lambda e: isinstance(e, Request) and 3.4 <= e.at_s < 6.0
+    )
     verdict = judged([*events, *writes(3.4, 6.0)])
     assert (verdict.outcome, codes(verdict)) == ("UNKNOWN", ["readiness.never_not_ready"])
 
@@ -208,7 +210,9 @@ def test_writes_that_hang_are_not_called_refused_and_last_no_negative_time(
     hung: tuple[float, ...], words: str
 ) -> None:
     """Three sent within 0.2 s and each given up after 2 s; the text was "refused for -1.800 s"."""
-    events = without(saying(200, 1.1, 9.0), lambda e: isinstance(e, Write) and 3.0 <= e.at_s < 6.0)
+    events = without(
+        saying(200, 1.1, 9.0), lambda e: isinstance(e, Request) and 3.0 <= e.at_s < 6.0
+    )
     last = [write(at_s, f"h{at_s}", "indeterminate", took_s=2.0, code=None) for at_s in hung]
     first = [] if 3.4 in hung else [write(3.4, "no", "failed", code=503)]
     verdict = judged([*events, *first, *last, *writes(6.0, 8.0)])
@@ -224,7 +228,7 @@ def test_no_answer_is_no_word_that_says_no() -> None:
 def test_what_nobody_asked_or_wrote_is_unknown() -> None:
     """No readiness, no writes, a pause, an end by itself, an interruption."""
     assert judged(without(run(), of(ProberSample))).outcome == "UNKNOWN"
-    assert judged(without(run(), of(Write))).outcome == "UNKNOWN"
+    assert judged(without(run(), of(Request))).outcome == "UNKNOWN"
     pause = without(run(), lambda e: isinstance(e, ProberSample) and 4.0 < e.at_s < 5.5)
     assert data(judged(pause), "prober.not_asked")["path"] == "readiness"
     assert "readiness was not asked from" in why(judged(pause))
@@ -263,7 +267,7 @@ def test_the_run_waits_until_it_serves_and_says_so() -> None:
     never = saying(503, 3.0, 9.0)
     assert waits(never, 6.5) is not None
     assert waits(never, 7.2) is None
-    nobody = without(run(), lambda e: isinstance(e, Write) and e.at_s >= 6.0)
+    nobody = without(run(), lambda e: isinstance(e, Request) and e.at_s >= 6.0)
     assert waits(nobody, 9.5) is not None
     assert waits(nobody, 9.7) is None
 

@@ -11,8 +11,8 @@ from chaoslab.history.events import (
     FaultMissed,
     HealthSample,
     ReadBack,
+    Request,
     RunEnded,
-    Write,
 )
 from chaoslab.model.health import HealthState
 from chaoslab.reason import Reason
@@ -109,7 +109,7 @@ def test_the_proof_must_be_acknowledged_by_the_very_process_that_recovered() -> 
     """Another app's write, one before the heal, and one after its end prove nothing. Refused to the
     end of the bound is a failure; a run that ended before does not know.
     """
-    bare = without(good(), of(Write, ReadBack))
+    bare = without(good(), of(Request, ReadBack))
     found = [back(4.15, "w")]
     for proof in (
         write(3.42, "w", purpose="proof", app="auth"),
@@ -146,7 +146,7 @@ def test_a_proof_that_is_missing_in_the_database_fails() -> None:
 
 def test_an_app_without_writes_recovers_by_its_health_and_says_so() -> None:
     """The plan asks for no proof."""
-    verdict = recovered(without(good(), of(Write, ReadBack)), proved=False)
+    verdict = recovered(without(good(), of(Request, ReadBack)), proved=False)
     assert (verdict.outcome, codes(verdict)[-1]) == ("PASS", "recovery.by_health")
 
 

@@ -9,7 +9,7 @@ from chaoslab.history.events import (
     AppSockets,
     LossNamed,
     ReadBack,
-    Write,
+    Request,
 )
 from chaoslab.model.verdict import Verdict
 
@@ -103,5 +103,5 @@ def test_a_proof_that_is_refused_is_quoted() -> None:
     """In the app's own words."""
     said = '{"detail": "circuit breaker open, next try in 0.9 s"}'
     proof = replace(write(3.42, "w", "failed", purpose="proof", code=503), answer=said)
-    verdict = recovered([*without(good(), of(Write, ReadBack)), proof])
+    verdict = recovered([*without(good(), of(Request, ReadBack)), proof])
     assert f"no write was acknowledged (503: {said})" in why(verdict)

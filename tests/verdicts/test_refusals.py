@@ -8,7 +8,7 @@ import pytest
 
 from chaoslab import Stopped
 from chaoslab.expectations import KeepsAcknowledged, RefusesHonestly
-from chaoslab.history.events import AnyEvent, HealthTurned, Write
+from chaoslab.history.events import AnyEvent, HealthTurned, Request
 from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.settled import unsettled
 
@@ -20,12 +20,12 @@ DOWN = Stopped(target="postgres")
 
 
 def refused(*events: AnyEvent, at_least: int = 1, end: bool = True) -> Verdict:
-    e = RefusesHonestly(app="backend", at_least=at_least)
+    e = RefusesHonestly(app="backend", request="write", at_least=at_least)
     last = (ended(9.0),) if end else ()
     return e.judged(run_of([*events, *last]))
 
 
-def polite(at_s: float, op: str) -> Write:
+def polite(at_s: float, op: str) -> Request:
     return write(at_s, op, "failed", code=503, retry_after=True)
 
 
@@ -77,7 +77,7 @@ def test_a_loss_and_a_wrong_answer_are_two_verdicts() -> None:
     rude = write(3.33, "rude", "indeterminate", code=500)
     run = [*stopped_under_load(), rude]
     lost = [*without(stopped_under_load(), lambda e: e.kind == "read_back")]
-    lost.append(back(7.05, missing=tuple(w.op for w in lost if isinstance(w, Write))))
+    lost.append(back(7.05, missing=tuple(w.op for w in lost if isinstance(w, Request))))
     expected = (KeepsAcknowledged(), RefusesHonestly())
     outcomes = [
         [v.outcome.value for v in judged(events, *expected, faults=(DOWN,), load=(LOAD,))]

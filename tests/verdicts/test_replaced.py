@@ -12,8 +12,8 @@ from chaoslab.history.events import (
     FaultHealing,
     QuestionsAsked,
     ReadBack,
+    Request,
     RunEnded,
-    Write,
 )
 from chaoslab.model.plan import Plan
 from chaoslab.model.verdict import Verdict
@@ -183,14 +183,14 @@ def test_a_second_boot_spawned_after_the_last_heal_is_not_waited_for() -> None:
 
 def test_a_proof_after_the_next_fault_began_proves_nothing_of_the_first() -> None:
     """The first write was acknowledged at 4.8, under the second fault."""
-    events = without(twice(6.0), lambda e: e.kind in ("write", "read_back"))
+    events = without(twice(6.0), lambda e: e.kind in ("request", "read_back"))
     late = [write(4.8, "late", purpose="proof"), back(4.9, "late")]
     assert recovered([*events, *late]).outcome == "UNKNOWN"
 
 
 def test_a_write_is_not_missed_once_the_next_fault_has_begun() -> None:
     """Refused at 3.5, due at 5.02, and cut off again from 4.5 on: nobody knows of the time left."""
-    events = without(twice(6.0), of(Write, ReadBack))
+    events = without(twice(6.0), of(Request, ReadBack))
     events += [write(3.5, "no", "failed", purpose="proof", code=503)]
     e = Recovers(app="backend", within_s=2.0, stable_s=0.4, proved=True)
     verdict = e.judged(run_of(events, Plan()))

@@ -7,7 +7,7 @@ import pytest
 from chaoslab import Severed, Stopped, when
 from chaoslab.errors import SpecError
 from chaoslab.expectations import FirstRequestServed, Sampled
-from chaoslab.history.events import AnyEvent, Exited, FaultHealed, HealthSample, RunEnded, Write
+from chaoslab.history.events import AnyEvent, Exited, FaultHealed, HealthSample, Request, RunEnded
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.steps import Probe
 from chaoslab.model.verdict import Verdict
@@ -111,7 +111,7 @@ def test_a_probe_that_asked_before_the_first_write_leaves_no_first_write() -> No
     down = Stopped(target="postgres")
     quiet = without(
         stopped_under_load(),
-        lambda e: isinstance(e, HealthSample | Write) and 2.4 <= e.at_s < 5.5,
+        lambda e: isinstance(e, HealthSample | Request) and 2.4 <= e.at_s < 5.5,
     )
     e = FirstRequestServed(fault="stopped:postgres")
     events = [*quiet, write(5.0, "first")]

@@ -14,8 +14,8 @@ from chaoslab.history.events import (
     FaultInForce,
     FaultRequested,
     Ready,
+    Request,
     RunEnded,
-    Write,
 )
 from chaoslab.model.verdict import Verdict
 from chaoslab.model.when import AtMoment
@@ -26,7 +26,7 @@ from .plans import LOAD, plan_of
 
 
 def served(events: list[AnyEvent], *, at_least: int = 10) -> Verdict:
-    e = Serves(app="backend", at_least=at_least)
+    e = Serves(app="backend", request="write", at_least=at_least)
     return e.judged(run_of(events, plan_of(e, faults=())))
 
 
@@ -34,7 +34,7 @@ def why(verdict: Verdict) -> str:
     return "\n".join(verdict.texts)
 
 
-def steady(*instead: Write) -> list[AnyEvent]:
+def steady(*instead: Request) -> list[AnyEvent]:
     """A good day: ready at 1.02, writes from 1.1 to 2.9, the app stopped at 3.1; `instead` stands
     in the place of the writes sent at the same times.
     """
@@ -100,7 +100,7 @@ def test_writes_before_ready_are_not_counted() -> None:
 def test_too_few_writes_are_unknown() -> None:
     """A load that never came shows nothing."""
     assert served(steady(), at_least=37).outcome == "UNKNOWN"
-    assert served(without(steady(), of(Write))).outcome == "UNKNOWN"
+    assert served(without(steady(), of(Request))).outcome == "UNKNOWN"
 
 
 def test_what_is_refused_near_a_fault_is_the_faults() -> None:
@@ -158,7 +158,7 @@ def test_a_write_without_an_answer_is_not_counted_as_refused() -> None:
 def test_half_of_the_writes_after_a_heal_must_come_on_fresh_connections() -> None:
     """A kept connection stays with the worker that has recovered."""
     run = served_again()
-    kept = [replace(e, fresh=False) if isinstance(e, Write) else e for e in run]
+    kept = [replace(e, fresh=False) if isinstance(e, Request) else e for e in run]
     verdict = served(kept)
     assert verdict.outcome == "UNKNOWN"
     assert "only 0 writes after the last heal were sent on fresh connections, expected 25" in why(
@@ -166,7 +166,7 @@ def test_half_of_the_writes_after_a_heal_must_come_on_fresh_connections() -> Non
     )
     taken = iter(range(1000))
     mixed = [
-        replace(e, fresh=next(taken) % 2 == 0) if isinstance(e, Write) and e.at_s > 6.6 else e
+        replace(e, fresh=next(taken) % 2 == 0) if isinstance(e, Request) and e.at_s > 6.6 else e
         for e in run
     ]
     assert served(mixed).outcome == "PASS"
@@ -174,8 +174,8 @@ def test_half_of_the_writes_after_a_heal_must_come_on_fresh_connections() -> Non
 
 def test_a_load_that_stops_before_the_heal_is_named() -> None:
     """It stopped with the tenth acknowledged write; nobody wrote afterwards."""
-    run = without(served_again(), lambda e: isinstance(e, Write) and e.at_s > 2.0)
-    e = Serves(app="backend")
+    run = without(served_again(), lambda e: isinstance(e, Request) and e.at_s > 2.0)
+    e = Serves(app="backend", request="write")
     load = replace(LOAD, stop=AtMoment(moment="acknowledged", nth=10))
     plan = plan_of(e, faults=(), load=(load,))
     verdict = replace(e, rests_on=()).judged(run_of(run, plan))
@@ -214,7 +214,7 @@ def test_a_run_that_was_cut_short_does_not_pass() -> None:
 
 def test_another_boots_writes_are_not_this_ones() -> None:
     """The second boot was never ready."""
-    e = Serves(app="backend", boot=2, at_least=1)
+    e = Serves(app="backend", request="write", boot=2, at_least=1)
     verdict = e.judged(run_of(steady(), plan_of(e, faults=())))
     assert verdict.outcome == "UNKNOWN"
 

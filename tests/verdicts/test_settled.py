@@ -13,7 +13,7 @@ from chaoslab.expectations import (
     Starts,
     StaysAvailable,
 )
-from chaoslab.history.events import AnyEvent, FaultHealed, HealthTurned, ReadBack, Write
+from chaoslab.history.events import AnyEvent, FaultHealed, HealthTurned, ReadBack, Request
 from chaoslab.history.journal import History
 from chaoslab.model.load import Load
 from chaoslab.model.when import AtMoment
@@ -35,7 +35,7 @@ from .events import (
     written_s,
 )
 from .histories import good, history_of, outcomes
-from .plans import OUTAGE, TOPOLOGY, plan_of
+from .plans import LOAD, OUTAGE, TOPOLOGY, plan_of
 
 
 def healed(at_s: float) -> list[AnyEvent]:
@@ -82,7 +82,7 @@ def test_a_sample_that_answers_late_does_not_unsettle_it() -> None:
 
 def test_another_apps_proof_settles_nothing() -> None:
     """Nor does one from before the heal, nor a look-up of something else."""
-    bare = without(good(), of(Write, ReadBack))
+    bare = without(good(), of(Request, ReadBack))
     for proof in (
         write(3.42, "w", purpose="proof", app="auth"),
         write(2.9, "w", purpose="proof"),
@@ -97,7 +97,7 @@ def test_another_apps_proof_settles_nothing() -> None:
 
 def test_nothing_is_waited_for_for_ever() -> None:
     """The run stops waiting for a recovery once its bound has passed."""
-    sick = [*without(good(), of(Write, ReadBack)), *samples(3.4, 6.0, UNHEALTHY)]
+    sick = [*without(good(), of(Request, ReadBack)), *samples(3.4, 6.0, UNHEALTHY)]
     assert waits(sick, 5.3) == "the recovery of backend"
     assert waits(sick, 5.6) is None
 
@@ -139,7 +139,8 @@ def test_the_first_write_is_waited_for_from_the_end_of_start_up() -> None:
 def test_a_load_that_begins_late_is_waited_for() -> None:
     """1 s after health turned healthy; where it never does, until the load gives up."""
     e = KeepsAcknowledged()
-    load = Load(app="backend", start=AtMoment(moment="healthy", after_s=1.0, within_s=6.0))
+    start = AtMoment(moment="healthy", after_s=1.0, within_s=6.0)
+    load = replace(LOAD, app="backend", request="write", start=start)
     events = [spawned(0.4), *healed(0.5), complete(0.9, HEALTHY)]
     assert waits(events, 8.3, e, load=(load,)) is not None
     assert waits(events, 8.5, e, load=(load,)) is None

@@ -58,7 +58,7 @@ def test_a_recovery_that_was_late_by_no_more_than_it_waited_is_unknown() -> None
 def test_a_proof_that_was_late_by_no_more_than_it_waited_is_unknown() -> None:
     """Healthy at 3.41, and acknowledged at 4.04; of 1 s it would have been, at 3.94."""
     late = write(4.02, "proof-1", purpose="proof")
-    events = [*without(good(), lambda e: e.kind == "write"), late]
+    events = [*without(good(), lambda e: e.kind == "request"), late]
     e = Recovers(within_s=1.0)
     assert outcomes(judged(events, e)) == ["FAIL"]
     assert outcomes(judged([*events, *waits(3.0, 4.0, 0.1)], e)) == ["UNKNOWN"]

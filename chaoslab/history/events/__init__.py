@@ -65,11 +65,11 @@ from chaoslab.history.events.own import (
     OwnSample,
     StepDone,
 )
-from chaoslab.history.events.writes import (
+from chaoslab.history.events.requests import (
     ReadBack,
-    Write,
-    WriteOutcome,
-    WritePurpose,
+    Request,
+    RequestOutcome,
+    RequestPurpose,
 )
 
 AnyEvent = Annotated[
@@ -110,7 +110,7 @@ AnyEvent = Annotated[
     | LinkSessions
     | ServerConnections
     | AppStarved
-    | Write
+    | Request
     | ReadBack
     | StepDone
     | OwnSample
@@ -159,6 +159,9 @@ __all__ = [
     "QuestionsAsked",
     "ReadBack",
     "Ready",
+    "Request",
+    "RequestOutcome",
+    "RequestPurpose",
     "RunEnded",
     "ServerConnections",
     "Spawned",
@@ -169,7 +172,4 @@ __all__ = [
     "TriedOutside",
     "TriggerMissed",
     "UncountedOutside",
-    "Write",
-    "WriteOutcome",
-    "WritePurpose",
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from chaoslab.errors import ErrorCode
 from chaoslab.model.loader.declared import Declared
 from chaoslab.model.loader.mistakes import (
-    NO_LINK,
     Mistake,
     Place,
     Table,
@@ -16,7 +15,9 @@ from chaoslab.model.loader.mistakes import (
     texts_of,
     unknown,
 )
-from chaoslab.model.placeholders import LINK_FIELDS, known_to_app, names_in, placeholder_problems
+from chaoslab.model.loader.request_names import request_mistakes
+from chaoslab.model.loader.uses import linked, unfilled
+from chaoslab.model.placeholders import LINK_FIELDS, known_to_app, names_in
 
 NOT_LINKED = ErrorCode(
     "topology.placeholder_not_linked",
@@ -33,14 +34,6 @@ SAME_WORD = ErrorCode(
     "'{word}' is the same word as '{first}'",
     "The words of health have the same word twice. They are case-insensitive.",
 )
-NO_ID = ErrorCode(
-    "topology.no_id", "has no {{id}}", "Neither the path nor the body of a write has the row's id."
-)
-KEEPS_NO_ROWS = ErrorCode(
-    "topology.keeps_no_rows",
-    "'{service}' is a {kind}",
-    "The write contract names a service in which no rows can be looked up.",
-)
 
 
 def app_mistakes(app: str, known: Declared) -> Iterator[Mistake]:
@@ -54,9 +47,9 @@ def app_mistakes(app: str, known: Declared) -> Iterator[Mistake]:
     yield from _placeholders(app, known)
     yield from _phases(app, health)
     yield from _words(app, table_of(health.get("words")))
-    yield from _writes(app, known)
+    yield from request_mistakes(app, known)
     for name in table_of(table_of(table.get("limits")).get("pool")):
-        yield from _linked(("apps", app, "limits", "pool", name), app, name, known)
+        yield from linked(("apps", app, "limits", "pool", name), app, name, known)
 
 
 def _links(app: str, known: Declared) -> Iterator[Mistake]:
@@ -90,20 +83,12 @@ def _placeholders(app: str, known: Declared) -> Iterator[Mistake]:
                 reason=NOT_LINKED(placeholder=f"{{{name}}}", service=service),
                 fix=f"add '{service}' to apps.{app}.links",
             )
-        yield from _unfilled(place, text, [*usable, *unlinked])
+        yield from unfilled(place, text, [*usable, *unlinked])
 
 
 def _needs_link(name: str, usable: list[str], known: Declared) -> bool:
     service, _, field = name.partition(".")
     return name not in usable and service in known.services and field in LINK_FIELDS
-
-
-def _unfilled(place: Place, text: object, usable: Collection[str]) -> Iterator[Mistake]:
-    """A mistake for each problem with the placeholders of `text`. `usable` are the names that may
-    be used. Nothing if `text` is not a string.
-    """
-    for each in placeholder_problems("", text, usable) if isinstance(text, str) else ():
-        yield Mistake(place=place, reason=each.reason, expected=each.expected, fix=each.fix)
 
 
 def _phases(app: str, health: Table) -> Iterator[Mistake]:
@@ -133,49 +118,3 @@ def _words(app: str, words: Table) -> Iterator[Mistake]:
                 reason=SAME_WORD(word=word, first=first),
                 expected="each word once: words are case-insensitive",
             )
-
-
-def _writes(app: str, known: Declared) -> Iterator[Mistake]:
-    writes = table_of(known.apps[app].get("writes"))
-    here: Place = ("apps", app, "writes")
-    service = writes.get("service")
-    if isinstance(service, str):
-        yield from _written_service((*here, "service"), app, service, known)
-    body = table_of(writes.get("create_body"))
-    fields = {key: text for key, text in body.items() if isinstance(text, str)}
-    path = writes.get("create_path")
-    yield from _unfilled((*here, "create_path"), path, ["id"])
-    for key, text in fields.items():
-        yield from _unfilled((*here, "create_body", key), text, ["id"])
-    if fields and not any(_has_id(text) for text in (path, *fields.values())):
-        expected = "the placeholder {id}, the row's own UUID"
-        yield Mistake(place=(*here, "create_body"), reason=NO_ID(), expected=expected)
-
-
-def _written_service(place: Place, app: str, name: str, known: Declared) -> Iterator[Mistake]:
-    kind = known.kind_of(name) if name in known.services else None
-    if kind is not None and not kind.keeps_rows:
-        able = " or ".join(each.name for each in known.kinds.values() if each.keeps_rows)
-        yield Mistake(
-            place=place,
-            reason=KEEPS_NO_ROWS(service=name, kind=kind.name),
-            expected=f"a {able}, from which the row is read back",
-        )
-    else:
-        yield from _linked(place, app, name, known)
-
-
-def _linked(place: Place, app: str, service: str, known: Declared) -> Iterator[Mistake]:
-    """A mistake if the service is unknown, or if the app has no link to it; else nothing."""
-    if service not in known.services:
-        yield unknown(place, "service", service, known.services)
-    elif service not in known.linked(app):
-        yield Mistake(
-            place=place,
-            reason=NO_LINK(app=app, service=service),
-            fix=f"add '{service}' to apps.{app}.links",
-        )
-
-
-def _has_id(text: object) -> bool:
-    return isinstance(text, str) and "id" in names_in(text)

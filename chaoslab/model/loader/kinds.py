@@ -42,8 +42,10 @@ class KnownKind(Protocol):
         """
 
     @property
-    def keeps_rows(self) -> bool:
-        """Whether the lab can look up rows that an app wrote to a service of this kind."""
+    def finds_by(self) -> str:
+        """How the lab looks up what an app wrote to a service of this kind: by `table` or by
+        `key`. Empty if it cannot.
+        """
 
 
 Kinds = Mapping[str, KnownKind]

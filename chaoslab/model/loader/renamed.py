@@ -40,6 +40,18 @@ VALUES: Mapping[tuple[str, ...], Mapping[str, str]] = {
 }
 
 
+# The table `[apps.<name>.writes]` is the request of this name since version 1, with these keys.
+WRITE = "write"
+WRITE_KEYS = {"create_path": "path", "create_body": "body"}
+FOUND_KEYS = {
+    "service": "service",
+    "table": "table",
+    "id_column": "column",
+    "delivery": "delivery",
+    "kept_within_s": "within_s",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renamed:
     """A value of a file that uses an old name, with its place and the new name."""
@@ -52,9 +64,61 @@ class Renamed:
         where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.place)
         return f"{where.removeprefix('.')}: '{self.old}' is '{self.new}' now"
 
+    def write(self, table: MutableMapping[str, Any]) -> None:
+        """Change the topology's table itself."""
+        parent: Any = table
+        for part in self.place[:-1]:
+            parent = parent[part]
+        parent[self.place[-1]] = self.new
 
-def renamed(table: Table) -> tuple[Renamed, ...]:
-    """Every value of a topology's table that uses an old name."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """The table `writes` of an app, which is one of its requests now."""
+
+    app: str
+
+    def __str__(self) -> str:
+        return f"apps.{self.app}.writes is apps.{self.app}.requests.{WRITE} now"
+
+    def write(self, table: MutableMapping[str, Any]) -> None:
+        """Change the topology's table itself."""
+        app = table["apps"][self.app]
+        app.setdefault("requests", {})[WRITE] = request_of(app.pop("writes"))
+
+
+Change = Renamed | Moved
+
+
+def request_of(writes: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of the request that a table `writes` describes. Keys that it did not have stay, so
+    that they are reported.
+    """
+    known = {**WRITE_KEYS, **FOUND_KEYS}
+    return {
+        "kind": "write",
+        **{new: writes[old] for old, new in WRITE_KEYS.items() if old in writes},
+        "found": {new: writes[old] for old, new in FOUND_KEYS.items() if old in writes},
+        **{key: value for key, value in writes.items() if key not in known},
+    }
+
+
+def changes_in(table: Table) -> tuple[Change, ...]:
+    """Every part of a topology's table that uses an old name."""
+    return (*_renamed(table), *_moved(table))
+
+
+def _moved(table: Table) -> Iterator[Moved]:
+    apps = table.get("apps")
+    for name, app in apps.items() if isinstance(apps, Mapping) else ():
+        if not isinstance(app, Mapping) or not isinstance(app.get("writes"), Mapping):
+            continue
+        requests = app.get("requests", {})
+        if isinstance(requests, Mapping) and WRITE not in requests:
+            yield Moved(app=str(name))
+
+
+def _renamed(table: Table) -> tuple[Renamed, ...]:
     return tuple(
         Renamed(place=place, old=value, new=names[value])
         for pattern, names in VALUES.items()
@@ -63,24 +127,16 @@ def renamed(table: Table) -> tuple[Renamed, ...]:
     )
 
 
-def with_new_names(table: Table, changes: tuple[Renamed, ...]) -> Table:
+def with_new_names(table: Table, changes: tuple[Change, ...]) -> Table:
     """A copy of the table with the new names of `changes`. The table itself if there are no
     changes.
     """
     if not changes:
         return table
     copy = deepcopy(dict(table))
-    write_names(copy, changes)
-    return copy
-
-
-def write_names(table: MutableMapping[str, Any], changes: tuple[Renamed, ...]) -> None:
-    """Change the table itself: write the new name of each change at its place."""
     for change in changes:
-        parent: Any = table
-        for part in change.place[:-1]:
-            parent = parent[part]
-        parent[change.place[-1]] = change.new
+        change.write(copy)
+    return copy
 
 
 def outdated(table: Table, file: str) -> str:
@@ -88,7 +144,7 @@ def outdated(table: Table, file: str) -> str:
     if the table has neither.
     """
     found = ["it has no version"] if "version" not in table else []
-    found += map(str, renamed(table))
+    found += map(str, changes_in(table))
     if not found:
         return ""
     old = "; ".join(found)

@@ -19,6 +19,7 @@ from chaoslab.model.loader.deployment import DEPLOYMENT_SHAPES, DeploymentShape
 from chaoslab.model.loader.gate import GATE_SHAPES, GateShape
 from chaoslab.model.loader.kinds import PINNED, ImageName
 from chaoslab.model.loader.renamed import VERSION
+from chaoslab.model.loader.requests import REQUEST_SHAPES, RequestShape
 from chaoslab.model.loader.rules import (
     is_http_address,
     is_inside,
@@ -27,7 +28,7 @@ from chaoslab.model.loader.rules import (
     is_service_url,
 )
 from chaoslab.model.loader.secrets import SecretsShape
-from chaoslab.model.topology import Delivery, Network
+from chaoslab.model.topology import Network
 
 HttpAddress = Annotated[str, rule(is_http_address)]
 OutsideAddress = Annotated[str, rule(is_outside_address)]
@@ -86,20 +87,6 @@ class LimitsShape(Shape):
     )
 
 
-class WritesShape(Shape):
-    """The keys of the table `[apps.<name>.writes]`."""
-
-    service: str = Field(description="a string, the service that stores the row")
-    create_path: HttpPath = Field(description="a path that begins with '/'")
-    create_body: dict[str, str] = Field(description="a table of strings, with {id} in one of them")
-    table: NonEmpty = Field(description="a string, the table of the row")
-    id_column: NonEmpty = Field(default="id", description="a string, the column of the row's id")
-    delivery: Delivery = Field(
-        default="exactly_once", description="one of: exactly_once, at_least_once"
-    )
-    kept_within_s: float = Field(default=0.0, ge=0, description="a number of seconds, 0 or more")
-
-
 class BuildShape(Shape):
     """The keys of the table `[apps.<name>.container.build]`."""
 
@@ -143,7 +130,9 @@ class AppShape(Shape):
     health: HealthShape = Field(default_factory=HealthShape, description="a table")
     deadlines: DeadlinesShape = Field(default_factory=DeadlinesShape, description="a table")
     limits: LimitsShape = Field(default_factory=LimitsShape, description="a table")
-    writes: WritesShape | None = Field(default=None, description="a table")
+    requests: dict[NonEmpty, RequestShape] = Field(
+        default_factory=dict, description="tables, for example [apps.backend.requests.order]"
+    )
     container: ContainerShape | None = Field(default=None, description="a table")
 
 
@@ -224,7 +213,6 @@ SHAPES: dict[tuple[str, ...], type[Shape]] = {
     ("apps", "*", "health"): HealthShape,
     ("apps", "*", "deadlines"): DeadlinesShape,
     ("apps", "*", "limits"): LimitsShape,
-    ("apps", "*", "writes"): WritesShape,
     ("apps", "*", "container"): ContainerShape,
     ("apps", "*", "container", "build"): BuildShape,
     ("connectors", "*"): ConnectorShape,
@@ -235,4 +223,5 @@ SHAPES: dict[tuple[str, ...], type[Shape]] = {
     ("attach", "services", "*"): StandingServiceShape,
     **DEPLOYMENT_SHAPES,
     **GATE_SHAPES,
+    **REQUEST_SHAPES,
 }

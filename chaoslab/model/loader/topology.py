@@ -15,7 +15,8 @@ from chaoslab.model.loader.document import shown, table_place, topology_file, to
 from chaoslab.model.loader.gate import gate
 from chaoslab.model.loader.kinds import Kinds, images, kind_errors, services
 from chaoslab.model.loader.names import links_named, name_mistakes
-from chaoslab.model.loader.renamed import outdated, renamed, with_new_names
+from chaoslab.model.loader.renamed import changes_in, outdated, with_new_names
+from chaoslab.model.loader.requests import request_contract
 from chaoslab.model.loader.secrets import mask_of_document, secrets
 from chaoslab.model.loader.shape import (
     AppShape,
@@ -35,7 +36,6 @@ from chaoslab.model.topology import (
     Limits,
     Link,
     Topology,
-    WriteContract,
 )
 
 
@@ -53,7 +53,7 @@ def read_topology(path: Path, *, kinds: Kinds) -> Topology:
     """The topology of the file `path`. Raises SpecError with every mistake found."""
     file, table = shown(path), topology_table(path)
     old = outdated(table, file)
-    table = with_new_names(table, renamed(table))
+    table = with_new_names(table, changes_in(table))
     mask = mask_of_document(table, kinds)
     found = [*name_mistakes(table, kinds)]
     try:
@@ -111,7 +111,7 @@ def _app(name: str, shape: AppShape, folder: Path) -> App:
         health=_health(shape.health),
         deadlines=Deadlines(**shape.deadlines.model_dump()),
         limits=Limits(**shape.limits.model_dump()),
-        writes=WriteContract(**shape.writes.model_dump()) if shape.writes else None,
+        requests={key: request_contract(key, each) for key, each in shape.requests.items()},
         container=_container(shape.container, folder) if shape.container else None,
     )
 

@@ -86,9 +86,11 @@ def _writes(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
     writing = {load.app for load in plan.load}
     writing |= {e.app for e in plan.expect if e.proof or e.keeps_writes}
     for name in sorted(writing):
-        writes = topology.apps[name].writes
-        if writes is not None and writes.service not in attach.services:
-            yield (
-                f"writes of {name} must be read back from {writes.service}, but there is no "
-                f"[attach.services.{writes.service}]"
-            )
+        places = (each.looked_up for each in topology.apps[name].requests.values())
+        services = dict.fromkeys(place.service for place in places if place and place.service)
+        for service in services:
+            if service not in attach.services:
+                yield (
+                    f"writes of {name} must be read back from {service}, but there is no "
+                    f"[attach.services.{service}]"
+                )

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
-from chaoslab.model.topology import WriteContract
+from chaoslab.model.requests import Found
 from chaoslab.services.base import NO_LOG_IN, OWN_NAME, TalkFailed, cause_of, talking
 from chaoslab.services.mysql.driver import pymysql
 
@@ -36,7 +36,7 @@ WHERE table_schema = %s AND table_name = %s AND column_name = %s
 NO_COLUMN = ErrorCode(
     "service.no_column",
     "no column {column} in table {table}",
-    "The table or the column of `[apps.<name>.writes]` is not in the database.",
+    "The table or the column in which the lab looks for a write is not in the database.",
 )
 
 
@@ -135,18 +135,18 @@ class MysqlRows:
         """Log in to the server of `url`; returns the session. Raises TalkFailed if that fails."""
         return cls(await Session.open(url))
 
-    async def found(self, contract: WriteContract, ops: Sequence[str]) -> Mapping[str, int]:
+    async def found(self, place: Found, ops: Sequence[str]) -> Mapping[str, int]:
         if not ops:
             return {}
-        place = (self._session.database, contract.table, contract.id_column)
-        column = await self._session.ask_in_time(_COLUMN, *place)
+        names = (self._session.database, place.table, place.column)
+        column = await self._session.ask_in_time(_COLUMN, *names)
         if not column:
-            missing = NO_COLUMN(table=contract.table, column=contract.id_column)
+            missing = NO_COLUMN(table=place.table, column=place.column)
             raise TalkFailed(Problem(reason=missing))
         # Without a type for UUIDs, apps store the sixteen bytes of one.
         in_bytes = tuple(column[0]) == ("binary", 16)
         known = {uuid.UUID(op).bytes if in_bytes else op: op for op in ops}
-        database, table, name = map(_quoted, place)
+        database, table, name = map(_quoted, names)
         query = f"SELECT {name}, COUNT(*) FROM {database}.{table} WHERE {name} IN %s GROUP BY 1"
         rows = await self._session.ask_in_time(query, list(known))
         return {known.get(value, str(value)): int(count) for value, count in rows}

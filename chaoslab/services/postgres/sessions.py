@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from chaoslab.errors import Problem, RuntimeUnavailable
-from chaoslab.model.topology import WriteContract
+from chaoslab.model.requests import Found
 from chaoslab.services.base import NO_LOG_IN, OWN_NAME, cause_of, talking
 
 _LOG_IN_S = 5.0
@@ -101,13 +101,13 @@ class PostgresRows:
             async with asyncio.timeout(_LOG_IN_S):
                 return cls(await _logged_in(url))
 
-    async def found(self, contract: WriteContract, ops: Sequence[str]) -> Mapping[str, int]:
+    async def found(self, place: Found, ops: Sequence[str]) -> Mapping[str, int]:
         with talking(psycopg.Error):
             async with asyncio.timeout(_LOG_IN_S):
-                return await self._found(contract, ops)
+                return await self._found(place, ops)
 
-    async def _found(self, contract: WriteContract, ops: Sequence[str]) -> Mapping[str, int]:
-        names = {"id": sql.Identifier(contract.id_column), "table": sql.Identifier(contract.table)}
+    async def _found(self, place: Found, ops: Sequence[str]) -> Mapping[str, int]:
+        names = {"id": sql.Identifier(place.column), "table": sql.Identifier(place.table)}
         shape = sql.SQL("SELECT {id} FROM {table} LIMIT 0").format(**names)
         first = await self._connection.execute(shape)
         assert first.description is not None

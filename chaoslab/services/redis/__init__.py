@@ -41,6 +41,8 @@ REDIS = Kind(
     stack=container.stack_server,
     about=_about,
     count_clients=sessions.RedisCount.open,
+    rows=sessions.RedisRows.open,
+    found_by="key",
     view=sessions.RedisView.open,
     dialogue=PathDialogue(targets=path.targets, walk=path.walk),
 )

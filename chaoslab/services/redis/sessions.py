@@ -1,13 +1,17 @@
-"""The lab's own sessions at Redis or Valkey, not through a proxy: they count and list clients.
+"""The lab's own sessions at Redis or Valkey, not through a proxy.
 
-Sources: Redis' CLIENT LIST, CLIENT INFO, CLIENT SETNAME.
+They count and list clients, and look up what an app wrote.
+
+Sources: Redis' CLIENT LIST, CLIENT INFO, CLIENT SETNAME, TYPE, EXISTS, and the commands that read
+a list, set, sorted set, hash or stream.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import redis
@@ -16,21 +20,27 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from chaoslab.machine.environment import environment
+from chaoslab.model.placeholders import fill, names_in
+from chaoslab.model.requests import ID, Found
 from chaoslab.services.base import OWN_NAME, talking
 
 _WITHIN_S = 3.0
+_MOST_ENTRIES = 100_000
 # ValueError and KeyError: an answer in another format than CLIENT LIST has.
 _FAILURES = (redis.RedisError, ValueError, KeyError)
 _REPLICATION = frozenset("SM")  # flags of CLIENT LIST: a replica, a primary
 _Client = Mapping[str, Any]
 
 
-async def _logged_in(url: str) -> Redis:
-    """A Redis client with one connection, which has the lab's name. It selects no database."""
+async def _logged_in(url: str, *, own_database: bool = False) -> Redis:
+    """A Redis client with one connection, which has the lab's name. It selects no database, or the
+    one that the URL names.
+    """
     parts = urlsplit(url)
+    path = parts.path if own_database else ""
     password = unquote(parts.password or "") or environment().get("REDISCLI_AUTH") or None
     client = Redis.from_url(
-        parts._replace(path="").geturl(), client_name=OWN_NAME, single_connection_client=True,
+        parts._replace(path=path).geturl(), client_name=OWN_NAME, single_connection_client=True,
         socket_timeout=_WITHIN_S, socket_connect_timeout=_WITHIN_S, protocol=2,
         decode_responses=True, retry=Retry(NoBackoff(), 0), password=password,
     )  # fmt: skip
@@ -66,6 +76,60 @@ class RedisCount:
     def hang_up(self) -> None:
         if self._asking is not None:
             self._asking.cancel()
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+class RedisRows:
+    """Implements `Rows`, which looks up what an app wrote, for Redis: by the name of a key.
+
+    A name with `{id}` is that of a key for each id, which is there or not. Any other name is that
+    of one key with many ids: an id is there as often as it is in an element of a list, a member of
+    a set or sorted set, a pair of a hash, or an entry of a stream. Of a list or stream only the
+    newest 100,000 entries are read.
+    """
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    @classmethod
+    async def open(cls, url: str) -> RedisRows:
+        """Log in to the server of `url`; returns the session. Raises TalkFailed if that fails."""
+        with talking(*_FAILURES):
+            return cls(await _logged_in(url, own_database=True))
+
+    async def found(self, place: Found, ops: Sequence[str]) -> Mapping[str, int]:
+        with talking(*_FAILURES):
+            if "id" in names_in(place.key):
+                return await self._keys(place.key, ops)
+            entries = await self._entries(fill(place.key, {}))
+            often = Counter(op for text in entries for op in set(ID.findall(text)))
+            return {op: often[op] for op in ops if op in often}
+
+    async def _keys(self, key: str, ops: Sequence[str]) -> Mapping[str, int]:
+        async with self._client.pipeline(transaction=False) as pipe:
+            for op in ops:
+                pipe.exists(fill(key, {"id": op}))
+            return {op: 1 for op, count in zip(ops, await pipe.execute(), strict=True) if count}
+
+    async def _entries(self, key: str) -> Iterable[str]:
+        client: Any = self._client  # its types leave open what `decode_responses` decides
+        kind = await client.type(key)
+        if kind == "none":
+            return ()
+        if kind == "list":
+            return cast("list[str]", await client.lrange(key, -_MOST_ENTRIES, -1))
+        if kind == "set":
+            return cast("set[str]", await client.smembers(key))
+        if kind == "zset":
+            return cast("list[str]", await client.zrange(key, 0, -1))
+        if kind == "hash":
+            return map(" ".join, (await client.hgetall(key)).items())
+        if kind == "stream":
+            newest = await client.xrevrange(key, count=_MOST_ENTRIES)
+            return (" ".join(values.values()) for _, values in newest)
+        raise redis.ResponseError(f"{key} is a {kind}, in which the lab finds nothing")
 
     async def close(self) -> None:
         await self._client.aclose()

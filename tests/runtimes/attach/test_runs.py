@@ -19,8 +19,8 @@ from chaoslab.history.events import (
     FaultInForce,
     LinkConnection,
     LinkSessions,
+    Request,
     Spawned,
-    Write,
 )
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.model.plan import Plan
@@ -85,7 +85,7 @@ async def test_two_runs_with_one_seed_write_rows_of_their_own(
         (verdict,) = await standing.run(plan, tmp_path / run)
         assert verdict.outcome.value == "PASS", verdict
     ops = [
-        {write.op for write in RunFolder(tmp_path / run).history().of(Write)}
+        {write.op for write in RunFolder(tmp_path / run).history().of(Request)}
         for run in ("one", "two")
     ]
     assert len(ops[0]) >= 3

@@ -14,7 +14,7 @@ from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.sockets import tree
 from chaoslab.network import HandedSockets, NotHanded
 from chaoslab.probes.lab_trouble import lab_trouble
-from chaoslab.probes.request import ask
+from chaoslab.probes.request import Message, ask
 from chaoslab.runtimes.netns import NetnsRuntime
 from chaoslab.runtimes.netns.child import NamespaceAgent
 from runtimes.clients import run_python
@@ -26,7 +26,7 @@ async def test_a_socket_that_was_not_handed_out_is_the_labs_trouble() -> None:
     theirs.close()
     there = Endpoint(host="127.0.0.1", port=8080, new_socket=HandedSockets(ours))
     with pytest.raises(httpx.ConnectError) as caught:
-        await ask(there, "/")
+        await ask(there, Message(path="/"))
     assert "no socket of the namespace" in lab_trouble(caught.value)
 
 

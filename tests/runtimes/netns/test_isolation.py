@@ -13,7 +13,7 @@ import pytest
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
 from chaoslab.injection.context import Context
-from chaoslab.probes.request import ask
+from chaoslab.probes.request import Message, ask
 from chaoslab.runtimes.base import AppStart
 from chaoslab.runtimes.netns import NetnsRuntime, needs
 from runtimes.clients import run_python, until_said
@@ -69,7 +69,7 @@ async def test_two_labs_whose_apps_have_the_same_port_run_at_once(tmp_path: Path
         for name, lab in (("one", one), ("two", two)):
             app = await boot(lab, SERVES, tmp_path / name, name)
             await until_said(app, "serves")
-            answers.append((await ask(app.endpoint, "/")).text)
+            answers.append((await ask(app.endpoint, Message(path="/"))).text)
         assert answers == ["one", "two"]
 
 
@@ -79,7 +79,7 @@ async def test_a_request_is_refused_while_the_app_does_not_listen(
     """No proxy of the lab accepts in place of the app."""
     app = await run_python(lab, "import time; time.sleep(30)", tmp_path / "log")
     with pytest.raises(httpx.ConnectError, match="Errno 111"):
-        await ask(app.endpoint, "/")
+        await ask(app.endpoint, Message(path="/"))
 
 
 async def test_the_sockets_of_an_app_are_read_in_its_network(
