@@ -29,6 +29,6 @@ def test_every_public_name_is_on_the_page() -> None:
 def test_a_parameter_has_its_type_and_default() -> None:
     """Units are in the names."""
     text = page()
-    assert "| `rate_per_s` | `float` | `10.0` |" in text
+    assert "| `prober_cadence_s` | `float` | `0.25` |" in text
     assert "| `within_s` | `float \\| None` | `None` |" in text
     assert "| `target` | `str` | required |" in text

@@ -94,7 +94,7 @@ def test_check_shows_all_that_it_understood() -> None:
         "/health/startup",
         "startup_s",
         "phases        init, dependencies, database, cache, services, websocket, finalize",
-        "POST /threads stores a row in postgres: threads.id",
+        "write: write, POST /threads, found in postgres: threads.id, exactly once",
         "vpc: backend.postgres, backend.redis",
         "connects_per_s     20",
         "runtime: auto, proxy: embedded, workers: 1",
@@ -118,7 +118,7 @@ def test_check_shows_words_only_where_the_file_adds_some(tmp_path: Path, own: bo
     assert "pass = healthy" not in text
     assert DEFAULT_WORDS["pass"] is HealthState.HEALTHY
     assert "connectors: none" in text
-    assert "writes: none declared" in text
+    assert "no write declared" in text
 
 
 def test_check_lists_the_rules_that_are_not_checked(tmp_path: Path) -> None:

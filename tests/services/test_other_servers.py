@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from chaoslab.model.requests import Found, RequestContract
+from chaoslab.model.requests import Found
 from chaoslab.model.topology import Service
 from chaoslab.preflight.connect import Address
 from chaoslab.runtimes.base import RunningService
@@ -165,21 +165,14 @@ async def test_rows_are_found_by_their_ids(server: RunningService, column: str) 
         for op in (once, twice, twice):
             value = uuid.UUID(op).bytes if "binary" in column else op
             cursor.execute(f"INSERT INTO {table} VALUES (%s)", [value])
-    contract = RequestContract(
-        name="write",
-        kind="write",
-        method="POST",
-        path="/",
-        body={},
-        found=Found(service="mysql", table=table, column="the id"),
-    )
+    place = Found(service="mysql", table=table, column="the id")
     opened = kind_of("mysql").rows
     assert opened is not None
     rows = await opened(url)
-    assert await rows.found(contract, [once, twice, never]) == {once: 1, twice: 2}
-    assert await rows.found(contract, []) == {}
+    assert await rows.found(place, [once, twice, never]) == {once: 1, twice: 2}
+    assert await rows.found(place, []) == {}
     with pytest.raises(TalkFailed, match="no column the id in table elsewhere"):
-        await rows.found(replace(contract, table="elsewhere"), [once])
+        await rows.found(replace(place, table="elsewhere"), [once])
     await rows.close()
 
 
