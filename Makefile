@@ -16,7 +16,7 @@ ifndef CHAOSLAB_IMAGE_POSTGRES
 -include docker/airgapped/images.env
 endif
 
-.PHONY: help demo test check quick beforehand lint types imports toxiproxy unit stacks gate corpus loopback real-toxiproxy docker docker-gate compose format clean
+.PHONY: help demo test check quick beforehand lint types imports toxiproxy unit stacks gate corpus loopback real-toxiproxy docker docker-gate compose node-clients format clean
 
 help:
 	@echo "make demo    sever the VPC connector of a real backend and watch it boot, degrade, recover"
@@ -50,7 +50,7 @@ quick: $(READY)
 	$(BIN)/pytest tests -q -n 3 --dist worksteal -m "not slow"
 
 beforehand: $(READY)
-	@$(BESIDE) lint types imports toxiproxy
+	@$(BESIDE) lint types imports toxiproxy node-clients
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -90,6 +90,10 @@ loopback: $(READY)
 # A real Toxiproxy beside the embedded engine: the one on PATH, else built where Go is found.
 toxiproxy: $(READY)
 	@sh scripts/install_toxiproxy.sh $(BIN) || echo "no real Toxiproxy: what needs one is skipped"
+
+# The client libraries of the Node services of the field corpus.
+node-clients:
+	@sh scripts/install_node_clients.sh
 
 real-toxiproxy: $(READY)
 	@if command -v toxiproxy-server >/dev/null; then \
