@@ -9,6 +9,7 @@ from chaoslab.expectations.backs_off import BacksOff
 from chaoslab.expectations.base import Expectation
 from chaoslab.expectations.degrades import Degrades
 from chaoslab.expectations.fails_fast import FailsFast
+from chaoslab.expectations.fails_liveness_when_stuck import FailsLivenessWhenStuck
 from chaoslab.expectations.first_request_served import FirstRequestServed
 from chaoslab.expectations.keeps_acknowledged import KeepsAcknowledged
 from chaoslab.expectations.no_restarts import NoRestarts
@@ -36,6 +37,7 @@ KINDS: tuple[type[Expectation], ...] = (
     Serves,
     RegainsLatency,
     StaysLive,
+    FailsLivenessWhenStuck,
     AnswersInTime,
     ReadyWhenServing,
     NoRestarts,
@@ -51,6 +53,7 @@ __all__ = [
     "BacksOff",
     "Degrades",
     "FailsFast",
+    "FailsLivenessWhenStuck",
     "FirstRequestServed",
     "KeepsAcknowledged",
     "NoRestarts",

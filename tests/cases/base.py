@@ -62,6 +62,7 @@ def serve(
     read: Callable[[str], tuple[int, dict]] = lambda _: (404, {}),
     health: Callable[[], dict] = health,
     turned: Callable[[bool], None] = lambda _: None,
+    live: Callable[[], bool] = lambda: True,
 ) -> None:
     """Serve for ever; a write that raises is refused by 503 with Retry-After."""
 
@@ -80,6 +81,9 @@ def serve(
             return urllib.parse.parse_qs(query).get("body", [""])[0]
 
         def do_GET(self) -> None:
+            if self.path == "/live":
+                self.reply(200 if live() else 503, {})
+                return
             asked = self.path.startswith("/health")
             self.reply(*((200, health()) if asked else read(self.op())))
 

@@ -89,6 +89,7 @@ EVERY_EXPECTATION: tuple[Expectation, ...] = (
     expect.StaysAvailable(healthy=False),
     expect.Serves(at_least=5),
     expect.StaysLive(),
+    expect.FailsLivenessWhenStuck(stuck_s=2.0),
     expect.AnswersInTime(boot=2),
     expect.ReadyWhenServing(within_s=0.5),
     expect.ReleasesConnections(spare=1),

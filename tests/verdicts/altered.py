@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chaoslab.expectations import FailsLivenessWhenStuck
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -24,6 +25,7 @@ from .events import (
     connection,
     ended,
     exited,
+    fault,
     of,
     probed,
     sample,
@@ -147,3 +149,28 @@ STORM = [
     for fault, read_s in ((STOPPED, 4.49), ("", 7.0))
 ]
 LOST = without(stopped_under_load(), lambda e: e.kind == "read_back")
+
+
+STUCK_CLAIM = FailsLivenessWhenStuck(stuck_s=2.0, within_s=1.0, at_least=10)
+
+
+def stuck(*, until_s: float = 10.5, live: int = 503, served: int = 0) -> list[AnyEvent]:
+    """Postgres is stopped from 2.4 to 4.6. From 6.6 on, 2 s after the heal, no fault is near, and
+    no request is served but the last `served`; liveness answers `live` from 7.0 to 8.6.
+    """
+    refused = writes(5.0, until_s, "failed", code=503)
+    last = len(refused) - served
+    again = [replace(w, outcome="ok", status_code=201) for w in refused[last:]]
+    return [
+        *healthy_run(until_s),
+        *fault(STOPPED, 2.4, 2.45, 4.5, 4.6),
+        FirstAnswer(at_s=0.9, app="backend", boot=1, status_code=200),
+        *probed("live", 0.9, 7.0),
+        *probed("live", 7.0, min(8.6, until_s), live),
+        *probed("live", 8.6, until_s),
+        *writes(1.1, 2.4),
+        *refused[:last],
+        *again,
+        exited(until_s + 0.1),
+        ended(until_s + 0.2),
+    ]

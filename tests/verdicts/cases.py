@@ -46,6 +46,7 @@ from .altered import (
     LOST,
     NEVER_UP,
     STORM,
+    STUCK_CLAIM,
     degraded_as,
     died,
     from_heal_on,
@@ -55,6 +56,7 @@ from .altered import (
     serving,
     settling,
     stopping,
+    stuck,
 )
 from .events import (
     DEGRADED,
@@ -171,6 +173,22 @@ CASES = {
         expect=StaysLive(),
         keeps=probes(took_s=0.45),
         breaks=(probes(503), probes(None, 0.5), probes(200, 0.7), died(4.5, probes())),
+    ),
+    "liveness of a stuck process": Case(
+        expect=STUCK_CLAIM,
+        keeps=stuck(),
+        breaks=(stuck(live=200), stuck(until_s=7.5), without(stuck(), of(FaultHealed))),
+        fault=DOWN,
+    ),
+    "liveness of a process that serves again": Case(
+        expect=STUCK_CLAIM,
+        keeps=stuck(live=200, served=70),
+        breaks=(
+            stuck(served=70),
+            stuck(served=70, until_s=8.7),
+            without(stuck(live=200, served=70), of(Request)),
+        ),
+        fault=DOWN,
     ),
     "prober": Case(
         expect=AnswersInTime(),

@@ -10,15 +10,12 @@ from chaoslab.expectations import (
     Degrades,
     Expectation,
     NoRestarts,
-    ReadyWhenServing,
     Recovers,
-    RefusesHonestly,
-    RegainsLatency,
     Sampled,
-    Serves,
     Starts,
     Stops,
 )
+from chaoslab.expectations.of_request import OfRequest
 from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Load, Sampling
@@ -91,8 +88,7 @@ def plan_of(
     usual = (Starts(mode="degraded"), Degrades(naming=BOTH), Recovers())
     stopped = tuple(f if f.stop else replace(f, stop=_never) for f in faults)
     boots = max(getattr(e, "boot", 1) for e in expect or usual)
-    by_users = Serves | RefusesHonestly | RegainsLatency | ReadyWhenServing | Stops
-    asks_users = any(isinstance(e, by_users) for e in expect)
+    asks_users = any(isinstance(e, OfRequest | Stops) for e in expect)
     supervised = any(isinstance(e, NoRestarts) for e in expect)
     first = Boot(stop=_never) if any(isinstance(e, Stops) for e in expect) else Boot()
     asked = tuple(Probe(name=e.probe, call=len) for e in expect if isinstance(e, Sampled))
