@@ -26,8 +26,8 @@ from chaoslab.reason import Code, Reason
 
 STUCK = Code(
     "liveness.stuck",
-    "stuck: from {from_s:.3f} to {until_s:.3f} s none of {count} requests was served, with no fault "
-    "near",
+    "stuck: from {from_s:.3f} to {until_s:.3f} s none of {count} requests was served, and no fault "
+    "was near",
     "After the last heal and the time to recover, the app served no request for so long that it "
     "counts as stuck.",
 )
@@ -39,7 +39,8 @@ BLIND = Code(
 )
 NOT_STUCK = Code(
     "liveness.not_stuck",
-    "not stuck: {served} of {count} requests were served from {from_s:.3f} s on, with no fault near",
+    "not stuck: from {from_s:.3f} s on {served} of {count} requests were served, and no fault was "
+    "near",
     "The app served requests after the last heal and the time to recover: liveness must not fail.",
 )
 FEW = Code(
