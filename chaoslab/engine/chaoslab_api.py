@@ -12,6 +12,7 @@ from typing import TypeVar
 from urllib.parse import parse_qs
 
 from chaoslab.engine import wire
+from chaoslab.engine.chunks import Direction
 from chaoslab.engine.http_messages import Answer, Request
 from chaoslab.engine.listener import ConnectMode
 from chaoslab.engine.proxy import Connect, Established, Proxy
@@ -214,6 +215,7 @@ def _shown(proxy: Proxy) -> dict[str, object]:
         "connections_opened": proxy.opened,
         "connections_open": len(proxy.connections),
         "connections_dead": len(proxy.dead),
+        "received": {each.value: proxy.flow(each).received for each in Direction},
     }
 
 

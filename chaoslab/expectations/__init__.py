@@ -7,6 +7,7 @@ add a line here.
 from chaoslab.expectations.answers_in_time import AnswersInTime
 from chaoslab.expectations.backs_off import BacksOff
 from chaoslab.expectations.base import Expectation
+from chaoslab.expectations.bounded_cost import BoundedCost
 from chaoslab.expectations.degrades import Degrades
 from chaoslab.expectations.fails_fast import FailsFast
 from chaoslab.expectations.fails_liveness_when_stuck import FailsLivenessWhenStuck
@@ -43,6 +44,7 @@ KINDS: tuple[type[Expectation], ...] = (
     NoRestarts,
     ReleasesConnections,
     BacksOff,
+    BoundedCost,
     Stops,
     Sampled,
 )
@@ -51,6 +53,7 @@ __all__ = [
     "KINDS",
     "AnswersInTime",
     "BacksOff",
+    "BoundedCost",
     "Degrades",
     "FailsFast",
     "FailsLivenessWhenStuck",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from chaoslab.injection.connect_counter import require_connect_counter
 from chaoslab.injection.context import Context
 from chaoslab.injection.records import record_connections, record_packets
 from chaoslab.injection.schedule import Nemesis
-from chaoslab.lab.abilities import counted_links
+from chaoslab.lab.abilities import commanded_links, costed_links, counted_links
 from chaoslab.lab.boots import Boots
 from chaoslab.lab.bring_up import check_steady
 from chaoslab.lab.scenario_code import ScenarioCode
@@ -25,6 +25,7 @@ from chaoslab.model.requests import RequestContract
 from chaoslab.model.topology import App, Link
 from chaoslab.probes.base import guarded
 from chaoslab.probes.connections import ConnectionsProbe
+from chaoslab.probes.cost import CommandsProbe, TrafficProbe
 from chaoslab.probes.lag import watch_lag
 from chaoslab.probes.outside import record_attempts
 from chaoslab.probes.parts import PartsProbe
@@ -126,14 +127,25 @@ class _Run:
                 await record_connections(link.name, "", self._context)
                 probe = SessionProbe(link, attached, self._journal)
                 probes[f"sessions of {link.name}"] = probe
-        counted = {link.name for link in counted_links(self._plan, self._context.topology)}
-        for name in sorted({link.service for link in joined if link.name in counted}):
+        plan, topology = self._plan, self._context.topology
+        for name in self._servers(counted_links(plan, topology)):
             server = self._context.services[name]
             probes[f"clients of {name}"] = ConnectionsProbe(server, self._journal)
+        for name in self._servers(commanded_links(plan, topology)):
+            server = self._context.services[name]
+            probes[f"commands of {name}"] = CommandsProbe(server, self._journal)
+        for name in sorted({link.name for link in costed_links(plan, topology)}):
+            control = self._context.control
+            probes[f"traffic of {name}"] = TrafficProbe(name, control, self._journal)
         begun = (guarded(name, probe.begin(), self._journal) for name, probe in probes.items())
         await asyncio.gather(*begun)
         runs = (guarded(name, probe.run(), self._journal) for name, probe in probes.items())
         return [asyncio.create_task(run) for run in runs]
+
+    def _servers(self, links: Iterable[Link]) -> list[str]:
+        """The names of the services to which those of `links` lead that the lab may use, sorted."""
+        wanted = {link.name for link in links}
+        return sorted({link.service for link in self._context.joined if link.name in wanted})
 
     async def _watch_parts(self) -> None:
         """Wait until a part of the lab has ended, and raise the error of that part, which ends the
@@ -278,7 +290,7 @@ async def _all_ended(tasks: Collection[asyncio.Task[None]], *, cancel: bool) -> 
 
 
 class _ServerProbe(Protocol):
-    """A probe of a server: `begin` observes the server before any boot, `run` from then on."""
+    """A probe of a server or a link: `begin` observes it before any boot, `run` from then on."""
 
     async def begin(self) -> None: ...
 

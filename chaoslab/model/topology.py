@@ -56,18 +56,31 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How many connections an app may open. The verdicts judge the app by these limits.
+    """How many connections an app may open, and what it may cost. The verdicts judge the app by
+    these limits.
 
     `connects_per_s`: tries per second on one link while a fault cuts it. `herd`: connects on one
     link in any half second after the heal. `spare_connections`: how many more connections than
     before the fault the app may hold on one server after a recovery. `pool` maps a service to the
     largest number of connections that all processes of the app may hold; it replaces a smaller
     number that was observed before the fault.
+
+    The others are for the time from a fault on. `rss_growth_mib`: how much more memory the app's
+    processes may use than before. `cpu_cores`: the cores that they may use in any two seconds.
+    `log_lines_per_s` and `log_kib_per_s`: what they may print in any second. `commands_per_s`:
+    commands of one server in any second. `sent_kib_per_s`: what the app may send on one link in any
+    second.
     """
 
     connects_per_s: float = 20.0
     herd: int = 20
     spare_connections: int = 2
+    rss_growth_mib: float = 100.0
+    cpu_cores: float = 0.8
+    log_lines_per_s: float = 2000.0
+    log_kib_per_s: float = 1024.0
+    commands_per_s: float = 2000.0
+    sent_kib_per_s: float = 512.0
     pool: Mapping[str, int] = field(default_factory=dict)
 
 

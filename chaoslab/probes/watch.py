@@ -9,6 +9,7 @@ from chaoslab.history.events import LeftRunning, QuestionsAsked, StopRequested
 from chaoslab.model.plan import Plan
 from chaoslab.probes.base import Watched, guarded
 from chaoslab.probes.boot import BootProbe, watch_exit
+from chaoslab.probes.cost import UsageProbe
 from chaoslab.probes.health import HealthProbe
 from chaoslab.probes.pace import Pace
 from chaoslab.probes.past_proxy import PastProxyProbe
@@ -49,6 +50,8 @@ class Watch:
         if own:
             work["sockets"] = SocketProbe(watched, ports, past).run(self._over)
             work["starvation"] = StarvationProbe(watched).run(self._over)
+            if any("cost" in e.watches and e.app == watched.app.name for e in plan.expect):
+                work["usage"] = UsageProbe(watched).run(self._over)
         for which in probed(plan, watched.app):
             work[which] = ProberProbe(watched, which, sampling, awaits).run(self._not_asked)
         for number, load in enumerate(plan.load):

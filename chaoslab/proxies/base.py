@@ -56,6 +56,14 @@ class ConnectionRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """The bytes that a proxy has received so far: from its clients, and from the service."""
+
+    bytes_upstream: int
+    bytes_downstream: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerState:
     """The state of a trigger: `fired_s` is the time at which it fired (monotonic seconds), None if
     it has not.
@@ -145,4 +153,9 @@ class ProxyControl(Protocol):
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
         """The records of all connections of the proxy so far, the open ones too; empty if the proxy
         server keeps no records.
+        """
+
+    async def traffic(self, proxy: str) -> Traffic | None:
+        """The bytes that the proxy has received on all connections so far, the open ones too; None
+        if it is not known while connections are open.
         """

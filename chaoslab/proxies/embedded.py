@@ -19,7 +19,7 @@ from chaoslab.model.actions import (
     Disable,
     at_heal_of,
 )
-from chaoslab.proxies.base import ConnectionRecord, ToxicEffect, TriggerState
+from chaoslab.proxies.base import ConnectionRecord, ToxicEffect, Traffic, TriggerState
 from chaoslab.proxies.toxiproxy import REFUSED, ToxiproxyControl
 
 NO_TRIGGER = ErrorCode(
@@ -125,6 +125,13 @@ class EmbeddedControl(ToxiproxyControl):
         about = await self._call(lambda: self._get(f"/chaoslab/proxies/{quote(proxy)}"))
         drops: int | None = about["connect"]["syn_drops"]
         return drops
+
+    async def traffic(self, proxy: str) -> Traffic | None:
+        about = await self._call(lambda: self._get(f"/chaoslab/proxies/{quote(proxy)}"))
+        received = about.get("received")
+        if received is None:  # an external engine may be older
+            return None
+        return Traffic(bytes_upstream=received["upstream"], bytes_downstream=received["downstream"])
 
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
         answer = await self._call(lambda: self._get(f"/chaoslab/connections?proxy={quote(proxy)}"))

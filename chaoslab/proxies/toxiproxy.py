@@ -30,7 +30,7 @@ from chaoslab.model.actions import (
     Disable,
     at_heal_of,
 )
-from chaoslab.proxies.base import ConnectionRecord, TriggerState
+from chaoslab.proxies.base import ConnectionRecord, Traffic, TriggerState
 
 NO_ANSWER = ErrorCode(
     "proxy.no_answer", "{server}: {cause}", "The proxy server gave no usable answer to a request."
@@ -282,6 +282,10 @@ class ToxiproxyControl:
         when it ends, and only if it was started with `-proxy-metrics`.
         """
         return await self._call(lambda: self._metered(self._named(proxy)))
+
+    async def traffic(self, proxy: str) -> Traffic | None:
+        del proxy  # its metrics count a connection when it ends
+        return None
 
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
         del proxy

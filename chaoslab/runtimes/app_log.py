@@ -31,7 +31,7 @@ class AppLog:
         self._pending = b""
         self._written = self._left_out = 0
         self._recent = bytearray()
-        self.taken = 0  # bytes of output so far
+        self.taken = self.lines = 0  # bytes and ends of lines in the output so far
         try:
             self._file = open_file(path, append=True)
             self._start = self._end = os.fstat(self._file).st_size
@@ -42,6 +42,7 @@ class AppLog:
         """Append a piece of the boot's output to the log."""
         with self._lock:
             self.taken += len(data)
+            self.lines += data.count(b"\n")
             lines = self._pending + data
             end = lines.rfind(b"\n") + 1
             masked, self._pending = self._mask.data(lines[:end]), lines[end:]

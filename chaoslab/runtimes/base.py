@@ -57,6 +57,18 @@ class AppStart:
     mask: Mask = field(default_factory=Mask)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one boot of an app uses: `rss_bytes` of resident memory now, `cpu_s` of processor time
+    and `log_lines` and `log_bytes` of output so far.
+    """
+
+    rss_bytes: int
+    cpu_s: float
+    log_lines: int
+    log_bytes: int
+
+
 class RunningService(Protocol):
     """A real server that runs. Its address does not change when it is stopped and started."""
 
@@ -159,6 +171,12 @@ class RunningApp(Protocol):
 
         If SIGKILL ended the app, only those outside its process tree and its session. Empty before
         `terminate`.
+        """
+
+    async def usage(self) -> Usage | None:
+        """What the app's processes use now, and what they have used and printed so far.
+
+        None if the app has ended, or if that is not observed here.
         """
 
 

@@ -151,20 +151,30 @@ class ContainerServer(Protocol):
         """The connection URL of the lab's place in the server, through that address."""
 
 
-class ClientCount(Protocol):
-    """A session of the lab that counts a server's clients."""
+class ServerCount(Protocol):
+    """A session of the lab that reads one number which a server counts."""
 
     async def count(self) -> int:
-        """The number of clients connected to the server, without the lab's own sessions.
-
-        Raises TalkFailed; the session cannot be used again then.
-        """
+        """The number now. Raises TalkFailed; the session cannot be used again then."""
 
     def hang_up(self) -> None:
         """End the connection at once; a running `count` then fails."""
 
     async def close(self) -> None:
         """Close the session. `count` must have ended: call `hang_up`, and wait for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandCounter:
+    """How the lab counts the commands that a server has carried out since its start.
+
+    `open` opens a session at a URL, whose number is that of the commands of all clients, without
+    the lab's own as far as the server distinguishes them. A server may count up to `late_s` seconds
+    of commands later than it carries them out.
+    """
+
+    open: Callable[[str], Awaitable[ServerCount]]
+    late_s: float = 0.0
 
 
 class Rows(Protocol):
@@ -226,10 +236,11 @@ class Kind:
     processes; `container` runs it in the lab's own container. `stack` uses it in a Compose stack,
     given its container's environment variables: a lab has its own place in the server, does not
     read or change what was there before, and leaves nothing. `about` returns product and version of
-    the server at a URL. `count_clients` and `rows` open sessions at a URL; with `rows` the
-    lab finds what an app wrote by table and column, or by key, as `found_by` says. `view` opens
-    one, given the server's URL and the URL through a proxy; it returns None if the server does not
-    report what is needed. `dialogue` checks a declared path.
+    the server at a URL. `count_clients` opens a session at a URL that counts the clients of the
+    server, without the lab's own sessions. `count_commands` counts commands. `rows` opens a session
+    at a URL that finds what an app wrote by table and column, or by key, as `found_by` says. `view`
+    opens one, given the server's URL and the URL through a proxy; it returns None if the server
+    does not report what is needed. `dialogue` checks a declared path.
     """
 
     name: str
@@ -249,7 +260,8 @@ class Kind:
     stack: Callable[[Service, Mapping[str, str]], ContainerServer] | None = None
     with_own_name: Callable[[str], str] = str
     about: Callable[[str], Awaitable[str]] | None = None
-    count_clients: Callable[[str], Awaitable[ClientCount]] | None = None
+    count_clients: Callable[[str], Awaitable[ServerCount]] | None = None
+    count_commands: CommandCounter | None = None
     rows: Callable[[str], Awaitable[Rows]] | None = None
     found_by: Literal["table", "key"] = "table"
     view: Callable[[str, str], Awaitable[ServerView | None]] | None = None

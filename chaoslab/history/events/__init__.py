@@ -30,6 +30,7 @@ from chaoslab.history.events.base import (
     FaultEvent,
     LinkReading,
 )
+from chaoslab.history.events.cost import AppUsage, LinkTraffic, ServerCommands
 from chaoslab.history.events.faults import (
     CanaryProbe,
     FaultHealed,
@@ -109,6 +110,9 @@ AnyEvent = Annotated[
     | LinkMetered
     | LinkSessions
     | ServerConnections
+    | AppUsage
+    | LinkTraffic
+    | ServerCommands
     | AppStarved
     | Request
     | ReadBack
@@ -123,6 +127,7 @@ __all__ = [
     "AnyEvent",
     "AppSockets",
     "AppStarved",
+    "AppUsage",
     "BootEvent",
     "Bound",
     "CanaryProbe",
@@ -149,6 +154,7 @@ __all__ = [
     "LinkPackets",
     "LinkReading",
     "LinkSessions",
+    "LinkTraffic",
     "Listening",
     "LossNamed",
     "OwnSample",
@@ -163,6 +169,7 @@ __all__ = [
     "RequestOutcome",
     "RequestPurpose",
     "RunEnded",
+    "ServerCommands",
     "ServerConnections",
     "Spawned",
     "StartupComplete",

@@ -60,6 +60,9 @@ class ExternalApp:
         del lines
         return ()
 
+    async def usage(self) -> None:
+        """Always None: the lab does not see the processes of this app."""
+
     async def terminate(self, grace_s: float = 2.0) -> int:
         """Do nothing and return 0: the app continues to run."""
         del grace_s

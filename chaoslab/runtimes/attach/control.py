@@ -12,7 +12,7 @@ from chaoslab.clock import now_s
 from chaoslab.errors import ErrorCode, FaultUnsupported, Problem
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, Disable
-from chaoslab.proxies.base import ConnectionRecord, TriggerState
+from chaoslab.proxies.base import ConnectionRecord, Traffic, TriggerState
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.attach.api import MARK, InForce
 from chaoslab.runtimes.attach.lease import Lease
@@ -121,6 +121,9 @@ class AttachedControl:
         if proxy not in self._without_canary or "connections" in self.capabilities:
             return None
         return await self._server.metered_bytes(self._at(proxy))
+
+    async def traffic(self, proxy: str) -> Traffic | None:
+        return await self._server.traffic(self._at(proxy))
 
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
         """The server's records of a link's connections that were open at or after the lab's attach.

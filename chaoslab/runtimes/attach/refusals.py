@@ -37,6 +37,9 @@ def _reasons(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
     for moment in _moments(plan):
         if moment.moment in _NOT_OBSERVABLE:
             yield f"the moment '{moment.moment}' is not observable in attach mode"
+    for e in plan.expect:
+        if "cost" in e.watches:
+            yield f"'{e.kind}': what {e.app} costs is not observable in attach mode"
     yield from _writes(plan, topology, attach)
 
 

@@ -10,12 +10,13 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chaoslab.clock import now_s, wall_time
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.sockets import AppSocket
 from chaoslab.runtimes.app_log import AppLog
+from chaoslab.runtimes.base import Usage
 from chaoslab.runtimes.containers.agents import ContainerAgent
 from chaoslab.runtimes.containers.engine import HOST, in_thread
 from chaoslab.runtimes.containers.problems import engine_errors
@@ -117,6 +118,35 @@ class ContainerApp:
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
         """The last lines of this boot's log, secrets masked."""
         return self._log.tail(lines)
+
+    async def usage(self) -> Usage | None:
+        """What the container's processes use now, as the engine counts it, with the memory that
+        belongs to no file. None after the container has ended, or if the engine does not count it.
+        """
+        if self.exit_code is not None:
+            return None
+        counted = await in_thread(self._counted)
+        if counted is None:
+            return None
+        rss_bytes, cpu_s = counted
+        return Usage(
+            rss_bytes=rss_bytes,
+            cpu_s=cpu_s,
+            log_lines=self._log.lines,
+            log_bytes=self._log.taken,
+        )
+
+    def _counted(self) -> tuple[int, float] | None:
+        import docker  # noqa: PLC0415
+
+        try:
+            counted: dict[str, Any] = self._container.stats(stream=False, one_shot=True)
+            memory = counted["memory_stats"]["stats"]
+            # cgroup v2 calls it anon, cgroup v1 rss.
+            rss_bytes = memory["anon"] if "anon" in memory else memory["rss"]
+            return int(rss_bytes), int(counted["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
+        except (docker.errors.DockerException, OSError, KeyError):
+            return None  # it has ended, or the engine is too old for a single count
 
     async def terminate(self, grace_s: float = 2.0) -> int:
         """End the app: SIGTERM, then SIGKILL after `grace_s`; returns the exit code.

@@ -16,6 +16,8 @@ from chaoslab.machine.places import cache_folder, server_identity
 from chaoslab.machine.ports import HOST
 from chaoslab.machine.process import Child
 from chaoslab.machine.sockets import AppSocket, sockets_of, tree
+from chaoslab.machine.usage import used_by
+from chaoslab.runtimes.base import Usage
 from chaoslab.runtimes.local.output import Output
 
 
@@ -84,6 +86,19 @@ class LocalApp:
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
         """The last lines of this boot's log, secrets masked."""
         return self._output.tail(lines)
+
+    async def usage(self) -> Usage | None:
+        """What the process and its descendants use now; None after the process has ended."""
+        used = used_by(self.pid) if self.exit_code is None else None
+        if used is None:
+            return None
+        log = self._output.log
+        return Usage(
+            rss_bytes=used.rss_bytes,
+            cpu_s=used.cpu_s,
+            log_lines=log.lines,
+            log_bytes=log.taken,
+        )
 
     async def terminate(self, grace_s: float = 2.0) -> int:
         """End the app: SIGTERM; after `grace_s` seconds, SIGKILL for the app and its descendants.

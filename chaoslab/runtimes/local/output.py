@@ -26,7 +26,7 @@ class Output:
     """
 
     def __init__(self, log: AppLog) -> None:
-        self._log, self._lock = log, Lock()
+        self.log, self._lock = log, Lock()
         self._read, self.write_end = os.pipe2(os.O_CLOEXEC)
         with contextlib.suppress(OSError):  # a user's pipes may be limited
             fcntl.fcntl(self.write_end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
@@ -45,7 +45,7 @@ class Output:
     def tail(self, lines: int = 15) -> tuple[str, ...]:
         """The last lines of all output so far, also of output that is still in the pipe."""
         self._read_available()
-        return self._log.tail(lines)
+        return self.log.tail(lines)
 
     def read_rest(self) -> None:
         """Read the output that an ended process left in the pipe, into the log."""
@@ -69,7 +69,7 @@ class Output:
             for each in (self._read, self._woken, self._wake):
                 os.close(each)
             self._read = -1
-        self._log.close()
+        self.log.close()
 
     def _run(self) -> None:
         poll = select.poll()
@@ -94,5 +94,5 @@ class Output:
                     return True
                 if not data:
                     return False
-                self._log.write(data)
+                self.log.write(data)
         return True

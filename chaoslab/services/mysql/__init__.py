@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chaoslab.model.sighting import Question
 from chaoslab.model.topology import Service
-from chaoslab.services.base import Kind, LocalServer, PathDialogue
+from chaoslab.services.base import CommandCounter, Kind, LocalServer, PathDialogue
 from chaoslab.services.later import later
 from chaoslab.services.mysql.local import PROGRAM, mysql_server
 from chaoslab.services.mysql.protocol import LOG_IN, QUIT, SHUTDOWN
@@ -40,7 +40,8 @@ MYSQL = Kind(
     container=container.own_server,
     stack=container.stack_server,
     about=sessions.about,
-    count_clients=sessions.MysqlCount.open,
+    count_clients=sessions.MysqlClients.open,
+    count_commands=CommandCounter(open=sessions.MysqlCommands.open),
     rows=sessions.MysqlRows.open,
     dialogue=PathDialogue(targets=path.targets, walk=path.walk),
 )

@@ -1,10 +1,11 @@
 """The lab's own sessions at MySQL or MariaDB, not through a proxy.
 
-They count clients and look up rows. They have no default database, so they are not counted as
-clients. PyMySQL blocks: it runs in a thread, on a socket that the lab made; shutting that socket
-down ends a running query.
+They count clients and statements, and look up rows. They have no default database, so they are not
+counted as clients. PyMySQL blocks: it runs in a thread, on a socket that the lab made; shutting
+that socket down ends a running query.
 
-Sources: MariaDB, "Information Schema PROCESSLIST Table"; PyMySQL's reference.
+Sources: MariaDB, "Information Schema PROCESSLIST Table", "Server Status Variables" (Questions);
+PyMySQL's reference.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import socket
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
@@ -28,7 +29,8 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 # Only the sessions of this database, since a server may be shared. A user without the privilege
 # PROCESS sees only the sessions of that user.
-_COUNT = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = %s"
+_CLIENTS = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = %s"
+_STATEMENTS = "SHOW GLOBAL STATUS LIKE 'Questions'"
 _COLUMN = """
 SELECT data_type, character_maximum_length FROM information_schema.columns
 WHERE table_schema = %s AND table_name = %s AND column_name = %s
@@ -105,22 +107,33 @@ class Session:
             self._connection.close()
 
 
-class MysqlCount:
-    """Implements `ClientCount`, which counts a server's clients, with the process list of the
-    server.
-    """
+class _Count:
+    """One session of the lab that asks for numbers."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self.hang_up, self.close = session.hang_up, session.close
 
     @classmethod
-    async def open(cls, url: str) -> MysqlCount:
+    async def open(cls, url: str) -> Self:
         """Log in to the server of `url`; returns the session. Raises TalkFailed if that fails."""
         return cls(await Session.open(url))
 
+
+class MysqlClients(_Count):
+    """Implements `ServerCount`: counts a server's clients, with the process list of the server."""
+
     async def count(self) -> int:
-        return int((await self._session.ask(_COUNT, self._session.database))[0][0])
+        return int((await self._session.ask(_CLIENTS, self._session.database))[0][0])
+
+
+class MysqlCommands(_Count):
+    """Implements `ServerCount`: counts the statements of all clients of the server, the lab's own
+    among them, with the status variable Questions.
+    """
+
+    async def count(self) -> int:
+        return int((await self._session.ask(_STATEMENTS))[0][1])
 
 
 class MysqlRows:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from chaoslab.model.sighting import Question
-from chaoslab.services.base import OWN_NAME, Kind, PathDialogue
+from chaoslab.services.base import OWN_NAME, CommandCounter, Kind, PathDialogue
 from chaoslab.services.later import later
 from chaoslab.services.postgres.local import PROGRAM, postgres_server
 from chaoslab.services.postgres.protocol import DISMISSALS, SSL_REQUEST, TERMINATE
@@ -39,7 +39,9 @@ POSTGRES = Kind(
     stack=container.stack_server,
     with_own_name=_with_own_name,
     about=sessions.about,
-    count_clients=sessions.PostgresCount.open,
+    count_clients=sessions.PostgresClients.open,
+    # A busy session reports its transactions once a second.
+    count_commands=CommandCounter(open=sessions.PostgresCommands.open, late_s=1.0),
     rows=sessions.PostgresRows.open,
     view=sessions.PostgresView.open,
     dialogue=PathDialogue(targets=path.targets, walk=path.walk),

@@ -1,8 +1,8 @@
 """The lab's own sessions at PostgreSQL, not through a proxy.
 
-They count clients, look up rows, and list the sessions that come through a proxy.
+They count clients and transactions, look up rows, and list the sessions that come through a proxy.
 
-Source: PostgreSQL, "The Cumulative Statistics System" (pg_stat_activity).
+Source: PostgreSQL, "The Cumulative Statistics System" (pg_stat_activity, pg_stat_database).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from typing import LiteralString, Self
 
 import psycopg
 from psycopg import sql
@@ -23,10 +24,14 @@ _LOG_IN_S = 5.0
 _VIEW_S = 3.0
 # Only the sessions of this database, since a server may be shared. An ordinary role sees that a
 # session of another role is there, but not more. A canary never logs in, so it has no database.
-_COUNT = """
+_CLIENTS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name <> %s
   AND coalesce(backend_type, 'client backend') = 'client backend'
+"""
+_TRANSACTIONS = """
+SELECT coalesce(sum(xact_commit + xact_rollback), 0)
+FROM pg_stat_database WHERE datname = current_database()
 """
 _BY_ADDRESS = """
 SELECT pid FROM pg_stat_activity
@@ -58,21 +63,24 @@ async def about(url: str) -> str:
         return f"PostgreSQL {connection.info.server_version // 10_000}"
 
 
-class PostgresCount:
-    """Implements `ClientCount`, which counts a server's clients, with `pg_stat_activity`."""
+class _Count:
+    """Implements `ServerCount` with a query whose answer is one number."""
+
+    query: LiteralString
+    parameters: Sequence[str] = ()
 
     def __init__(self, connection: psycopg.AsyncConnection) -> None:
         self._connection = connection
 
     @classmethod
-    async def open(cls, url: str) -> PostgresCount:
+    async def open(cls, url: str) -> Self:
         """Log in to the server of `url`; returns the session. Raises TalkFailed if that fails."""
         with talking(psycopg.Error):
             return cls(await _logged_in(url))
 
     async def count(self) -> int:
         with talking(psycopg.Error):
-            row = await (await self._connection.execute(_COUNT, [OWN_NAME])).fetchone()
+            row = await (await self._connection.execute(self.query, self.parameters)).fetchone()
         assert row is not None, "an aggregate has one row"
         return int(row[0])
 
@@ -86,6 +94,22 @@ class PostgresCount:
 
     async def close(self) -> None:
         await self._connection.close()
+
+
+class PostgresClients(_Count):
+    """Implements `ServerCount`: counts a server's clients, with `pg_stat_activity`."""
+
+    query = _CLIENTS
+    parameters = (OWN_NAME,)
+
+
+class PostgresCommands(_Count):
+    """Implements `ServerCount`: counts the transactions of the database, with `pg_stat_database`.
+
+    A statement outside a transaction is one of its own. Those of the lab are among them.
+    """
+
+    query = _TRANSACTIONS
 
 
 class PostgresRows:

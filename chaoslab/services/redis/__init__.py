@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chaoslab.model.sighting import Question
-from chaoslab.services.base import Kind, PathDialogue
+from chaoslab.services.base import CommandCounter, Kind, PathDialogue
 from chaoslab.services.later import later
 from chaoslab.services.redis.local import PROGRAM, redis_server
 
@@ -40,7 +40,8 @@ REDIS = Kind(
     container=container.own_server,
     stack=container.stack_server,
     about=_about,
-    count_clients=sessions.RedisCount.open,
+    count_clients=sessions.RedisClients.open,
+    count_commands=CommandCounter(open=sessions.RedisCommands.open),
     rows=sessions.RedisRows.open,
     found_by="key",
     view=sessions.RedisView.open,

@@ -1,17 +1,17 @@
 """The lab's own sessions at Redis or Valkey, not through a proxy.
 
-They count and list clients, and look up what an app wrote.
+They count and list clients, count commands, and look up what an app wrote.
 
-Sources: Redis' CLIENT LIST, CLIENT INFO, CLIENT SETNAME, TYPE, EXISTS, and the commands that read
-a list, set, sorted set, hash or stream.
+Sources: Redis' CLIENT LIST, CLIENT INFO, CLIENT SETNAME, INFO, TYPE, EXISTS, and the commands that
+read a list, set, sorted set, hash or stream.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import Any, Self, cast
 from urllib.parse import unquote, urlsplit
 
 import redis
@@ -28,6 +28,8 @@ _WITHIN_S = 3.0
 _MOST_ENTRIES = 100_000
 # ValueError and KeyError: an answer in another format than CLIENT LIST has.
 _FAILURES = (redis.RedisError, ValueError, KeyError)
+# With the subcommand behind a bar in newer servers; COMMAND and others begin differently.
+_OWN_COMMANDS = ("cmdstat_client", "cmdstat_info")
 _REPLICATION = frozenset("SM")  # flags of CLIENT LIST: a replica, a primary
 _Client = Mapping[str, Any]
 
@@ -51,27 +53,22 @@ async def _logged_in(url: str, *, own_database: bool = False) -> Redis:
         raise
 
 
-class RedisCount:
-    """Implements `ClientCount`, which counts a server's clients, with CLIENT LIST."""
+class _Session:
+    """One session of the lab, with at most one question under way."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client
         self._asking: asyncio.Task[Any] | None = None
 
     @classmethod
-    async def open(cls, url: str) -> RedisCount:
+    async def open(cls, url: str) -> Self:
         """Log in to the server of `url`; returns the session. Raises TalkFailed if that fails."""
         with talking(*_FAILURES):
             return cls(await _logged_in(url))
 
-    async def count(self) -> int:
-        with talking(*_FAILURES):
-            self._asking = asyncio.ensure_future(self._client.client_list())
-            clients: Sequence[_Client] = await self._asking
-            return sum(
-                client.get("name") != OWN_NAME and _REPLICATION.isdisjoint(client["flags"])
-                for client in clients
-            )
+    async def _ask(self, question: Awaitable[Any]) -> Any:
+        self._asking = asyncio.ensure_future(question)
+        return await self._asking
 
     def hang_up(self) -> None:
         if self._asking is not None:
@@ -79,6 +76,35 @@ class RedisCount:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+class RedisClients(_Session):
+    """Implements `ServerCount`: counts a server's clients, with CLIENT LIST."""
+
+    async def count(self) -> int:
+        with talking(*_FAILURES):
+            clients: Sequence[_Client] = await self._ask(self._client.client_list())
+            return sum(
+                client.get("name") != OWN_NAME and _REPLICATION.isdisjoint(client["flags"])
+                for client in clients
+            )
+
+
+class RedisCommands(_Session):
+    """Implements `ServerCount`: counts the commands of all clients, with INFO commandstats.
+
+    Commands that the server refused before it carried them out count too. INFO and CLIENT do not:
+    the lab sends them itself.
+    """
+
+    async def count(self) -> int:
+        with talking(*_FAILURES):
+            stats: Mapping[str, _Client] = await self._ask(self._client.info("commandstats"))
+            return sum(
+                int(of["calls"]) + int(of.get("rejected_calls", 0))
+                for name, of in stats.items()
+                if not name.startswith(_OWN_COMMANDS)
+            )
 
 
 class RedisRows:
