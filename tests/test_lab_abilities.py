@@ -7,7 +7,12 @@ import pytest
 from chaoslab import Severed
 from chaoslab import expectations as expect
 from chaoslab.errors import SpecError
-from chaoslab.lab.abilities import check_abilities, counted_links
+from chaoslab.lab.abilities import (
+    check_abilities,
+    commanded_links,
+    costed_links,
+    counted_links,
+)
 from chaoslab.model import when
 from chaoslab.model.plan import Boot, Plan, resolve
 from chaoslab.model.topology import App, Service, Topology
@@ -59,3 +64,23 @@ def test_a_plan_that_names_only_services_that_show_their_clients_is_accepted() -
     """Nothing is raised."""
     check_abilities(plan_of(expect.ReleasesConnections(app="web", services=("db",))), TOPOLOGY)
     check_abilities(plan_of(expect.Starts(app="worker")), TOPOLOGY)
+
+
+def test_commands_are_counted_at_each_server_that_counts_them_unless_services_are_named() -> None:
+    """The traffic of every link of the app is counted; of another app nothing is."""
+    every = plan_of(expect.BoundedCost(app="web"), expect.Recovers(app="web"))
+    assert [link.name for link in commanded_links(every, TOPOLOGY)] == ["web.db"]
+    assert [link.name for link in costed_links(every, TOPOLOGY)] == ["web.db", "web.queue"]
+    check_abilities(every, TOPOLOGY)
+    assert [*costed_links(plan_of(expect.Recovers(app="web")), TOPOLOGY)] == []
+
+
+def test_a_plan_that_names_a_server_that_does_not_count_commands_is_refused() -> None:
+    """With the service, its kind, and the kinds that can be counted."""
+    with pytest.raises(SpecError) as refused:
+        check_abilities(plan_of(expect.BoundedCost(app="web", services=("queue",))), TOPOLOGY)
+    (problem,) = refused.value.problems
+    assert problem.data == {"services": ("queue",)}
+    assert problem.got == "'queue' is a rabbitmq"
+    assert "postgres, redis, mysql" in problem.expected
+    assert "BoundedCost" in problem.fix

@@ -108,7 +108,7 @@ def highest_rates(
     base = over.baseline
     if base is None:
         return Peaks(baseline=None, during=None, after=None)
-    mine = [r for r in readings if r.start_s >= base.start_s]
+    mine = [r for r in readings if base.start_s <= r.start_s and r.end_s <= over.until_s]
     calm = [r for r in mine if r.end_s <= base.end_s]
     whole_s = calm[-1].start_s - calm[0].end_s if calm else 0.0
     rates = [rate for _, rate in _windows(calm, min(window_s, whole_s), late_s)]

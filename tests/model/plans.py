@@ -94,6 +94,7 @@ EVERY_EXPECTATION: tuple[Expectation, ...] = (
     expect.ReadyWhenServing(within_s=0.5),
     expect.ReleasesConnections(spare=1),
     expect.BacksOff(herd=5),
+    expect.BoundedCost(log_lines_per_s=50.0, services=("redis",)),
     expect.RegainsLatency(ratio=2.0),
     expect.Stops(boot=2, within_s=5.0, exit_codes=(0, -15)),
     expect.Sampled(probe="checkout", share=0.9),

@@ -43,6 +43,7 @@ EVERYTHING: tuple[Expectation, ...] = (
     expect.ReadyWhenServing(),
     expect.ReleasesConnections(),
     expect.BacksOff(),
+    expect.BoundedCost(),
     expect.RegainsLatency(),
 )
 
@@ -106,7 +107,12 @@ def test_a_claim_about_users_needs_users(asked: Expectation) -> None:
 
 @pytest.mark.parametrize(
     "asked",
-    [expect.BacksOff(), expect.ReleasesConnections(), expect.RegainsLatency()],
+    [
+        expect.BacksOff(),
+        expect.BoundedCost(),
+        expect.ReleasesConnections(),
+        expect.RegainsLatency(),
+    ],
     ids=str,
 )
 def test_a_claim_about_a_fault_needs_one(asked: Expectation) -> None:
@@ -140,6 +146,10 @@ def test_what_is_measured_after_the_heal_needs_one(asked: Expectation) -> None:
         (expect.ReadyWhenServing(within_s=-1.0), "within_s is -1.0"),
         (expect.BacksOff(connects_per_s=0.0), "connects_per_s is 0.0"),
         (expect.BacksOff(herd=0), "herd is 0"),
+        (expect.BoundedCost(cpu_cores=0.0), "cpu_cores is 0.0"),
+        (expect.BoundedCost(rss_growth_mib=float("nan")), "rss_growth_mib is nan"),
+        (expect.BoundedCost(factor=0.5), "factor is 0.5"),
+        (expect.BoundedCost(services=("redis",)), "services has 'redis'"),
         (expect.ReleasesConnections(spare=-1), "spare is -1"),
         (expect.FailsFast(naming=("postgres",), cause="refused"), "write ('refused',)"),  # type: ignore[arg-type]
     ],

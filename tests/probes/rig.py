@@ -21,7 +21,7 @@ from chaoslab.model.requests import Found, RequestContract
 from chaoslab.model.topology import App
 from chaoslab.probes.base import Watched
 from chaoslab.probes.workload import Sender
-from chaoslab.runtimes.base import RunningApp
+from chaoslab.runtimes.base import RunningApp, Usage
 
 Reply = tuple[int, str | bytes | dict[str, object] | list[object]]
 Answer = Callable[[str, str, bytes], Awaitable[Reply | None]]
@@ -46,6 +46,7 @@ class Here:
         self.listens_on = port
         self.spawned_s = now_s()
         self.exit_code: int | None = None
+        self.uses: Usage | None = None
         self.left_running: tuple[LeftProcess, ...] = ()
         self.killed_after_s: float | None = None
         self.ended, self.log_ended = asyncio.Event(), asyncio.Event()
@@ -60,6 +61,9 @@ class Here:
 
     def sockets(self) -> tuple[AppSocket, ...]:
         return sockets_of(self.pid)
+
+    async def usage(self) -> Usage | None:
+        return self.uses
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
         return ("nothing to say",)[:lines]

@@ -166,7 +166,9 @@ async def test_a_first_look_that_is_cancelled_lets_go_of_the_server(
         beginning = asyncio.create_task(probe.begin())
         for _ in range(1000):
             await asyncio.sleep(0.005)
-            if probe._session is not None:  # a login that is cancelled is psycopg's to let go of
+            if (
+                probe._clients._session is not None
+            ):  # a login that is cancelled is psycopg's to let go of
                 break
         assert connections(service) > before
         beginning.cancel()

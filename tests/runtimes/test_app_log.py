@@ -35,6 +35,15 @@ def test_a_secret_is_masked_in_whatever_pieces_it_comes(tmp_path: Path, size: in
     assert log.tail(1) == ("rest ***",)
 
 
+def test_lines_and_bytes_are_counted_in_whatever_pieces_they_come(tmp_path: Path) -> None:
+    """A line counts at its end, and no cap of the file changes the counts."""
+    log = AppLog(tmp_path / "log", Mask([]))
+    for piece in (b"one\ntw", b"o\n", b"three"):
+        log.write(piece)
+    assert (log.lines, log.taken) == (2, 13)
+    log.close()
+
+
 def test_a_line_without_end_is_written_in_parts_and_masked(tmp_path: Path) -> None:
     """A secret across the place where it is parted is found."""
     log = AppLog(tmp_path / "log", Mask([SECRET]))

@@ -10,6 +10,7 @@ from chaoslab import Severed, Stopped
 from chaoslab.expectations import (
     AnswersInTime,
     BacksOff,
+    BoundedCost,
     Degrades,
     Expectation,
     FailsFast,
@@ -58,6 +59,7 @@ from .altered import (
     stopping,
     stuck,
 )
+from .costing import after_heal, costing, in_fault
 from .events import (
     DEGRADED,
     HEALTHY,
@@ -323,6 +325,17 @@ CASES = {
         expect=BacksOff(connects_per_s=20.0, herd=20),
         keeps=stopped_under_load(),
         breaks=([*stopped_under_load(), *STORM],),
+        fault=DOWN,
+    ),
+    "cost": Case(
+        expect=BoundedCost(),
+        keeps=costing(),
+        breaks=(
+            in_fault(rss_mib=221.0),
+            in_fault(lines=4500.0),
+            after_heal(commands=9000.0),
+            after_heal(cores=0.95),
+        ),
         fault=DOWN,
     ),
     "stops": Case(

@@ -67,6 +67,10 @@ def test_a_fault_under_a_running_app_is_carried_out() -> None:
             {"faults": (Severed(target="vpc", stop=when.bound(0.5)),)},
             "the moment 'bound' is not observable in attach mode",
         ),
+        (
+            {"faults": (RUNNING,), "expect": (expect.BoundedCost(),)},
+            "'bounded_cost': what backend costs is not observable in attach mode",
+        ),
     ],
 )
 def test_what_needs_a_boot_or_a_service_is_refused(plan: dict[str, Any], said: str) -> None:
