@@ -255,13 +255,13 @@ def test_a_server_without_a_baseline_never_fails() -> None:
 def test_costs_in_a_later_fault_are_not_those_of_this_one() -> None:
     """A claim that rests on one fault is judged until another begins."""
     storm = after_heal(lines=4500.0)
-    kept = without(storm, lambda e: isinstance(e, AppUsage) and HEAL_S < e.at_s < 5.2)
-    calm = [e for e in costs() if isinstance(e, AppUsage) and HEAL_S < e.at_s < 5.2]
+    kept = without(storm, lambda e: isinstance(e, AppUsage) and HEAL_S < e.at_s < 6.1)
+    calm = [e for e in costs() if isinstance(e, AppUsage) and HEAL_S < e.at_s < 6.1]
     other = Severed(name="late", target="redis")
     plan = plan_of(BoundedCost(rests_on=(STOPPED,)), faults=(DOWN, other))
     claim = plan.expect[0]
     assert isinstance(claim, BoundedCost)
-    events = [*kept, *calm, *fault("late", 5.2, 5.21, 6.0, 6.01)]
+    events = [*kept, *calm, *fault("late", 6.1, 6.11, 6.5, 6.51)]
     verdict = claim.judged(run_of(events, plan).of("backend"))
     assert verdict.outcome is Outcome.PASS, verdict.texts
 
