@@ -1,6 +1,4 @@
-"""An app that survives an outage at a cost that others pay: tries without pauses, or a queue without
-a bound that is sent at once.
-"""
+"""Apps that survive an outage at a cost: they retry without a pause, or queue without a bound."""
 
 from __future__ import annotations
 
