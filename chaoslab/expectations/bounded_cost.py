@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.cost import (
@@ -20,6 +20,15 @@ from chaoslab.evidence.cost import (
     phases,
     sent_on,
     usage,
+)
+from chaoslab.evidence.cost_reasons import (
+    COMMANDS,
+    LOG_BYTES,
+    LOG_LINES,
+    MEMORY,
+    PHASES,
+    PROCESSOR,
+    SENT,
 )
 from chaoslab.evidence.reasons import CUT_SHORT, EXITED, NEVER_SPAWNED
 from chaoslab.evidence.timeline import answered_s, exited, healthy_since, run_ended, spawned
@@ -37,76 +46,6 @@ WINDOW_S = 1.0  # a rate is judged over at least this long
 CPU_WINDOW_S = 2.0  # a collection of garbage or a compilation may take a core for a second
 AFTER_S = 2.5  # the run continues for that long after the recovery
 MIB, KIB = 1024.0**2, 1024.0
-PHASES: Mapping[Phase, str] = {
-    "during": "while the fault was in force",
-    "after": "after the heal",
-}
-
-
-def _text(name: str, unit: str, digits: int) -> Callable[[Mapping[str, Any]], str]:
-    """The text of the reason for one quantity: its values in all phases, and what is allowed."""
-
-    def number(value: float) -> str:
-        return f"{value:,.{digits}f} {unit}"
-
-    def text(data: Mapping[str, Any]) -> str:
-        where = data.get("service") or data.get("link")
-        shown = ", ".join(
-            f"{'above the limit ' if phase in data['above'] else ''}{number(data[phase])} {when}"
-            for phase, when in PHASES.items()
-            if data[phase] is not None
-        )
-        base = data["baseline"]
-        before = "not measured" if base is None else number(base)
-        on = f" {where}" if where else ""
-        allowed = f"({number(data['allowed'])} are allowed, {before} before the first fault)"
-        return f"{name}{on}: {shown or 'not measured'} {allowed}"
-
-    return text
-
-
-_DATA = ("baseline", "during", "after", "allowed", "above")
-_MEANING = (
-    " The highest value before the first fault, while the fault was in force and after its heal "
-    "(null: not measured), what is allowed, and the phases in which it was more."
-)
-MEMORY = Code(
-    "cost.memory",
-    _text("memory", "MiB", 0),
-    "The resident memory of the app's processes in MiB." + _MEANING,
-    data=_DATA,
-)
-PROCESSOR = Code(
-    "cost.processor",
-    _text("processor time", "cores", 2),
-    "The processor cores that the app's processes used in any 2 s." + _MEANING,
-    data=_DATA,
-)
-LOG_LINES = Code(
-    "cost.log_lines",
-    _text("log", "lines/s", 0),
-    "The lines of output per second in any second." + _MEANING,
-    data=_DATA,
-)
-LOG_BYTES = Code(
-    "cost.log_bytes",
-    _text("log", "KiB/s", 0),
-    "The KiB of output per second in any second." + _MEANING,
-    data=_DATA,
-)
-COMMANDS = Code(
-    "cost.commands",
-    _text("commands on", "/s", 0),
-    "The commands per second in any second, as a service's server counted them." + _MEANING,
-    data=("service", *_DATA),
-)
-SENT = Code(
-    "cost.sent",
-    _text("sent on", "KiB/s", 0),
-    "The KiB per second in any second that the app sent on a link, as its proxy counted them."
-    + _MEANING,
-    data=("link", *_DATA),
-)
 NO_BASELINE = Code(
     "cost.no_baseline",
     "the app was observed ready or healthy for only {lasted_s:.3f} s before the first fault: at "
@@ -279,9 +218,9 @@ def _costs(e: BoundedCost, run: Run, over: Phases) -> Iterator[_Cost]:
     cpu = highest_rates(of_usage(read, "cpu_s"), over, CPU_WINDOW_S)
     yield _cost(e, "processor time", PROCESSOR, cpu, e.cpu_cores or 0.0)
     lines = highest_rates(of_usage(read, "log_lines"), over, WINDOW_S)
-    yield _cost(e, "the log", LOG_LINES, lines, e.log_lines_per_s or 0.0)
+    yield _cost(e, "the number of lines", LOG_LINES, lines, e.log_lines_per_s or 0.0)
     printed = _in(KIB, highest_rates(of_usage(read, "log_bytes"), over, WINDOW_S))
-    yield _cost(e, "the log", LOG_BYTES, printed, e.log_kib_per_s or 0.0)
+    yield _cost(e, "the size of the output", LOG_BYTES, printed, e.log_kib_per_s or 0.0)
     asked = {look.service for look in history.of(ServerCommands)}
     counted = {t.link for t in history.of(LinkTraffic)}
     for link in run.topology.links:

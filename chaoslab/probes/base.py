@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +93,13 @@ async def either(
     finally:
         for task in tasks:
             task.cancel()
+
+
+async def pause(limit_s: float, over: asyncio.Event) -> None:
+    """Wait for `limit_s` seconds, or until `over` is set."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(limit_s):
+            await over.wait()
 
 
 async def guarded(probe: str, work: Coroutine[object, object, None], journal: Journal) -> None:

@@ -10,7 +10,7 @@ import asyncio
 
 from chaoslab.history.events import AppUsage, LinkTraffic, ServerCommands
 from chaoslab.history.journal import Journal
-from chaoslab.probes.base import Watched
+from chaoslab.probes.base import Watched, pause
 from chaoslab.probes.server_count import PatientCount
 from chaoslab.proxies.base import ProxyControl
 from chaoslab.runtimes.base import RunningService
@@ -36,7 +36,7 @@ class UsageProbe:
         """Read each `READ_EVERY_S` seconds, until the process ends or `over` is set."""
         while self._watched.running.exit_code is None and not over.is_set():
             await self._read()
-            await asyncio.sleep(READ_EVERY_S)
+            await pause(READ_EVERY_S, over)
 
     async def _read(self) -> None:
         journal = self._watched.journal

@@ -11,7 +11,7 @@ import asyncio
 from pathlib import Path
 
 from chaoslab.history.events import AppStarved
-from chaoslab.probes.base import Watched
+from chaoslab.probes.base import Watched, pause
 
 LOOK_EVERY_S = 0.1
 WRITE_EVERY_S = 0.5
@@ -38,7 +38,7 @@ class StarvationProbe:
         before_s, before_waited_s = running.spawned_s - journal.origin_s, 0.0
         seen_s, waited_s, lives = before_s, 0.0, True
         while lives and not over.is_set():
-            await _pause(over)
+            await pause(LOOK_EVERY_S, over)
             lives = running.exit_code is None
             if lives and (look := self._waited_s()) is not None:
                 seen_s, waited_s = journal.now(), look
@@ -59,11 +59,3 @@ class StarvationProbe:
             return int(self._path.read_text().split()[1]) / 1e9
         except (OSError, ValueError, IndexError):
             return None
-
-
-async def _pause(over: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(LOOK_EVERY_S):
-            await over.wait()
-    except TimeoutError:
-        return

@@ -93,8 +93,8 @@ def test_the_text_of_a_failure_has_all_figures() -> None:
     """The value where it was too high, what is allowed, and the value before."""
     verdict = cost(in_fault(rss_mib=221.0))
     assert verdict.texts[0] == (
-        "memory: above the limit 221 MiB while the fault was in force, 50 MiB after the heal "
-        "(150 MiB are allowed, 50 MiB before the first fault)"
+        "memory: 221 MiB while the fault was in force (too high), 50 MiB after the heal; "
+        "150 MiB are allowed, 50 MiB before the first fault"
     )
 
 
