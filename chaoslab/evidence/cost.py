@@ -19,6 +19,7 @@ from chaoslab.history.events import (
     AppUsage,
     FaultHealing,
     LinkTraffic,
+    QuestionsAsked,
     ServerCommands,
 )
 from chaoslab.history.journal import History
@@ -93,8 +94,17 @@ def phases(history: History, app: str, boot: int, faults: Collection[str]) -> Ph
             for label, at_s in mine.items()
         ),
         begun_s=first_s,
-        until_s=min([watched_until_s(history, app, boot), *others]),
+        until_s=min([_watched_until_s(history, app, boot), *others]),
     )
+
+
+def _watched_until_s(history: History, app: str, boot: int) -> float:
+    """The time until which the app was watched. What the lab does at the end of the run, such as
+    looking up writes, is not counted as a cost of the app.
+    """
+    stopped = history.last_of_boot(QuestionsAsked, app, boot)
+    until_s = watched_until_s(history, app, boot)
+    return min(until_s, stopped.at_s) if stopped else until_s
 
 
 def highest_rates(

@@ -11,7 +11,7 @@ import pytest
 from chaoslab import Severed, Stopped
 from chaoslab.expectations import BoundedCost
 from chaoslab.expectations.bounded_cost import AFTER_S
-from chaoslab.history.events import AnyEvent, AppUsage, ServerCommands
+from chaoslab.history.events import AnyEvent, AppUsage, QuestionsAsked, ServerCommands
 from chaoslab.model.verdict import Outcome, Verdict
 
 from .altered import died
@@ -283,3 +283,16 @@ def test_readings_that_took_no_time_do_not_divide_by_zero() -> None:
     """A clock may not move between two readings."""
     twice = [of_redis(2.5, 5000, 0.0), of_redis(2.5, 5000, 0.0)]
     assert cost([*costing(), *twice]).outcome in tuple(Outcome)
+
+
+def test_what_the_lab_looks_up_at_the_end_is_no_cost_of_the_app() -> None:
+    """Its probes have stopped by then."""
+    looked_up = [
+        replace(e, count=e.count + 9000)
+        if isinstance(e, ServerCommands) and e.service == "redis" and e.at_s > 6.5 and e.count
+        else e
+        for e in costing()
+    ]
+    assert cost(looked_up).outcome is Outcome.FAIL
+    stopped = QuestionsAsked(at_s=6.6, app="backend", boot=1, asked={}, most_under_way=1)
+    assert cost([*looked_up, stopped]).outcome is Outcome.PASS
