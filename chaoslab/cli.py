@@ -190,23 +190,32 @@ def analyze(ctx: click.Context, run: str, results: Path) -> None:
     """Judge a saved RUN again, by its files. Nothing is started.
 
     RUN is a folder, the name of a folder in results/, or the folder of one scenario in a run. The
-    new verdicts replace the old ones. Exits with 1 unless every verdict is PASS.
+    new verdicts replace the old ones. Exits with 1 unless every verdict is PASS. In a search for
+    the length that breaks an app (`chaos.how_long`), the lengths that are not required may FAIL.
     """
     from chaoslab.console import wide_console
     from chaoslab.history.run_folder import scenario_folders
     from chaoslab.model.verdict import Outcome, worst
+    from chaoslab.report.how_long import read_how_long, save_how_long, saved_searches
     from chaoslab.report.runs import chosen_runs, save_verdicts
     from chaoslab.report.verdicts_text import judged
     from chaoslab.verdicts.saved_run import judged_again
 
     console = wide_console()
-    outcomes = []
-    for folder in scenario_folders(*(each.resolve() for each in chosen_runs((run,), results))):
+    outcomes = {}
+    (chosen,) = (each.resolve() for each in chosen_runs((run,), results))
+    for folder in scenario_folders(chosen):
         verdicts = judged_again(folder)
         save_verdicts(folder, verdicts)
         console.print(judged(folder.path.name, verdicts))
-        outcomes.append(worst(verdict.outcome for verdict in verdicts))
-    if worst(outcomes) is not Outcome.PASS:
+        outcomes[folder.path.name] = worst(verdict.outcome for verdict in verdicts)
+    for search in saved_searches(chosen):
+        found = read_how_long(search)
+        save_how_long(search, found)
+        console.print(judged(search.name, (found.verdict,)))
+        outcomes = {name: outcome for name, outcome in outcomes.items() if found.counts(name)}
+        outcomes[search.name] = found.verdict.outcome
+    if worst(outcomes.values()) is not Outcome.PASS:
         ctx.exit(1)
 
 

@@ -16,21 +16,27 @@ from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.reason import Reason
 from chaoslab.registry import kinds
+from chaoslab.report.how_long import read_how_long
 from chaoslab.report.runs import saved_verdicts
 from chaoslab.report.verdicts_text import explained
+from chaoslab.verdicts.how_long import HowLong
+from chaoslab.verdicts.tried_length import Tried
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
     "History",
+    "HowLong",
     "Outcome",
     "Plan",
     "Reason",
     "Result",
     "Topology",
+    "Tried",
     "Verdict",
     "events",
+    "read_how_long",
     "read_result",
 ]
 

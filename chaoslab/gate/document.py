@@ -12,6 +12,7 @@ from chaoslab.errors import Problem
 from chaoslab.gate.rates import rates
 from chaoslab.gate.result import GateResult, RoundResult, ScenarioResult, StageResult
 from chaoslab.history.files import write_file
+from chaoslab.report.how_long import document as how_long_document
 
 SCHEMA_VERSION = 2  # 2: a reason of a verdict and a problem of the lab have code, data and text
 Json = Mapping[str, object]
@@ -95,6 +96,7 @@ def _scenario(result: ScenarioResult, home: Path) -> Json:
         "problems": [_problem(problem) for problem in result.problems],
         "verdicts": [asdict(verdict) for verdict in result.verdicts],
         "folders": [_relative(folder, home) for folder in result.folders],
+        "how_long": [how_long_document(search) for search in result.how_long],
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from chaoslab.gate.rules import SavedRun
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.registry import kinds
+from chaoslab.report.how_long import read_how_long
 from chaoslab.report.runs import saved_verdicts
 from chaoslab.report.verdicts_text import SHARED, shared_reasons
+from chaoslab.verdicts.how_long import HowLong
 
 _LONGEST_REASON = 40  # lines
 
@@ -33,9 +36,17 @@ def judged(finished: Finished) -> Judged:
     PASS: the test passed, at least one run was judged, and every verdict is PASS. FAIL: a verdict
     is FAIL, or the test's own code failed although every verdict is PASS. skipped: the test was
     skipped, and no verdict is FAIL. Else UNKNOWN.
+
+    A search for the length that breaks the app has a verdict of its own. It stands for those of its
+    runs with lengths that are not required: a length that breaks the app is what it looks for.
     """
-    folders = [RunFolder(Path(folder)) for folder in finished.folders]
-    found = [*_verdicts(folders)]
+    searches = tuple(_searches(finished.searches))
+    folders = [
+        RunFolder(Path(folder))
+        for folder in finished.folders
+        if all(search.counts(Path(folder).name) for search in searches)
+    ]
+    found = [*_verdicts(folders), *((search.verdict,) for search in searches)]
     verdicts = tuple(verdict for each in found for verdict in each)
     outcome, doubt = _outcome(finished, found, verdicts)
     return Judged(
@@ -48,10 +59,18 @@ def judged(finished: Finished) -> Judged:
             problems=finished.problems,
             verdicts=verdicts,
             folders=finished.folders,
+            how_long=searches,
             attempts=(outcome,),
         ),
         runs=tuple(_runs(folders)),
     )
+
+
+def _searches(folders: Iterable[str]) -> Iterator[HowLong]:
+    """The saved searches. One that cannot be read is left out: each of its runs counts then."""
+    for folder in folders:
+        with suppress(SpecError):
+            yield read_how_long(folder)
 
 
 def _verdicts(folders: list[RunFolder]) -> Iterator[tuple[Verdict, ...]]:

@@ -14,7 +14,7 @@ from chaoslab.gate.result import (
 )
 from chaoslab.history.files import write_file
 from chaoslab.printable import one_line
-from chaoslab.report.properties import codes_of, properties_of
+from chaoslab.report.properties import codes_of, lengths_of, properties_of
 
 # The characters that XML 1.0 does not allow, not even escaped.
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -64,7 +64,8 @@ def _case(result: ScenarioResult, stage: str) -> xml.Element:
         classname=_text(stage),
         time=f"{result.seconds:.3f}",
     )
-    if found := (*properties_of(result.verdicts), *codes_of(result.problems)):
+    lengths = [each for search in result.how_long for each in lengths_of(search)]
+    if found := (*properties_of(result.verdicts), *lengths, *codes_of(result.problems)):
         properties = xml.SubElement(case, "properties")
         for name, value in found:
             xml.SubElement(properties, "property", name=_text(name), value=_text(value))

@@ -11,6 +11,7 @@ from chaoslab.gate.rates import rates
 from chaoslab.gate.result import Decision, GateResult, RoundResult, ScenarioResult
 from chaoslab.history.files import write_file
 from chaoslab.printable import one_line
+from chaoslab.report.how_long import line
 
 _MARKS = re.compile(r"[\\`*\[\]|]")  # characters with a meaning in Markdown, even inside a word
 _MOST_LINES = 30  # of one scenario's reasons; verdict.json has them all
@@ -50,6 +51,7 @@ def summary(result: GateResult) -> Iterator[str]:
         yield from _stages(each)
     if result.repeat > 1:
         yield from _rates(result)
+    yield from _searches(result)
     for scenario in result.to_explain:
         yield from _scenario(scenario)
 
@@ -95,6 +97,12 @@ def _rates(result: GateResult) -> Iterator[str]:
             f"| {_plain(rate.scenario)} | {rate.passed} | {rate.failed} | {rate.unknown} "
             f"| {rate.skipped} | {rate.interval} |"
         )
+
+
+def _searches(result: GateResult) -> Iterator[str]:
+    shown = [f"- {_plain(line(name, search))}" for name, search in result.searches]
+    if shown:
+        yield from ("", "### How long a fault may last", "", *shown)
 
 
 def _scenario(result: ScenarioResult) -> Iterator[str]:

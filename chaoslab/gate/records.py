@@ -35,9 +35,10 @@ class Finished:
     """One test that ended. `error` is a failure outside the test itself, or of a worker process.
 
     `folders` are the run folders of its plans in order, and `folder` is the last one; None if
-    nothing ran. `reason` is pytest's text of the failure or skip. `trouble` is the type of the
-    lab's own error, as in `ServiceFailed`, and `problems` are its problems. A module that is
-    skipped as a whole is one skipped test.
+    nothing ran. `searches` are the folders of its calls of `chaos.how_long`. `reason` is pytest's
+    text of the failure or skip. `trouble` is the type of the lab's own error, as in
+    `ServiceFailed`, and `problems` are its problems. A module that is skipped as a whole is one
+    skipped test.
     """
 
     nodeid: str
@@ -49,6 +50,7 @@ class Finished:
     reason: str
     trouble: str = ""
     problems: tuple[Problem, ...] = ()
+    searches: tuple[str, ...] = ()
     kind: Literal["finished"] = "finished"
 
 

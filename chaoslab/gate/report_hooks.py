@@ -23,9 +23,10 @@ from chaoslab.reason import Reason
 if TYPE_CHECKING:
     from typing import TextIO
 
-# The user properties of a test: the folder of a run, the type of the lab's error, its problems as
-# JSON.
+# The user properties of a test: the folder of a run, that of a search for the length that breaks
+# the app, the type of the lab's error, its problems as JSON.
 RUN_PROPERTY = "chaos_run"
+HOW_LONG_PROPERTY = "chaos_how_long"
 TROUBLE_PROPERTY = "chaos_trouble"
 PROBLEMS_PROPERTY = "chaos_problems"
 _REASON_CHARACTERS = 6_000
@@ -131,6 +132,7 @@ def _finished(
         seconds=round(sum(getattr(phase, "duration", 0.0) for phase in phases), 3),
         folder=folders[-1] if folders else None,
         folders=folders,
+        searches=_values(phases, HOW_LONG_PROPERTY),
         reason=_reason(phases),
         trouble=next(iter(_values(phases, TROUBLE_PROPERTY)), ""),
         problems=tuple(_problems(_values(phases, PROBLEMS_PROPERTY))),

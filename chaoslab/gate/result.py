@@ -13,6 +13,7 @@ from chaoslab.model.gate import AbortRule, GateStage, TakenRuntime
 from chaoslab.model.verdict import Verdict
 from chaoslab.preflight.finding import Inspected
 from chaoslab.proxies.base import ProxyKind
+from chaoslab.verdicts.how_long import HowLong
 
 # `FLAKY`: passed only in a retry. `skipped`: a fault is not supported here. `not run`: selected,
 # but the stage ended before it.
@@ -56,7 +57,7 @@ class ScenarioResult:
 
     `attempts` are the outcomes of all attempts in order. `reasons` say why the scenario did not
     pass, as text lines; `problems` are errors of the lab, with codes. `folders` are those of the
-    last attempt.
+    last attempt. `how_long` has its searches for the length that breaks the app.
     """
 
     scenario: str
@@ -67,6 +68,7 @@ class ScenarioResult:
     problems: tuple[Problem, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     folders: tuple[str, ...] = ()
+    how_long: tuple[HowLong, ...] = ()
     attempts: tuple[ScenarioOutcome, ...] = ()
 
 
@@ -236,3 +238,9 @@ class GateResult:
         """The scenarios that ran and did not pass."""
         for stage in (stage for each in self.rounds for stage in each.stages):
             yield from (s for s in stage.scenarios if s.outcome not in ("PASS", "not run"))
+
+    @property
+    def searches(self) -> Iterator[tuple[str, HowLong]]:
+        """The scenarios' names with their searches for the length that breaks an app."""
+        for stage in (stage for each in self.rounds for stage in each.stages):
+            yield from ((s.scenario, each) for s in stage.scenarios for each in s.how_long)

@@ -12,6 +12,7 @@ from chaoslab.console import plain_table
 from chaoslab.gate.rates import rates
 from chaoslab.gate.result import Decision, GateResult, RoundResult, ScenarioResult, StageResult
 from chaoslab.printable import each_line, one_line
+from chaoslab.report.how_long import line
 
 _STYLES = {
     "PASS": "green",
@@ -52,6 +53,8 @@ def _parts(result: GateResult) -> Iterator[RenderableType]:
         yield _rates(result)
     for scenario in result.to_explain:
         yield from _scenario(scenario)
+    for name, search in result.searches:
+        yield Text(line(name, search))
     yield Text()
     for why in result.why:
         yield Text(one_line(why))

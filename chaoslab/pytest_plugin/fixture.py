@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-from collections.abc import Coroutine, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from chaoslab.errors import ChaoslabError, FaultUnsupported, ResultsUnwritable, SpecError
-from chaoslab.gate.report_hooks import RUN_PROPERTY, TROUBLE_PROPERTY, problems_property
+from chaoslab.errors import SpecError
+from chaoslab.gate.report_hooks import problems_property
 from chaoslab.printable import each_line
 from chaoslab.pytest_plugin.awaiting import BEGUN, CALLED, own_task
 from chaoslab.pytest_plugin.run import RUN, Run
-from chaoslab.pytest_plugin.terminal import shown, shows_progress, tell
+from chaoslab.pytest_plugin.scenario import Scenario, explained
 
 if TYPE_CHECKING:
     from chaoslab.expectations.base import Expectation
-    from chaoslab.history.events import AnyEvent
-    from chaoslab.history.run_folder import RunFolder
     from chaoslab.model.faults import Declared
     from chaoslab.model.load import Load, Sampling
     from chaoslab.model.loader.scenario_requests import Requests
     from chaoslab.model.plan import Boot, Plan
     from chaoslab.model.steps import Probe, Step
-    from chaoslab.results import Result
+    from chaoslab.results import HowLong, Result
+
+T = TypeVar("T")
+WITHIN_S = 600.0  # of a search for the length that breaks an app
 
 
 class Chaos:
@@ -76,20 +72,73 @@ class Chaos:
         `requests` are requests of apps beside those of the topology, as the same tables:
         `{"backend": {"order": {"kind": "write", "path": "/orders", …}}}`.
         """
-        called = self._run_plan(
-            faults,
-            expect=expect,
-            boots=boots,
-            load=load,
-            sampling=sampling,
-            steps=steps,
-            probes=probes,
-            requests=requests or {},
-            limit_s=limit_s,
-            check=check,
+        return self._called(
+            "run",
+            self._run_plan(
+                faults,
+                expect=expect,
+                boots=boots,
+                load=load,
+                sampling=sampling,
+                steps=steps,
+                probes=probes,
+                requests=requests or {},
+                limit_s=limit_s,
+                check=check,
+            ),
         )
-        self._request.node.stash.setdefault(CALLED, []).append(called)
-        return called
+
+    def how_long(
+        self,
+        plan: Callable[[float], Plan],
+        *,
+        lengths_s: Sequence[float],
+        at_least_s: float | None = None,
+        narrow_to_s: float | None = None,
+        try_all: bool = False,
+        within_s: float = WITHIN_S,
+        fault: str = "",
+        requests: Requests | None = None,
+    ) -> Coroutine[Any, Any, HowLong]:
+        """Run the plan that `plan` makes for each of the lengths, from the shortest on, until one
+        breaks the app. Await the call. It returns the HowLong: which lengths the app survived.
+
+        `plan` gets a length in seconds, and uses it in the stop of a fault, as in
+        `stop=when.in_force("cut", hold_s)`. `fault` names that fault if the length changes several.
+        Each length is a run of its own, with a fresh app and fresh services, in a folder named by
+        the length.
+
+        The app must survive `at_least_s`, which is tried too: the test fails if that length, or a
+        shorter one that is tried, is FAIL or UNKNOWN. A longer one that breaks the app is only
+        reported. With None no length is required, and the test fails if none is decided.
+
+        With `narrow_to_s` the middle between the longest length that the app survived and the
+        shortest one that broke it is tried, until they differ by at most so many seconds. With
+        `try_all` the lengths after the one that broke the app are tried too. No length begins later
+        than `within_s` seconds after the first. `requests` are as for `run`.
+        """
+        return self._called(
+            "how_long",
+            self._how_long(
+                plan,
+                requests or {},
+                lengths_s=lengths_s,
+                at_least_s=at_least_s,
+                narrow_to_s=narrow_to_s,
+                try_all=try_all,
+                within_s=within_s,
+                fault=fault,
+            ),
+        )
+
+    def _called(self, name: str, call: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+        """The call, noted so that a test that does not await it fails."""
+        self._request.node.stash.setdefault(CALLED, []).append((name, call))
+        return call
+
+    def _begun(self, name: str) -> Scenario:
+        self._request.node.stash.setdefault(BEGUN, []).append((name, own_task(name)))
+        return Scenario(self._run, self._request.node)
 
     async def _run_plan(
         self,
@@ -105,24 +154,12 @@ class Chaos:
         limit_s: float | None,
         check: bool,
     ) -> Result:
-        self._request.node.stash.setdefault(BEGUN, []).append(own_task())
-        from chaoslab.gate.new_folder import new_folder
-        from chaoslab.history.run_folder import RunFolder
-        from chaoslab.lab.carry_out import Setting, carry_out
+        scenario = self._begun("run")
         from chaoslab.model.load import Sampling
-        from chaoslab.model.loader.scenario_requests import with_requests
         from chaoslab.model.plan import Boot, Plan
         from chaoslab.report.properties import properties_of
-        from chaoslab.report.runs import save_verdicts
-        from chaoslab.results import Result
-        from chaoslab.services import kinds
-        from chaoslab.verdicts.doubts import VERDICTS_UNSAVED, doubted
 
-        assert self.topology is not None
-        # a test may run two plans, and two files may have the same name
-        folder = RunFolder(new_folder(self._run.folder / _scenario_name(self._request.node)))
         plan = Plan(
-            name=folder.path.name,
             boots=tuple(boots) if boots is not None else (Boot(),),
             faults=faults,
             load=tuple(load),
@@ -132,74 +169,25 @@ class Chaos:
             expect=tuple(expect),
             limit_s=limit_s,
         )
-        if self._run.max_lag_s is not None:
-            plan = replace(plan, max_lag_s=self._run.max_lag_s)
-        if self._request.config.getoption("--chaos-plan-only"):
-            self._only_planned(requests, plan, folder)
-        listeners = (self._progress,) if shows_progress(self._request.config) else ()
-        if listeners:
-            self._tell(f"\n{plan.name}")
-        setting = Setting(
-            open_runtime=self._run.session().lab,
-            runtime_note=self._run.choice.note,
-            proxy=self._run.proxy,
-            seed=self._run.seed,
-            listeners=listeners,
-            disabled=self._run.disabled,
-        )
-        try:
-            with self._run.lab_under_way(), self._run.interrupts.cancelling(self._tell):
-                topology = with_requests(self.topology, requests, kinds())
-                verdicts, refusal = await carry_out(topology, plan, setting, folder), None
-        except ChaoslabError as error:
-            verdicts, refusal = (), error
-            self._request.node.user_properties.append(problems_property(error))
-        if isinstance(refusal, FaultUnsupported | SpecError) and not isinstance(
-            refusal, ResultsUnwritable
-        ):
-            _discard(folder.path)
-        else:
-            self._request.node.user_properties.append((RUN_PROPERTY, str(folder.path)))
-        if isinstance(refusal, FaultUnsupported):
-            pytest.skip(each_line(f"fault not supported here: {refusal}"))
-        if refusal is not None:
-            self._request.node.user_properties.append((TROUBLE_PROPERTY, type(refusal).__name__))
-            pytest.fail(each_line(str(refusal)), pytrace=False)
-        try:
-            save_verdicts(folder, verdicts)
-        except ResultsUnwritable as error:
-            verdicts = doubted(verdicts, (VERDICTS_UNSAVED(why=str(error)),))
-        self._request.node.user_properties += properties_of(verdicts)
-        result = Result(folder=folder.path, verdicts=verdicts)
-        if listeners:
-            self._tell(f"  {result.outcome.value}: " + ", ".join(v.name for v in verdicts))
+        result = await scenario.carried_out(plan, scenario.new_folder(), requests)
+        self._request.node.user_properties += properties_of(result.verdicts)
         if check and not result.passed:
-            pytest.fail(_explained(result), pytrace=False)
+            pytest.fail(explained(result), pytrace=False)
         return result
 
-    def _only_planned(self, requests: Requests, plan: Plan, folder: RunFolder) -> NoReturn:
-        from chaoslab.model.loader.scenario_requests import with_requests
-        from chaoslab.model.plan import resolve
-        from chaoslab.services import kinds
+    async def _how_long(
+        self, plan: Callable[[float], Plan], requests: Requests, **asked: Any
+    ) -> HowLong:
+        scenario = self._begun("how_long")
+        from chaoslab.model.lengths import search_of
+        from chaoslab.pytest_plugin.how_long import how_long
 
-        assert self.topology is not None
         try:
-            topology = with_requests(self.topology, requests, kinds())
-            folder.save_plan(topology, resolve(plan, topology))
+            search = search_of(plan, **asked)
         except SpecError as error:
-            _discard(folder.path)
-            pytest.fail(str(error), pytrace=False)
-        self._request.node.user_properties.append((RUN_PROPERTY, str(folder.path)))
-        pytest.skip("only planned")
-
-    def _progress(self, event: AnyEvent) -> None:
-        from chaoslab.report.progress import line
-
-        if (text := line(event)) is not None:
-            self._tell(text)
-
-    def _tell(self, text: str) -> None:
-        tell(self._request.config, text)
+            self._request.node.user_properties.append(problems_property(error))
+            pytest.fail(each_line(str(error)), pytrace=False)
+        return await how_long(scenario, plan, requests, search)
 
 
 @pytest.fixture
@@ -208,21 +196,3 @@ def chaos(request: pytest.FixtureRequest) -> Chaos:
     expect=[…])`.
     """
     return Chaos(request.config.stash[RUN], request)
-
-
-def _discard(folder: Path) -> None:
-    """Remove the folder of a scenario that did not run; the run's folder too, if it is empty."""
-    shutil.rmtree(folder, ignore_errors=True)
-    with suppress(OSError):
-        folder.parent.rmdir()
-
-
-def _scenario_name(node: pytest.Item) -> str:
-    file, _, inside = node.nodeid.partition("::")
-    module = file.rpartition("/")[2].removesuffix(".py").removeprefix("test_")
-    plain = f"{module}-{inside.replace('::', '-').removeprefix('test_')}"
-    return re.sub(r"[^\w.-]+", "_", plain).strip("_")
-
-
-def _explained(result: Result) -> str:
-    return f"{result.explanation}\n  history: {shown(result.folder)}/history.jsonl"

@@ -12,6 +12,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from chaoslab.expectations import KINDS as EXPECTATIONS
 from chaoslab.faults import KINDS as FAULTS
 from chaoslab.model import when
+from chaoslab.model.lengths import doubled
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Boot
 from chaoslab.model.steps import HttpQuestion, Probe, Step
@@ -42,7 +43,7 @@ SECTIONS: Mapping[str, tuple[str, tuple[object, ...]]] = {
     "Expectations": ("from chaoslab import expect", tuple(EXPECTATIONS)),
     "Parts of a plan": (
         "from chaoslab import Boot, Load; from chaoslab.plan import Sampling, Step, ...",
-        (Boot, Load, Sampling, Step, Probe, HttpQuestion),
+        (Boot, Load, Sampling, Step, Probe, HttpQuestion, doubled),
     ),
 }
 PREFIX = {"Triggers": "when.", "Expectations": "expect."}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from chaoslab.errors import Problem
 from chaoslab.model.verdict import Verdict
+from chaoslab.verdicts.how_long import HowLong
 
 
 def properties_of(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
@@ -20,6 +21,14 @@ def properties_of(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
         found.append((f"verdict.{verdict.name}", verdict.outcome.value))
         found.append((f"verdict.{verdict.name}.codes", ", ".join(codes)))
     return found
+
+
+def lengths_of(found: HowLong) -> list[tuple[str, str]]:
+    """The properties of a search, as (name, value) pairs: `how_long.0.5_s` has the state of the
+    length 0.5 s, such as `survived`.
+    """
+    ascending = sorted(found.tried, key=lambda each: each.length_s)
+    return [(f"how_long.{each.length_s:g}_s", each.state) for each in ascending]
 
 
 def codes_of(problems: Iterable[Problem]) -> list[tuple[str, str]]:

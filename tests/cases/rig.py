@@ -10,7 +10,9 @@ from rigs.projects import NO_HYPOTHESIS, WITHIN_S, Project
 
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.model.verdict import Outcome, Verdict, worst
+from chaoslab.report.how_long import read_how_long, saved_searches
 from chaoslab.report.runs import saved_verdicts
+from chaoslab.verdicts.how_long import HowLong
 
 CASES = Path(__file__).parent
 
@@ -56,16 +58,20 @@ def judged_each(case: str, results: Path, count: int) -> Mapping[str, Judged]:
     return _ran(case, results, (), {}, scenarios=count)
 
 
+def searched(case: str, results: Path, *words: str, **env: str) -> tuple[int, str, HowLong]:
+    """Run the one scenario that `words` choose, which searches for the length that breaks the app.
+
+    Returns pytest's exit code, all that it printed, and the search.
+    """
+    code, printed = _pytest(case, results, words, env, WITHIN_S)
+    (search,) = (each for run in results.glob("*") for each in saved_searches(run))
+    return code, printed, read_how_long(search)
+
+
 def _ran(
     case: str, results: Path, words: Sequence[str], env: Mapping[str, str], *, scenarios: int
 ) -> dict[str, Judged]:
-    options = [
-        *("-p", "no:cacheprovider", NO_HYPOTHESIS),
-        *("--chaos-progress=off", f"--chaos-results={results}"),
-    ]
-    variables = {"PYTHONDONTWRITEBYTECODE": "1", **env}
-    within_s = scenarios * WITHIN_S
-    code, printed = Project(CASES / case).pytest(*options, *words, within_s=within_s, **variables)
+    code, printed = _pytest(case, results, words, env, scenarios * WITHIN_S)
     runs = [RunFolder(path.parent) for path in results.glob("*/*/verdicts.json")]
     assert len(runs) == scenarios, printed
     return {
@@ -77,3 +83,14 @@ def _ran(
         )
         for folder in runs
     }
+
+
+def _pytest(
+    case: str, results: Path, words: Sequence[str], env: Mapping[str, str], within_s: float
+) -> tuple[int, str]:
+    options = [
+        *("-p", "no:cacheprovider", NO_HYPOTHESIS),
+        *("--chaos-progress=off", f"--chaos-results={results}"),
+    ]
+    variables = {"PYTHONDONTWRITEBYTECODE": "1", **env}
+    return Project(CASES / case).pytest(*options, *words, within_s=within_s, **variables)
