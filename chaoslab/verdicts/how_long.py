@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chaoslab.model.lengths import Search
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
@@ -90,6 +90,9 @@ class HowLong:
         UNKNOWN: a required length is undecided or was not tried; without one, no length is decided.
         Its reasons name every length, those that decide first.
         """
+        return replace(self._judged(), rests_on=(self.search.fault,))
+
+    def _judged(self) -> Verdict:
         ascending = sorted(self.tried, key=lambda each: each.length_s)
         required = [each for each in ascending if self.search.requires(each.length_s)]
         bad = [
