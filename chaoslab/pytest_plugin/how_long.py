@@ -31,22 +31,11 @@ async def how_long(scenario: Scenario, plan: Callable[[float], Plan], search: Se
     """
     from chaoslab.report.how_long import line
     from chaoslab.report.properties import lengths_of, properties_of
-    from chaoslab.results import HowLong
 
     _check_fresh(scenario)
     folder = scenario.new_folder("how_long")
-    given = scenario.node.user_properties
-    found = HowLong(search=search, tried=())
-    begun_s = now_s()
-    while (length_s := found.next_s) is not None and now_s() - begun_s < search.within_s:
-        result = await _one(scenario, plan(length_s), length_s, folder)
-        found = HowLong(search=search, tried=(*found.tried, _tried(search, length_s, result)))
-        _save(scenario, folder, found)
-        if found.counts(result.folder.name):
-            given += properties_of(result.verdicts)
-        if scenario.run.disabled is not None:
-            break  # no length can be decided then
-    given += [*lengths_of(found), *properties_of((found.verdict,))]
+    found = await _searched(scenario, plan, search, folder)
+    scenario.node.user_properties += [*lengths_of(found), *properties_of((found.verdict,))]
     if scenario.shows_progress:
         scenario.tell(f"  {line(folder.name, found)}")
     if not found.passed:
@@ -54,15 +43,29 @@ async def how_long(scenario: Scenario, plan: Callable[[float], Plan], search: Se
     return found
 
 
-async def _one(scenario: Scenario, plan: Plan, length_s: float, search: Path) -> Result:
-    """Run one length in a folder named by it. If that skips the test, the search's empty folder is
-    removed.
-    """
+async def _searched(
+    scenario: Scenario, plan: Callable[[float], Plan], search: Search, folder: Path
+) -> HowLong:
+    """Try one length after the other. If the first is refused, the search's folder is removed."""
+    from chaoslab.report.properties import properties_of
+    from chaoslab.results import HowLong
+
+    found = HowLong(search=search, tried=())
+    begun_s = now_s()
     try:
-        return await scenario.carried_out(plan, scenario.new_folder(f"{length_s:g}s"))
-    except pytest.skip.Exception:
-        discard(search)
-        raise
+        while (length_s := found.next_s) is not None and now_s() - begun_s < search.within_s:
+            run = scenario.new_folder(f"{length_s:g}s")
+            result = await scenario.carried_out(plan(length_s), run)
+            found = HowLong(search=search, tried=(*found.tried, _tried(search, length_s, result)))
+            _save(scenario, folder, found)
+            if found.counts(run.name):
+                scenario.node.user_properties += properties_of(result.verdicts)
+            if scenario.run.disabled is not None:
+                break  # no length can be decided then
+    finally:
+        if not found.tried:
+            discard(folder)
+    return found
 
 
 def _check_fresh(scenario: Scenario) -> None:

@@ -21,7 +21,6 @@ from chaoslab.verdicts.tried_length import Tried, tried
 
 FILE = "how_long.json"
 _VERSION = 1
-_CHARACTERS = 1000  # of a line: each reason is shorter than a quarter of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +67,7 @@ def save_how_long(folder: Path, found: HowLong) -> None:
 def read_how_long(folder: Path | str) -> HowLong:
     """The search that was saved in the folder, judged by the saved verdicts of its runs.
 
-    Raises SpecError if the search or one of its runs cannot be read, or a run has no verdicts.
+    A run without verdicts is undecided. Raises SpecError if the search or a run cannot be read.
     """
     path = Path(folder) / FILE
     try:
@@ -96,4 +95,4 @@ def saved_searches(run: Path) -> Iterator[Path]:
 
 def line(name: str, found: HowLong) -> str:
     """The outcome of the search `name`, and what was observed, as one line of text."""
-    return one_line(f"{found.verdict.outcome.value} {name}: {found.text}", _CHARACTERS)
+    return one_line(f"{found.verdict.outcome.value} {name}: {found.text}")

@@ -125,7 +125,7 @@ class HowLong:
     def _claim(self) -> str:
         at_least_s, fault = self.search.at_least_s, self.search.fault
         if at_least_s is None:
-            return f"a length of {fault} is decided; none is required"
+            return f"at least one length of {fault} is decided; no length is required"
         return f"the app survives {fault} for each length up to {at_least_s:g} s that is tried"
 
     @property
