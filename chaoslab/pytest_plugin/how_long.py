@@ -18,12 +18,15 @@ from chaoslab.runtimes.table import TABLE
 
 if TYPE_CHECKING:
     from chaoslab.model.lengths import Search
+    from chaoslab.model.loader.scenario_requests import Requests
     from chaoslab.model.plan import Plan
     from chaoslab.results import HowLong, Result
     from chaoslab.verdicts.tried_length import Tried
 
 
-async def how_long(scenario: Scenario, plan: Callable[[float], Plan], search: Search) -> HowLong:
+async def how_long(
+    scenario: Scenario, plan: Callable[[float], Plan], requests: Requests, search: Search
+) -> HowLong:
     """Run the plans that `plan` makes for the lengths of the search. Returns what they show.
 
     The test fails if the verdict is not PASS. It is skipped if the lab does not start the app
@@ -34,7 +37,7 @@ async def how_long(scenario: Scenario, plan: Callable[[float], Plan], search: Se
 
     _check_fresh(scenario)
     folder = scenario.new_folder("how_long")
-    found = await _searched(scenario, plan, search, folder)
+    found = await _searched(scenario, plan, requests, search, folder=folder)
     scenario.node.user_properties += [*lengths_of(found), *properties_of((found.verdict,))]
     if scenario.shows_progress:
         scenario.tell(f"  {line(folder.name, found)}")
@@ -44,7 +47,12 @@ async def how_long(scenario: Scenario, plan: Callable[[float], Plan], search: Se
 
 
 async def _searched(
-    scenario: Scenario, plan: Callable[[float], Plan], search: Search, folder: Path
+    scenario: Scenario,
+    plan: Callable[[float], Plan],
+    requests: Requests,
+    search: Search,
+    *,
+    folder: Path,
 ) -> HowLong:
     """Try one length after the other. If the first is refused, the search's folder is removed."""
     from chaoslab.report.properties import properties_of
@@ -55,7 +63,7 @@ async def _searched(
     try:
         while (length_s := found.next_s) is not None and now_s() - begun_s < search.within_s:
             run = scenario.new_folder(f"{length_s:g}s")
-            result = await scenario.carried_out(plan(length_s), run)
+            result = await scenario.carried_out(plan(length_s), run, requests)
             found = HowLong(search=search, tried=(*found.tried, _tried(search, length_s, result)))
             _save(scenario, folder, found)
             if found.counts(run.name):

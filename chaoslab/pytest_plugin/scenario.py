@@ -20,6 +20,7 @@ from chaoslab.pytest_plugin.terminal import shown, shows_progress, tell
 if TYPE_CHECKING:
     from chaoslab.history.events import AnyEvent
     from chaoslab.history.run_folder import RunFolder
+    from chaoslab.model.loader.scenario_requests import Requests
     from chaoslab.model.plan import Plan
     from chaoslab.model.topology import Topology
     from chaoslab.results import Result
@@ -46,16 +47,19 @@ class Scenario:
         name = _scenario_name(self.node)
         return new_folder(self.run.folder / (f"{name}-{kind}" if kind else name))
 
-    async def carried_out(self, plan: Plan, path: Path) -> Result:
+    async def carried_out(self, plan: Plan, path: Path, requests: Requests) -> Result:
         """Run a plan, and return its result; `path` is a new folder, whose name the plan gets.
+        `requests` are added to those of the topology.
 
         The test is skipped if a fault is not supported here, and fails after an error of the lab.
         No verdict fails it.
         """
         from chaoslab.history.run_folder import RunFolder
         from chaoslab.lab.carry_out import Setting, carry_out
+        from chaoslab.model.loader.scenario_requests import with_requests
         from chaoslab.report.runs import save_verdicts
         from chaoslab.results import Result
+        from chaoslab.services import kinds
         from chaoslab.verdicts.doubts import VERDICTS_UNSAVED, doubted
 
         folder = RunFolder(path)
@@ -63,7 +67,7 @@ class Scenario:
         if self.run.max_lag_s is not None:
             plan = replace(plan, max_lag_s=self.run.max_lag_s)
         if self.node.config.getoption("--chaos-plan-only"):
-            self._only_planned(plan, folder)
+            self._only_planned(requests, plan, folder)
         listeners = (self._progress,) if self.shows_progress else ()
         if listeners:
             self.tell(f"\n{plan.name}")
@@ -77,7 +81,8 @@ class Scenario:
         )
         try:
             with self.run.lab_under_way(), self.run.interrupts.cancelling(self.tell):
-                verdicts, refusal = await carry_out(self.topology, plan, setting, folder), None
+                topology = with_requests(self.topology, requests, kinds())
+                verdicts, refusal = await carry_out(topology, plan, setting, folder), None
         except ChaoslabError as error:
             verdicts, refusal = (), error
         self._saved(folder, refusal)
@@ -109,11 +114,14 @@ class Scenario:
             properties.append((TROUBLE_PROPERTY, type(refusal).__name__))
             pytest.fail(each_line(str(refusal)), pytrace=False)
 
-    def _only_planned(self, plan: Plan, folder: RunFolder) -> NoReturn:
+    def _only_planned(self, requests: Requests, plan: Plan, folder: RunFolder) -> NoReturn:
+        from chaoslab.model.loader.scenario_requests import with_requests
         from chaoslab.model.plan import resolve
+        from chaoslab.services import kinds
 
         try:
-            folder.save_plan(self.topology, resolve(plan, self.topology))
+            topology = with_requests(self.topology, requests, kinds())
+            folder.save_plan(topology, resolve(plan, topology))
         except SpecError as error:
             discard(folder.path)
             pytest.fail(str(error), pytrace=False)
