@@ -70,6 +70,10 @@ class Phases:
             return None
         return "during" if any(span.holds(at_s) for span in self.during) else "after"
 
+    def healed_by(self, at_s: float) -> float:
+        """The time of the last heal up to `at_s`. Minus infinity if there was none."""
+        return max((s.end_s for s in self.during if s.end_s <= at_s), default=-math.inf)
+
     @property
     def baseline_s(self) -> float:
         """How long the baseline is, in seconds."""
@@ -111,7 +115,8 @@ def highest_rates(
     readings: Sequence[Reading], over: Phases, window_s: float, late_s: float = 0.0
 ) -> Peaks:
     """The highest number per second of a count in each phase, over any time of `window_s` seconds
-    or more between two readings. Such a time belongs to the phase in which its middle is.
+    or more between two readings. Such a time belongs to the phase in which it ends. After a heal it
+    begins with the last reading before the heal, or later.
 
     A shorter baseline is one such time as a whole. The count may be up to `late_s` seconds late.
     """
@@ -121,22 +126,28 @@ def highest_rates(
     mine = [r for r in readings if base.start_s <= r.start_s and r.end_s <= over.until_s]
     calm = [r for r in mine if r.end_s <= base.end_s]
     whole_s = calm[-1].start_s - calm[0].end_s if calm else 0.0
-    rates = [rate for _, rate in _windows(calm, min(window_s, whole_s), late_s)]
+    rates = [window.rate for window in _windows(calm, min(window_s, whole_s), late_s)]
     found: dict[Phase, float] = {}
-    for middle_s, rate in _windows(mine, window_s, late_s):
-        if (phase := over.at(middle_s)) is not None:
-            found[phase] = max(rate, found.get(phase, 0.0))
+    for window in _windows(mine, window_s, late_s):
+        phase = over.at(window.end_s)
+        if phase == "during" or (phase and window.next_s > over.healed_by(window.end_s)):
+            found[phase] = max(window.rate, found.get(phase, 0.0))
     return Peaks(
         baseline=max(rates, default=None), during=found.get("during"), after=found.get("after")
     )
 
 
-def _windows(
-    readings: Sequence[Reading], window_s: float, late_s: float
-) -> Iterator[tuple[float, float]]:
-    """Yields the middle and the rate of the shortest time of `window_s` seconds or more up to each
-    reading.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Window:
+    """The time between two readings. `next_s` is when the reading after the first one was taken."""
+
+    next_s: float
+    end_s: float
+    rate: float
+
+
+def _windows(readings: Sequence[Reading], window_s: float, late_s: float) -> Iterator[_Window]:
+    """Yields the shortest time of `window_s` seconds or more up to each reading."""
     ends = [reading.end_s for reading in readings]
     for last in readings:
         before = bisect_right(ends, last.start_s - window_s) - 1
@@ -144,7 +155,7 @@ def _windows(
             longest_s = last.end_s - first.start_s + late_s
             if longest_s > 0:
                 rate = (last.value - first.value) / longest_s
-                yield (first.start_s + last.end_s) / 2, rate
+                yield _Window(next_s=ends[before + 1], end_s=last.end_s, rate=rate)
 
 
 def highest_levels(readings: Sequence[Reading], over: Phases) -> Peaks:

@@ -85,7 +85,7 @@ class LimitsShape(Shape):
     cpu_cores: float = Field(default=0.8, gt=0, description="a number above 0")
     log_lines_per_s: float = Field(default=2000.0, gt=0, description="a number above 0")
     log_kib_per_s: float = Field(default=1024.0, gt=0, description="a number above 0")
-    commands_per_s: float = Field(default=2000.0, gt=0, description="a number above 0")
+    commands_per_s: float = Field(default=1000.0, gt=0, description="a number above 0")
     sent_kib_per_s: float = Field(default=512.0, gt=0, description="a number above 0")
     pool: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict,
