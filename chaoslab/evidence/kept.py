@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaoslab.evidence.timeline import Span
-from chaoslab.evidence.traffic import no_answer, over_s
+from chaoslab.evidence.traffic import no_answer, over_s, response, response_text
 from chaoslab.evidence.waits import losses_of, lost_in
 from chaoslab.history.events import ReadBack, Request
 from chaoslab.history.journal import History
@@ -81,6 +81,14 @@ ALL_FOUND = Code(
 )
 
 
+FIRST_FAILED = Code(
+    "write.first_failed",
+    lambda data: f"the first that failed, at {data['at_s']:.3f} s: {response_text(data)}",
+    "What the app answered to the first write that it did not acknowledge.",
+    data=("at_s", "status_code", "answer", "error"),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """The results of the look-ups in the database. `there` maps a write's id to whether the write
@@ -123,6 +131,15 @@ def last_looks(app: str, writes: Iterable[Request], history: History, late_s: fl
 def counts_of(writes: Sequence[Request]) -> Reason:
     counts = {o: sum(w.outcome == o for w in writes) for o in ("ok", "failed", "indeterminate")}
     return COUNTS(**counts, no_answer=sum(no_answer(w) for w in writes))
+
+
+def first_failed(writes: Sequence[Request]) -> Iterator[Reason]:
+    """Yields a reason with the answer to the first of `writes` that was not acknowledged, if there
+    is one.
+    """
+    failed = (w for w in writes if w.outcome != "ok")
+    if (first := min(failed, key=lambda w: w.at_s, default=None)) is not None:
+        yield FIRST_FAILED(at_s=first.at_s, **response(first))
 
 
 def lost_writes(lost: Sequence[Request], late_s: float) -> Iterator[Reason]:

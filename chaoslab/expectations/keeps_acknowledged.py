@@ -11,6 +11,7 @@ from chaoslab.evidence.kept import (
     ALL_FOUND,
     NOT_LOOKED_UP,
     counts_of,
+    first_failed,
     last_looks,
     lost_writes,
 )
@@ -103,7 +104,7 @@ class KeepsAcknowledged(OfRequest):
             return unknown(self.kind, claim, NOT_LOOKED_UP(count=unseen, after_s=late_s), counts)
         if len(ok) < self.at_least:
             few = FEW_ACKNOWLEDGED(count=len(ok), at_least=self.at_least)
-            return unknown(self.kind, claim, few, counts)
+            return unknown(self.kind, claim, few, counts, *first_failed(writes))
         return passed(self.kind, claim, counts, ALL_FOUND(once=once))
 
     def waits_for(self, run: Run, now_s: float) -> str | None:

@@ -63,9 +63,8 @@ def _words(event: AnyEvent) -> str | None:
         case StopRequested() | Exited():
             return _end(event)
         case ReadBack():
-            return (
-                f"{len(event.found)} writes found in {event.service}, {len(event.missing)} missing"
-            )
+            where = event.service or "answers of the app"
+            return f"{len(event.found)} writes found in {where}, {len(event.missing)} missing"
     return None
 
 

@@ -172,3 +172,11 @@ def test_the_declared_delay_is_the_apps_own_time() -> None:
     late = back(1.82, missing=("a",))
     assert kept(write(1.0, "a", code=202), late, waited, app=app).outcome == "FAIL"
     assert kept(write(1.0, "a"), look, waited).outcome == "FAIL"
+
+
+def test_too_few_acknowledged_writes_come_with_the_apps_answer() -> None:
+    """A contract that the app refuses is found at once."""
+    refused = replace(write(2.0, "b", "failed", code=404), answer="no such collection")
+    verdict = kept(refused, write(3.0, "c", "failed", code=500), at_least=5)
+    assert verdict.outcome == "UNKNOWN"
+    assert "the first that failed, at 2.000 s: 404: no such collection" in why(verdict)
