@@ -31,26 +31,20 @@ STILL_NAMED = Code(
 
 def _not_connected(data: Data) -> str:
     then = f", then {data['connections']}" if data["connections"] else ""
-    return (
-        f"no connection was {_tried(data)} on {data['link']} "
-        f"for {data['waited_s']:.1f} s after the heal{then}{_older(data)}"
-    )
+    after = f"for {data['waited_s']:.1f} s after the heal{then}{_older(data)}"
+    if data["recorded"]:
+        return f"the proxy of {data['link']} accepted no connection of the app {after}"
+    return f"no connection was observed on {data['link']} {after}"
 
 
 def _connected(data: Data) -> str:
     count = data["connections"]
-    were = "connection was" if count == 1 else "connections were"
-    return (
-        f"{count} {were} {_tried(data)} on {data['link']} after the heal, "
-        f"the first {data['waited_s']:.1f} s after it{_older(data)}"
-    )
-
-
-def _tried(data: Data) -> str:
-    """The word `tried` if the proxy records each connect, else `observed`: lists of the app's
-    sockets miss short connections.
-    """
-    return "tried" if data["recorded"] else "observed"
+    many = f"{count} connection{'s' * (count != 1)}"
+    after = f"after the heal, the first {data['waited_s']:.1f} s after it{_older(data)}"
+    if data["recorded"]:
+        return f"the proxy of {data['link']} accepted {many} of the app {after}"
+    were = "was" if count == 1 else "were"
+    return f"{many} {were} observed on {data['link']} {after}"
 
 
 def _older(data: Data) -> str:
@@ -61,8 +55,9 @@ _LINK = ("link", "connections", "waited_s", "older", "recorded")
 NOT_CONNECTED = Code(
     "link.not_connected",
     _not_connected,
-    "The app did not connect on a link for a long time after the heal, by a proxy's records "
-    "(`recorded`), or by lists of the app's sockets, which miss a connection between two lists.",
+    "No connection of the app on a link was observed for a long time after the heal, by a proxy's "
+    "records (`recorded`), which miss a connect that does not reach the proxy, or by lists of the "
+    "app's sockets, which miss a connection between two lists.",
     data=_LINK,
 )
 CONNECTED = Code(
