@@ -12,7 +12,7 @@ from chaoslab.clock import now_s
 # The address of Docker's resolver, which listens in the namespace of every container.
 _RESOLVER = bytes((127, 0, 0, 11))
 
-Sockets = list[tuple[str, int, int]]
+Sockets = list[tuple[str, int, int, str]]
 
 
 async def watch(
@@ -38,12 +38,13 @@ async def watch(
 
 
 def sockets(own: Container[int]) -> Sockets:
-    """A sorted list with (state, local port, remote port) of each socket that a process holds.
+    """A sorted list with (state, local port, remote port, local address in hexadecimal digits) of
+    each socket that a process holds.
 
     Not included: sockets with an inode in `own`, sockets without a process, and Docker's resolver.
     """
     return sorted(
-        (row.state, row.local_port, row.remote_port)
+        (row.state, row.local_port, row.remote_port, row.local_address.hex())
         for row in tcp_table()
         if row.inode and row.inode not in own and row.local_address != _RESOLVER
     )

@@ -37,8 +37,9 @@ def _exited(data: Data) -> str:
 def _no_answer(data: Data) -> str:
     if data["listened_after_s"] is None:
         return f"health, asked at port {data['port']}, never answered"
-    after_s = data["listened_after_s"]
-    return f"listened on port {data['port']} after {after_s:.3f} s, but never answered health"
+    at = f" at {' and '.join(data['addresses'])}" if data["addresses"] else ""
+    listened = f"listened on port {data['port']}{at} after {data['listened_after_s']:.3f} s"
+    return f"{listened}, but never answered health"
 
 
 def _answering(data: Data) -> str:
@@ -77,8 +78,9 @@ NEVER_LISTENED = Code(
 NO_ANSWER = Code(
     "start.no_answer",
     _no_answer,
-    "The app listened, or ran before the lab attached to it, and health never answered.",
-    data=("port", "listened_after_s"),
+    "The app listened, or ran before the lab attached to it, and health never answered. "
+    "`addresses` are those at which it listened; empty if they are not known.",
+    data=("port", "addresses", "listened_after_s"),
 )
 ANSWERING = Code(
     "start.answering",
@@ -148,7 +150,9 @@ def _lived(e: OfBoot, history: History, begun: Spawned) -> list[Reason]:
     if listened_s is None and not begun.standing:
         return _elsewhere(e, history, begun) or [NEVER_LISTENED(port=begun.port)]
     if status is None:
-        return [NO_ANSWER(port=begun.port, listened_after_s=listened_s)]
+        bound = history.first_of_boot(Bound, e.app, e.boot)
+        addresses = bound.addresses if bound else ()
+        return [NO_ANSWER(port=begun.port, addresses=addresses, listened_after_s=listened_s)]
     return [ANSWERING(port=begun.port, listened_after_s=listened_s, first_status_code=status)]
 
 

@@ -34,12 +34,13 @@ class AppSocket:
     """A TCP socket of an app as the kernel shows it; `state` is `SYN_SENT`, `ESTABLISHED`, ….
 
     The remote port of a listener is 0. `pid` is the process that holds the socket. If they are not
-    known, `remote_host` is empty and `pid` is 0.
+    known, `local_host` and `remote_host` are empty and `pid` is 0.
     """
 
     state: str
     local_port: int
     remote_port: int
+    local_host: str = ""
     remote_host: str = ""
     pid: int = 0
 
@@ -77,6 +78,7 @@ def sockets_of(pid: int, new_socket: MakesSockets = socket.socket) -> tuple[AppS
             state=row.state,
             local_port=row.local_port,
             remote_port=row.remote_port,
+            local_host=host_of(row.local_address),
             remote_host=host_of(row.remote_address),
             pid=held[row.inode],
         )

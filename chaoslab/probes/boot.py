@@ -77,10 +77,12 @@ class BootProbe:
             return True
         port = self._watched.running.listens_on
         sockets = self._watched.running.sockets()
-        if not any(s.state == "LISTEN" and s.local_port == port for s in sockets):
+        hosts = {s.local_host for s in sockets if s.state == "LISTEN" and s.local_port == port}
+        if not hosts:
             await asyncio.sleep(BIND_POLL_S)
             return False
-        self._journal.append(Bound(at_s=self._journal.now(), **self._who))
+        at_s, addresses = self._journal.now(), tuple(sorted(hosts - {""}))
+        self._journal.append(Bound(at_s=at_s, **self._who, addresses=addresses))
         return True
 
     async def _complete(self, over: asyncio.Event) -> bool:

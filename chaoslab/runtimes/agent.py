@@ -20,7 +20,7 @@ from typing import Any, cast
 from chaoslab.agent.iptables_rules import Counters
 from chaoslab.errors import ErrorCode, InjectionFailed, Problem, RuntimeUnavailable
 from chaoslab.machine.endpoint import Endpoint
-from chaoslab.machine.sockets import AppSocket
+from chaoslab.machine.sockets import AppSocket, host_of
 from chaoslab.machine.trouble import Trouble, last_lines
 from chaoslab.model.sighting import Outcome, Question, Sighting
 from chaoslab.runtimes.parts import API_BOUND_S, START_LIMIT_S
@@ -234,8 +234,13 @@ class Agent(ABC):
             self._why_blind = str(message["watch_failed"])
         elif "sockets" in message:
             self._table = tuple(
-                AppSocket(state=state, local_port=local, remote_port=remote)
-                for state, local, remote in message["sockets"]
+                AppSocket(
+                    state=state,
+                    local_port=local,
+                    remote_port=remote,
+                    local_host=host_of(bytes.fromhex(here)),
+                )
+                for state, local, remote, here in message["sockets"]
             )
         elif (answer := self._waiting.pop(message.get("id", 0), None)) is not None:
             with contextlib.suppress(Exception):  # the caller was cancelled

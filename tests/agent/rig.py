@@ -168,7 +168,7 @@ class AgentProcess:
         async with asyncio.timeout(PATIENCE_S):
             return await self.messages.get()
 
-    async def wait_for_sockets(self, *expected: tuple[str, int, int]) -> float:
+    async def wait_for_sockets(self, *expected: tuple[str, int, int, str]) -> float:
         """Wait until it has sent exactly these sockets; returns the time at which it saw them."""
         while True:
             message = await self.next_message()

@@ -156,11 +156,11 @@ async def test_the_apps_sockets_are_sent_when_they_change(wire: Wire) -> None:
             with inside(wire.app):
                 app, resolver = (socket.create_server((at, 0)) for at in (APP, "127.0.0.11"))
             with app, resolver:
-                mine = port_of(app)
-                await agent.wait_for_sockets(("LISTEN", mine, 0))
+                mine, here = port_of(app), socket.inet_aton(APP).hex()
+                await agent.wait_for_sockets(("LISTEN", mine, 0, here))
                 with await dial(wire, port) as client:
                     await agent.wait_for_sockets(
-                        ("LISTEN", mine, 0), ("ESTABLISHED", port_of(client), port)
+                        ("LISTEN", mine, 0, here), ("ESTABLISHED", port_of(client), port, here)
                     )
                     answer = await agent.do(
                         "ask",

@@ -76,7 +76,7 @@ EVENTS: tuple[AnyEvent, ...] = (
     UncountedOutside(at_s=0.2, packets=7),
     Spawned(at_s=0.3, app="b", boot=1, pid=7, port=8, argv=("a", "ü"), env={"K": "v"}),
     Listening(at_s=0.4, app="b", boot=1, ports=(8, 9)),
-    Bound(at_s=0.4, app="b", boot=1),
+    Bound(at_s=0.4, app="b", boot=1, addresses=("127.0.0.1",)),
     FirstAnswer(at_s=0.5, app="b", boot=1, status_code=503),
     StartupSnapshot(
         at_s=0.6,

@@ -117,6 +117,7 @@ async def test_each_stage_is_recorded_when_it_is_reached(tmp_path: Path) -> None
     assert complete
     assert ready
     assert bound.at_s >= 0.2
+    assert bound.addresses == ("127.0.0.1",)
     assert first.status_code == 503
     assert bound.at_s <= first.at_s
     # two seconds lie between them; each may be seen late on a machine that is shared

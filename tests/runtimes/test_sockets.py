@@ -76,8 +76,8 @@ def test_the_holder_of_a_port_is_named() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::ffff:127.0.0.1", marks=IPV6)])
-def test_a_sockets_peer_and_holder_are_shown(host: str) -> None:
-    """An address of IPv4 that is mapped into IPv6 as the one that it is; a listener has none."""
+def test_a_sockets_addresses_and_holder_are_shown(host: str) -> None:
+    """An address of IPv4 that is mapped into IPv6 as the one that it is; a listener has no peer."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(family) as client:
         client.connect((host, server.getsockname()[1]))
@@ -85,4 +85,5 @@ def test_a_sockets_peer_and_holder_are_shown(host: str) -> None:
         told = {(s.local_port, s.remote_port): s for s in sockets_of(os.getpid())}
     assert told[other, port].remote_host == "127.0.0.1"
     assert told[other, port].pid == os.getpid()
-    assert told[port, 0].state == "LISTEN"
+    assert (told[port, 0].state, told[port, 0].local_host) == ("LISTEN", "127.0.0.1")
+    assert told[other, port].local_host == "127.0.0.1"

@@ -282,6 +282,18 @@ def test_a_process_that_never_answered_differs_from_one_that_had_answered() -> N
     assert bare.texts[0] == "exited with 1 after 1.200 s"
 
 
+def test_a_listener_that_never_answers_health_is_named_with_its_addresses() -> None:
+    """It may listen at another address than the one that is asked; old runs do not know it."""
+    told = {"port": 8000, "listened_after_s": 0.5}
+    verdict = started(never_up(replace(BOUND, addresses=("198.18.1.1", "::1"))))
+    addresses = ("198.18.1.1", "::1")
+    assert data(verdict, "start.no_answer") == told | {"addresses": addresses}
+    listened = "listened on port 8000 at 198.18.1.1 and ::1 after 0.500 s"
+    assert verdict.texts[0] == f"{listened}, but never answered health"
+    old = started(never_up(BOUND))
+    assert old.texts[0] == "listened on port 8000 after 0.500 s, but never answered health"
+
+
 def test_another_port_than_the_one_that_is_routed_is_named() -> None:
     """The process listened on a port to which no traffic goes, whether it still runs or not."""
     elsewhere = Listening(at_s=0.9, app="backend", boot=1, ports=(8001,))

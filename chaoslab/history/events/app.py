@@ -29,8 +29,12 @@ class Spawned(BootEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound(BootEvent):
-    """The lab first observed that the app's port is listening."""
+    """The lab first observed that the app's port is listening.
 
+    `addresses` are those at which it listened; empty if they are not known.
+    """
+
+    addresses: tuple[str, ...] = ()
     kind: Literal["bound"] = "bound"
 
 

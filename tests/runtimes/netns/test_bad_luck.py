@@ -242,7 +242,7 @@ async def test_an_app_that_listens_on_the_veth_alone_never_answers(tmp_path: Pat
     verdict = await Ran().verdict(tmp_path, "198.18.1.1")
     assert verdict.outcome != "PASS"
     assert re.search(
-        r"listened on port 8080 after .*, but never answered health", str(verdict.texts)
+        r"listened on port 8080 at 198\.18\.1\.1 after .*, but never answered", str(verdict.texts)
     )
 
 
