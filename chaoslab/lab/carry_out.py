@@ -58,8 +58,8 @@ async def carry_out(
     """Run one plan and return its verdicts. Everything about the run is saved in `folder`.
 
     Raises SpecError (a mistake in the plan), RuntimeUnavailable or ServiceFailed (a failure of the
-    lab) or FaultUnsupported (the proxy or the platform cannot inject a fault); secrets are masked
-    in their texts. A failure of the system under test is not an error: it is in the verdicts.
+    lab, or a plan that this runtime cannot run) or FaultUnsupported (the proxy or the platform
+    cannot inject a fault); secrets are masked in their texts. A failure of the system under test is not an error: it is in the verdicts.
     """
     plan = resolve(plan, topology)
     check_abilities(plan, topology)
@@ -73,8 +73,7 @@ async def _carried_out(
 ) -> tuple[Verdict, ...]:
     disabled = aimed(setting.disabled, plan, topology) if setting.disabled else None
     async with setting.open_runtime() as runtime:
-        if runtime.external is not None:
-            runtime.external.check(plan)
+        runtime.check(plan)
         info = RunInfo(
             scenario=plan.name,
             seed=setting.seed,

@@ -239,11 +239,6 @@ class ExternalSystem(Protocol):
     def notes(self) -> tuple[str, ...]:
         """Notes for people on the state in which the lab found the external system."""
 
-    def check(self, plan: Plan) -> None:
-        """Raise FaultUnsupported, with every reason, if the plan needs to start or stop a part of
-        the external system.
-        """
-
     async def sessions(self, link: Link) -> ServerView | None:
         """The sessions of a link, as the service's own server reports them.
 
@@ -292,6 +287,11 @@ class Runtime(Protocol):
     def outside_watch(self) -> OutsideWatch | None:
         """An object that finds attempts of apps at addresses outside the lab; None if apps can
         reach them, or if they are not observed.
+        """
+
+    def check(self, plan: Plan) -> None:
+        """Raise FaultUnsupported or RuntimeUnavailable, with every reason, if this runtime cannot
+        carry out the resolved plan. Nothing of the plan has begun.
         """
 
     async def start_service(self, service: Service) -> RunningService:

@@ -6,10 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab.errors import RuntimeUnavailable
+from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.topology import App, Topology
 from chaoslab.runtimes.choice import choose
 from chaoslab.runtimes.doctor.machine import Part
+from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.runtimes.netns import needs
+from chaoslab.runtimes.netns.runtime import NetnsRuntime
 from chaoslab.runtimes.table import TABLE
 
 TOPOLOGY = Topology(name="t", services={}, apps={}, source="/somewhere/chaoslab.toml")
@@ -71,6 +75,36 @@ def test_an_app_that_is_given_the_proxys_host_runs_in_a_network_of_its_own(known
     """In its command or in its environment."""
     app = App(name="web", command=("x", "{redis.port}"), env={"AT": known}, links=("redis",))
     assert choose("local", replace(TOPOLOGY, apps={"web": app}), "embedded").runtime == "netns"
+
+
+@pytest.mark.parametrize(
+    ("of_app", "of_boot"),
+    [
+        ({}, {"AT": "{redis.port}"}),
+        ({"AT": "{redis.host}", "PORT": "{redis.port}"}, {"AT": "localhost"}),
+    ],
+)
+def test_a_boot_that_has_only_the_port_of_a_service_is_refused(
+    of_app: dict[str, str], of_boot: dict[str, str]
+) -> None:
+    """The runtime was chosen for the app; a plan may leave out the host again, or add a port."""
+    app = App(name="web", command=("x",), env=of_app, links=("redis",))
+    plan = Plan(boots=(Boot(app="web"), Boot(app="web", env=of_boot)))
+    assert choose("local", replace(TOPOLOGY, apps={"web": app}), "embedded").runtime == "netns"
+    with pytest.raises(RuntimeUnavailable) as refused:
+        NetnsRuntime([app]).check(plan)
+    (problem,) = refused.value.problems
+    assert problem.what == "web has the port of redis, but not its host"
+    assert problem.fix == "use {redis.host} in boots[1].env, or --chaos-runtime=loopback"
+    LocalRuntime().check(plan)
+
+
+def test_a_boot_that_has_the_host_too_is_not_refused() -> None:
+    """From the app's own variables, or from its own."""
+    app = App(name="web", command=("x",), env={"AT": "{redis.host}"}, links=("redis",))
+    env = {"PORT": "{redis.port}"}
+    plan = Plan(boots=(Boot(app="web", env=env), Boot(app="web", env={**env, "AT": "{redis.url}"})))
+    NetnsRuntime([app]).check(plan)
 
 
 @pytest.mark.parametrize("name", TABLE)

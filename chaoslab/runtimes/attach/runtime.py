@@ -104,10 +104,6 @@ class AttachedRuntime:
         """
         return tuple(self._notes)
 
-    def check(self, plan: Plan) -> None:
-        """Raise FaultUnsupported, with every reason, if attach mode cannot carry out the plan."""
-        refuse(plan, self._topology, self._attach)
-
     async def sessions(self, link: Link) -> ServerView | None:
         """The link's sessions, as the service's own server reports them.
 
@@ -129,6 +125,10 @@ class AttachedRuntime:
             return None
 
     # --- Runtime ---
+
+    def check(self, plan: Plan) -> None:
+        """Raise FaultUnsupported, with every reason, if attach mode cannot carry out the plan."""
+        refuse(plan, self._topology, self._attach)
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -23,6 +23,7 @@ from chaoslab.errors import (
 from chaoslab.history.events import PastProxy
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.trouble import with_place
+from chaoslab.model.plan import Plan
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Service
 from chaoslab.proxies.base import ProxyKind
@@ -89,6 +90,9 @@ class ContainerRuntime:
     def stack(self) -> Stack:
         """The session's stack, which earlier and later labs use too."""
         return self._stack
+
+    def check(self, plan: Plan) -> None:
+        """Do nothing: every plan can be carried out here."""
 
     async def __aenter__(self) -> Self:
         return self

@@ -29,6 +29,7 @@ from chaoslab.machine.process import Child, spawn
 from chaoslab.machine.sockets import port_taken, tree
 from chaoslab.machine.trouble import with_place
 from chaoslab.machine.watchdog import Watchdog
+from chaoslab.model.plan import Plan
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Service
 from chaoslab.proxies import server
@@ -100,6 +101,9 @@ class LocalRuntime:
             name="the lab's watchdog", look_every_s=LOOK_EVERY_S, check=self._entered().trouble
         )
         return (watchdog, *self._parts, *self._services)
+
+    def check(self, plan: Plan) -> None:
+        """Do nothing: every plan can be carried out here."""
 
     async def __aenter__(self) -> Self:
         # The watchdog knows mark and folder before anything is made.

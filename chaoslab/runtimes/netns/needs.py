@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.environment import environment
 from chaoslab.model.placeholders import names_in
+from chaoslab.model.plan import Boot
 from chaoslab.model.topology import App
 from chaoslab.runtimes.doctor.machine import Part
 from chaoslab.runtimes.netns import refusals
@@ -29,8 +31,8 @@ ONLY_EMBEDDED = ErrorCode(
 NO_HOST = ErrorCode(
     "netns.no_proxy_host",
     "{app} has the port of {service}, but not its host",
-    "An app takes only the port of a service from the lab. So it would look for the service on its"
-    " own loopback.",
+    "An app, or a boot of a plan, takes only the port of a service from the lab. So it would look"
+    " for the service on its own loopback.",
 )
 HOST_NETWORK = ErrorCode(
     "netns.host_network",
@@ -74,13 +76,24 @@ def check_apps(apps: Iterable[App]) -> None:
     for app in apps:
         if app.network == "host":
             raise _needs_host_network(app.name)
-        texts = (*app.command, *app.env.values())
-        used = {name for text in texts for name in names_in(text)}
-        for service in app.links:
-            if f"{service}.port" in used and not used & {f"{service}.host", f"{service}.url"}:
-                fix = f"use {{{service}.host}} in apps.{app.name}, or --chaos-runtime=loopback"
-                reason = NO_HOST(app=app.name, service=service)
-                raise RuntimeUnavailable(Problem(reason=reason, fix=fix))
+        _check_hosts(app, f"apps.{app.name}")
+
+
+def check_boots(apps: Mapping[str, App], boots: Iterable[Boot]) -> None:
+    """As `check_apps`, with the variables that each boot of a resolved plan overrides."""
+    for number, boot in enumerate(boots):
+        app = apps[boot.app]
+        _check_hosts(replace(app, env={**app.env, **boot.env}), f"boots[{number}].env")
+
+
+def _check_hosts(app: App, where: str) -> None:
+    texts = (*app.command, *app.env.values())
+    used = {name for text in texts for name in names_in(text)}
+    for service in app.links:
+        if f"{service}.port" in used and not used & {f"{service}.host", f"{service}.url"}:
+            fix = f"use {{{service}.host}} in {where}, or --chaos-runtime=loopback"
+            reason = NO_HOST(app=app.name, service=service)
+            raise RuntimeUnavailable(Problem(reason=reason, fix=fix))
 
 
 def _needs_host_network(app: str) -> RuntimeUnavailable:

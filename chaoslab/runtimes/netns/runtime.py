@@ -13,6 +13,7 @@ from chaoslab.history.events import PastProxy
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.ports import HOST
 from chaoslab.machine.process import not_executed
+from chaoslab.model.plan import Plan
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Service
 from chaoslab.proxies import embedded
@@ -27,7 +28,7 @@ from chaoslab.runtimes.local.service import LOOK_EVERY_S
 from chaoslab.runtimes.netns.app import NetnsApp
 from chaoslab.runtimes.netns.child import NamespaceChild
 from chaoslab.runtimes.netns.namespaces import GATEWAY, Namespaces
-from chaoslab.runtimes.netns.needs import only_embedded
+from chaoslab.runtimes.netns.needs import check_boots, only_embedded
 from chaoslab.runtimes.netns.outside import GatewayWatch, Outside
 from chaoslab.runtimes.parts import ApiPart, CheckedPart, Part
 from chaoslab.services import last_messages, question_of
@@ -49,9 +50,8 @@ class NetnsRuntime(LocalRuntime):
     def __init__(self, apps: Iterable[App]) -> None:
         super().__init__()
         self.lookout = None
-        apps = tuple(apps)
-        self._app_names = tuple(app.name for app in apps)
-        self._outside = Outside.of(apps)
+        self._declared = {app.name: app for app in apps}
+        self._outside = Outside.of(self._declared.values())
         self._made: Namespaces | None = None
         self._becoming_ready: asyncio.Task[None] | None = None
         self._children: list[NamespaceChild] = []
@@ -66,11 +66,17 @@ class NetnsRuntime(LocalRuntime):
         assert self._made is not None, "a NetnsRuntime is used inside `async with`"
         return self._made
 
+    def check(self, plan: Plan) -> None:
+        """Raise RuntimeUnavailable, with the fix, if a boot would look for a service on its own
+        loopback.
+        """
+        check_boots(self._declared, plan.boots)
+
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         try:
             self._made = Namespaces.start(
-                self._app_names,
+                tuple(self._declared),
                 files=self._outside.files(self.folder, GATEWAY),
                 log=self.folder / "namespaces.log",
                 env=self._env_with({}),
