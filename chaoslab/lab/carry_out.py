@@ -58,8 +58,9 @@ async def carry_out(
     """Run one plan and return its verdicts. Everything about the run is saved in `folder`.
 
     Raises SpecError (a mistake in the plan), RuntimeUnavailable or ServiceFailed (a failure of the
-    lab, or a plan that this runtime cannot run) or FaultUnsupported (the proxy or the platform
-    cannot inject a fault); secrets are masked in their texts. A failure of the system under test is not an error: it is in the verdicts.
+    lab, or a plan that this runtime cannot carry out) or FaultUnsupported (the proxy or the
+    platform cannot inject a fault); secrets are masked in their texts. A failure of the system
+    under test is not an error: it is in the verdicts.
     """
     plan = resolve(plan, topology)
     check_abilities(plan, topology)

@@ -20,7 +20,8 @@ from chaoslab.model.actions import (
     at_heal_of,
 )
 from chaoslab.proxies.base import ConnectionRecord, ToxicEffect, Traffic, TriggerState
-from chaoslab.proxies.toxiproxy import REFUSED, ToxiproxyControl
+from chaoslab.proxies.strict_http import REFUSED
+from chaoslab.proxies.toxiproxy import ToxiproxyControl
 
 NO_TRIGGER = ErrorCode(
     "proxy.no_trigger",
@@ -138,16 +139,13 @@ class EmbeddedControl(ToxiproxyControl):
         return tuple(_record(row) for row in answer["connections"])
 
     def check(self, action: Action) -> None:
-        self.check_at_heal(action)
+        if (at_heal := at_heal_of(action)) != "resume" and "at_heal" not in self.capabilities:
+            reason = OLD_ENGINE(at_heal=at_heal)
+            raise FaultUnsupported(Problem(reason=reason, fix="update that engine"))
         drops = isinstance(action, ConnectPhase) and action.mode == "dropped"
         if drops and "connect.dropped" not in self.capabilities:
             why = self._unsupported.get("connect.dropped", "this platform cannot drop SYNs")
             raise FaultUnsupported(Problem(reason=NO_SYN_DROP(cause=why)))
-
-    def check_at_heal(self, action: Action) -> None:
-        if (at_heal := at_heal_of(action)) != "resume" and "at_heal" not in self.capabilities:
-            reason = OLD_ENGINE(at_heal=at_heal)
-            raise FaultUnsupported(Problem(reason=reason, fix="update that engine"))
 
     def check_triggers(self) -> None:
         """Do nothing: the engine supports triggers."""

@@ -22,6 +22,7 @@ from chaoslab.errors import (
 )
 from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, at_heal_of
 from chaoslab.proxies.embedded import EmbeddedControl
+from chaoslab.proxies.refusals import refuse_at_heal
 from chaoslab.proxies.toxiproxy import NO_PROXY, ToxiproxyControl
 
 ONLY_DROPS = ErrorCode(
@@ -202,15 +203,13 @@ class FilteredToxiproxyControl(_Filtered):
         return False
 
     def check(self, action: Action) -> None:
-        self.check_at_heal(action)
-        if isinstance(action, ConnectPhase):
-            if not _drops_all(action):
-                reason = ONLY_DROPS(
-                    server=self.name, mode=action.mode, established=action.established
-                )
-                raise FaultUnsupported(Problem(reason=reason))
-        else:
+        if not isinstance(action, ConnectPhase):
             super().check(action)
+            return
+        refuse_at_heal(action, self.name)
+        if not _drops_all(action):
+            reason = ONLY_DROPS(server=self.name, mode=action.mode, established=action.established)
+            raise FaultUnsupported(Problem(reason=reason))
 
     async def _apply_connect(self, action: ConnectPhase) -> None:
         await self._drop(action)

@@ -21,22 +21,14 @@ from toxiproxy.server import Toxiproxy
 
 from chaoslab.agent.iptables_rules import Counters
 from chaoslab.clock import now_s
-from chaoslab.errors import ErrorCode, FaultUnsupported, InjectionFailed, Problem
-from chaoslab.model.actions import (
-    Action,
-    AddToxic,
-    Capability,
-    ConnectPhase,
-    Disable,
-    at_heal_of,
-)
+from chaoslab.errors import ErrorCode, InjectionFailed, Problem
+from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, Disable
 from chaoslab.proxies.base import ConnectionRecord, Traffic, TriggerState
+from chaoslab.proxies.refusals import no_triggers, refuse
+from chaoslab.proxies.strict_http import REFUSED, StrictHttp
 
 NO_ANSWER = ErrorCode(
     "proxy.no_answer", "{server}: {cause}", "The proxy server gave no usable answer to a request."
-)
-REFUSED = ErrorCode(
-    "proxy.refused", "{server} refused: {answer}", "The proxy server answered with an error."
 )
 NOT_ITS_API = ErrorCode(
     "proxy.not_its_api",
@@ -74,75 +66,12 @@ TOXIC_REMAINS = ErrorCode(
     "toxic {toxic} on {proxy} is still there",
     "The proxy server did not remove a toxic.",
 )
-NO_SILENCE = ErrorCode(
-    "proxy.no_silence",
-    "{server} has no toxic that holds bytes (silence)",
-    "The proxy server cannot hold back bytes without ending the connection.",
-)
-NO_CONNECT_MODES = ErrorCode(
-    "proxy.no_connect_modes",
-    "{server} has no connect modes: no {mode} connects",
-    "The proxy server cannot refuse or drop connects.",
-)
-NO_INERT = ErrorCode(
-    "proxy.no_inert",
-    "{server} cannot disable a toxic",
-    "The proxy server cannot disable a toxic, so it cannot be used in a self-test.",
-)
-NO_AT_HEAL = ErrorCode(
-    "proxy.no_at_heal",
-    "{server} cannot heal with at_heal='{at_heal}': {cause}",
-    "The proxy server cannot reset idle connections, or leave connections dead, at a heal.",
-)
-NO_TRIGGERS = ErrorCode(
-    "proxy.no_triggers",
-    "{server} cannot act at a link's connection by itself",
-    "The proxy server has no triggers: it cannot put a fault in force at a link's n-th connection.",
-)
-_WHY_NOT_AT_HEAL = {
-    "reset": "its toxic reset_peer acts when data arrives, so idle connections are not reset",
-    "dead": "when one side of a connection ends or a toxic is removed, it closes the other side",
-}
 T = TypeVar("T")
-REQUEST_TIMEOUT_S = 3.0
 # Toxiproxy adds to it when a connection ends: the bytes received in each direction.
 _RECEIVED = re.compile(r"^toxiproxy_proxy_received_bytes_total\{([^}]*)\} (\S+)$", re.MULTILINE)
 # The client has one address per process, so only one call at a time may run. One thread keeps the
 # order of calls, so that an injection that was given up while it waited never runs after its heal.
 _client_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="toxiproxy-client")
-
-
-class StrictHttp:
-    """Replaces the module `requests` in the toxiproxy-python client: one session, a time-out for
-    each request, and an error for bad statuses.
-    """
-
-    def __init__(self) -> None:
-        self._session = requests.Session()
-        self._session.trust_env = False  # control traffic must not use a proxy of the environment
-
-    def get(self, url: str, **kwargs: Any) -> requests.Response:
-        return self._send("GET", url, **kwargs)
-
-    def post(self, url: str, **kwargs: Any) -> requests.Response:
-        return self._send("POST", url, **kwargs)
-
-    def put(self, url: str, **kwargs: Any) -> requests.Response:
-        return self._send("PUT", url, **kwargs)
-
-    def delete(self, url: str, **kwargs: Any) -> requests.Response:
-        return self._send("DELETE", url, **kwargs)
-
-    def close(self) -> None:
-        self._session.close()
-
-    def _send(self, method: str, url: str, **kwargs: Any) -> requests.Response:
-        response = self._session.request(method, url, timeout=REQUEST_TIMEOUT_S, **kwargs)
-        if response.status_code >= 400 and response.status_code not in (400, 404, 409):
-            # the client raises for these three, and for no others
-            answer = f"{method} {url}: {response.status_code} {response.text.strip()[:200]}"
-            raise InjectionFailed(Problem(reason=REFUSED(server="the proxy server", answer=answer)))
-        return response
 
 
 class ToxiproxyControl:
@@ -212,26 +141,10 @@ class ToxiproxyControl:
             self._made.remove(proxy)
 
     def check(self, action: Action) -> None:
-        self.check_at_heal(action)
-        if isinstance(action, AddToxic) and action.type == "silence":
-            raise FaultUnsupported(Problem(reason=NO_SILENCE(server=self.name)))
-        if isinstance(action, ConnectPhase):
-            reason = NO_CONNECT_MODES(server=self.name, mode=action.mode)
-            raise FaultUnsupported(Problem(reason=reason))
-        if isinstance(action, AddToxic) and action.inert:
-            raise FaultUnsupported(Problem(reason=NO_INERT(server=self.name)))
-
-    def check_at_heal(self, action: Action) -> None:
-        """Raise FaultUnsupported, with the reason, if the heal of `action` is to do anything but
-        resume.
-        """
-        if (at_heal := at_heal_of(action)) != "resume":
-            cause = _WHY_NOT_AT_HEAL[at_heal]
-            reason = NO_AT_HEAL(server=self.name, at_heal=at_heal, cause=cause)
-            raise FaultUnsupported(Problem(reason=reason, fix="use --chaos-proxy=embedded"))
+        refuse(action, self.name)
 
     def check_triggers(self) -> None:
-        raise FaultUnsupported(Problem(reason=NO_TRIGGERS(server=self.name)))
+        raise no_triggers(self.name)
 
     async def apply(self, action: Action) -> None:
         self.check(action)
@@ -258,7 +171,7 @@ class ToxiproxyControl:
 
     async def trigger(self, trigger: str, proxy: str) -> TriggerState:
         del trigger, proxy
-        raise FaultUnsupported(Problem(reason=NO_TRIGGERS(server=self.name)))
+        raise no_triggers(self.name)
 
     async def disarm(self, trigger: str, proxy: str) -> None:
         del trigger, proxy

@@ -10,10 +10,10 @@ import requests
 import toxiproxy.api
 from toxiproxy.server import Toxiproxy
 
-import chaoslab.proxies.toxiproxy as adapter
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed
 from chaoslab.model.actions import Action, AddToxic, Disable
+from chaoslab.proxies import strict_http
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 
@@ -136,7 +136,7 @@ async def test_a_silent_server_is_given_up_in_time(
     broken: Misbehaving, of_broken: ToxiproxyControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client alone would wait for ever."""
-    monkeypatch.setattr(adapter, "REQUEST_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(strict_http, "REQUEST_TIMEOUT_S", 0.2)
     broken.answers[ADD] = (200, SILENCE)
     begun_s = now_s()
     with pytest.raises(InjectionFailed, match=r"[Rr]ead timed out"):

@@ -182,4 +182,8 @@ def test_an_app_that_is_down_when_the_lab_attaches_is_reported() -> None:
     (verdict,) = judged(events, Starts(mode="normal", rests_on=()), faults=())
     assert verdict.outcome.value == "FAIL"
     assert verdict.because[0].code == "start.no_answer"
-    assert data(verdict, "start.no_answer") == {"port": 8080, "addresses": (), "listened_after_s": None}
+    assert data(verdict, "start.no_answer") == {
+        "port": 8080,
+        "addresses": (),
+        "listened_after_s": None,
+    }
