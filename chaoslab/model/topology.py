@@ -77,9 +77,9 @@ class Limits:
     spare_connections: int = 2
     rss_growth_mib: float = 100.0
     cpu_cores: float = 0.8
-    log_lines_per_s: float = 2000.0
+    log_lines_per_s: float = 400.0
     log_kib_per_s: float = 1024.0
-    commands_per_s: float = 1000.0
+    commands_per_s: float = 500.0
     sent_kib_per_s: float = 512.0
     pool: Mapping[str, int] = field(default_factory=dict)
 

@@ -159,11 +159,13 @@ def test_a_lab_that_was_late_makes_no_rate_higher() -> None:
     """Whatever came between two readings is divided by all the time between them."""
     lines = in_fault(lines=1500.0)
     gap = without(lines, lambda e: isinstance(e, AppUsage) and 2.5 < e.at_s < 4.25)
-    verdict = cost(gap)
+    verdict = cost(gap, log_lines_per_s=1600.0)
     assert verdict.outcome is Outcome.PASS
     assert data(verdict, "cost.log_lines")["during"] <= 1500.0
     slow = [*stopped_under_load(), *costs(CALM, replace(CALM, lines=2200.0), took_s=0.2)]
-    assert cost(slow).outcome is Outcome.PASS  # 2,750 in what may have been 1.45 s
+    assert (
+        cost(slow, log_lines_per_s=2000.0).outcome is Outcome.PASS
+    )  # 2,750 in what may have been 1.45 s
 
 
 def test_a_server_that_started_again_counts_from_zero() -> None:
@@ -190,7 +192,7 @@ def test_commands_that_a_server_counts_late_are_spread_over_that_time() -> None:
         for late_s in (1.0,)
         for e in costing()
     ]
-    assert cost(lumps).outcome is Outcome.PASS
+    assert cost(lumps, commands_per_s=1500.0).outcome is Outcome.PASS
     exact = [replace(e, late_s=0.0) if isinstance(e, ServerCommands) else e for e in lumps]
     assert of_redis_only(cost(exact), "cost.commands")["during"] > 1900
 

@@ -83,9 +83,9 @@ class LimitsShape(Shape):
     spare_connections: int = Field(default=2, ge=0, description="a whole number, 0 or more")
     rss_growth_mib: float = Field(default=100.0, gt=0, description="a number above 0")
     cpu_cores: float = Field(default=0.8, gt=0, description="a number above 0")
-    log_lines_per_s: float = Field(default=2000.0, gt=0, description="a number above 0")
+    log_lines_per_s: float = Field(default=400.0, gt=0, description="a number above 0")
     log_kib_per_s: float = Field(default=1024.0, gt=0, description="a number above 0")
-    commands_per_s: float = Field(default=1000.0, gt=0, description="a number above 0")
+    commands_per_s: float = Field(default=500.0, gt=0, description="a number above 0")
     sent_kib_per_s: float = Field(default=512.0, gt=0, description="a number above 0")
     pool: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict,
