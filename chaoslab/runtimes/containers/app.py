@@ -10,11 +10,13 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chaoslab.clock import now_s, wall_time
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.sockets import AppSocket
+from chaoslab.machine.usage import Used, used_by
 from chaoslab.runtimes.app_log import AppLog
 from chaoslab.runtimes.base import Usage
 from chaoslab.runtimes.containers.agents import ContainerAgent
@@ -120,33 +122,43 @@ class ContainerApp:
         return self._log.tail(lines)
 
     async def usage(self) -> Usage | None:
-        """What the container's processes use now, as the engine counts it, with the memory that
-        belongs to no file. None after the container has ended, or if the engine does not count it.
+        """What the container's processes use now: as this machine's kernel shows it, else as the
+        engine counts it, without the memory that belongs to files. None after the container has
+        ended, or if neither shows it.
         """
         if self.exit_code is not None:
             return None
-        counted = await in_thread(self._counted)
-        if counted is None:
+        used = used_by(self.pid) if self._is_here() else await in_thread(self._counted)
+        if used is None:
             return None
-        rss_bytes, cpu_s = counted
         return Usage(
-            rss_bytes=rss_bytes,
-            cpu_s=cpu_s,
+            rss_bytes=used.rss_bytes,
+            cpu_s=used.cpu_s,
             log_lines=self._log.lines,
             log_bytes=self._log.taken,
         )
 
-    def _counted(self) -> tuple[int, float] | None:
+    def _is_here(self) -> bool:
+        """Whether `pid` is the container's process on this machine. An engine on another machine,
+        or outside the lab's own container, numbers its processes in another way.
+        """
+        try:
+            return str(self._container.id) in Path(f"/proc/{self.pid}/cgroup").read_text()
+        except OSError:
+            return False
+
+    def _counted(self) -> Used | None:
         import docker  # noqa: PLC0415
 
         try:
             counted: dict[str, Any] = self._container.stats(stream=False, one_shot=True)
             memory = counted["memory_stats"]["stats"]
             # cgroup v2 calls it anon, cgroup v1 rss.
-            rss_bytes = memory["anon"] if "anon" in memory else memory["rss"]
-            return int(rss_bytes), int(counted["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
+            rss_bytes = int(memory["anon"] if "anon" in memory else memory["rss"])
+            cpu_s = int(counted["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
         except (docker.errors.DockerException, OSError, KeyError):
             return None  # it has ended, or the engine is too old for a single count
+        return Used(rss_bytes=rss_bytes, cpu_s=cpu_s)
 
     async def terminate(self, grace_s: float = 2.0) -> int:
         """End the app: SIGTERM, then SIGKILL after `grace_s`; returns the exit code.
