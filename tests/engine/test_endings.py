@@ -77,6 +77,25 @@ def test_a_reset_by_the_client_reaches_the_server_as_a_reset(engine: Engine) -> 
         assert end_of(proxy) == "client_reset"
 
 
+def test_a_proxy_counts_what_it_has_received_on_all_connections(engine: Engine) -> None:
+    """On the open ones too, and what they carried stays counted when they end."""
+    both = {"upstream": 6, "downstream": 14}
+
+    def serve(sock: socket.socket) -> None:
+        sock.sendall(b"welcome")
+        read_to_end(sock)
+
+    with upstream(serve) as address:
+        proxy = engine.proxy(address)
+        with proxy.dial() as one, proxy.dial() as two:
+            for client in (one, two):
+                client.sendall(b"abc")
+                read_exactly(client, 7)
+            until(lambda: proxy.show()["received"] == both, "both are counted while open")
+        until(lambda: proxy.show()["connections_open"] == 0, "they have ended")
+        assert proxy.show()["received"] == both
+
+
 def test_a_cut_path_passes_no_end_until_it_heals(engine: Engine) -> None:
     """While severed, neither FIN nor RST passes; after the heal the server gets the end."""
     ended = threading.Event()

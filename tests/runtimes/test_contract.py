@@ -241,6 +241,29 @@ held.recv(1)
 """
 
 
+GROWS = """
+import sys, time
+held = bytearray(30 * 1024 * 1024)
+while time.process_time() < 0.3:
+    pass
+print("one\\ntwo\\ngrown", flush=True)
+time.sleep(60)
+"""
+
+
+async def test_what_an_app_uses_is_counted_while_it_runs(runtime: Runtime, tmp_path: Path) -> None:
+    """Its memory, its processor time and its output; afterwards nothing is claimed."""
+    app = await run_python(runtime, GROWS, tmp_path / "log")
+    await until_said(app, "grown")
+    used = await app.usage()
+    assert used is not None
+    assert used.rss_bytes > 30 * 1024 * 1024
+    assert 0.25 <= used.cpu_s < 5.0
+    assert (used.log_lines, used.log_bytes) == (3, 14)
+    await app.terminate()
+    assert await app.usage() is None
+
+
 @LOCAL
 async def test_the_sockets_of_an_app_are_seen_as_the_kernel_has_them(
     runtime: LocalRuntime, tmp_path: Path, severed_port: int

@@ -137,6 +137,21 @@ async def test_the_clients_of_its_database_are_counted(server: RunningService) -
 
 
 @ONLY_MYSQL
+async def test_the_statements_of_all_its_clients_are_counted(server: RunningService) -> None:
+    """With the lab's own question."""
+    url = server.url(server.endpoint)
+    counter = kind_of("mysql").count_commands
+    assert counter is not None
+    session = await counter.open(url)
+    first = await session.count()
+    with mysql(url) as connection, connection.cursor() as cursor:
+        for _ in range(50):
+            cursor.execute("SELECT 1")
+    assert 50 <= await session.count() - first < 70
+    await session.close()
+
+
+@ONLY_MYSQL
 async def test_a_query_to_a_paused_server_ends_when_the_session_hangs_up(
     server: RunningService,
 ) -> None:
