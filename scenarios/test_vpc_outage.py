@@ -18,6 +18,7 @@ pytestmark = pytest.mark.vpc_outage
 Mode = Literal["dropped", "refused", "silent"]
 
 HOLD_S = 0.5  # how long a fault stays in force after the app reports it: ten health samples
+BRIEF_S = 0.5  # shorter than the app's limit for an exchange: it finds the loss after the heal
 PROBES_S = 1.75  # longer than three answers at the prober's limit of 0.5 s
 REFUSALS_S = 2.5  # long enough for many refused writes and many requests for readiness
 THREE_STARTS_S = 20.0  # long enough for a build that exits to do so three times
@@ -169,6 +170,29 @@ async def test_first_traffic_after_the_heal_is_a_users(chaos: Chaos) -> None:
             expect.KeepsAcknowledged(),
             expect.RefusesHonestly(at_least=0),
             expect.Recovers(),
+        ],
+    )
+
+
+@pytest.mark.parametrize("mode", ["dropped", "silent"])
+async def test_old_connections_stay_dead(chaos: Chaos, mode: Mode) -> None:
+    """A replaced path after a short outage: new connections work, those of before never again."""
+    await chaos.run(
+        Severed(
+            name="outage",
+            target="vpc",
+            mode=mode,
+            at_heal="dead",
+            start=when.acknowledged(5),
+            stop=when.in_force("outage", BRIEF_S),
+        ),
+        load=[Load(start=when.healthy(), rate_per_s=20)],
+        expect=[
+            expect.Starts(mode="normal"),
+            expect.StaysLive(),
+            expect.Recovers(),
+            expect.KeepsAcknowledged(at_least=10),
+            expect.RefusesHonestly(at_least=0),
         ],
     )
 
