@@ -15,6 +15,7 @@ from chaoslab.probes.workload import Sender
 from chaoslab.runtimes.base import RunningService
 from chaoslab.services import kind_of
 from chaoslab.services.base import ability
+from chaoslab.services.later import loaded
 
 AGAIN_S = 0.1
 # Maps each of the given ids that is found to how often it is there.
@@ -30,6 +31,7 @@ async def in_service(place: Found, service: RunningService) -> AsyncIterator[Fin
     kind = kind_of(service.service.kind)
     fix = "in found, set service to one that stores what the app writes"
     opened = ability(kind.rows, kind, "look up what an app wrote", fix)
+    await loaded(opened)  # the first look-up may come in the middle of a recovery
     rows = await opened(service.url(service.endpoint))
     try:
         yield lambda ops: rows.found(place, ops)
