@@ -12,7 +12,13 @@ import chaoslab
 from chaoslab.plan import Sampling
 
 MOST_AT_THE_TOP = 15
-MODULES = ("chaoslab", "chaoslab.expectations", "chaoslab.plan", "chaoslab.results")
+MODULES = (
+    "chaoslab",
+    "chaoslab.expectations",
+    "chaoslab.faults",
+    "chaoslab.plan",
+    "chaoslab.results",
+)
 
 
 def test_the_top_level_has_few_names() -> None:

@@ -6,16 +6,20 @@ import pytest
 
 from chaoslab import Severed
 from chaoslab import expectations as expect
+from chaoslab.engine.messages.dialects import DIALECTS
 from chaoslab.errors import SpecError
+from chaoslab.faults import AtMessage
 from chaoslab.lab.abilities import (
     check_abilities,
     commanded_links,
     costed_links,
     counted_links,
+    read_links,
 )
 from chaoslab.model import when
 from chaoslab.model.plan import Boot, Plan, resolve
 from chaoslab.model.topology import App, Service, Topology
+from chaoslab.services import kinds
 
 # The server of one kind shows its clients, that of the other does not.
 TOPOLOGY = Topology(
@@ -84,3 +88,34 @@ def test_a_plan_that_names_a_server_that_does_not_count_commands_is_refused() ->
     assert problem.got == "'queue' is a rabbitmq"
     assert "postgres, redis, mysql" in problem.expected
     assert "BoundedCost" in problem.fix
+
+
+def at_commit(*targets: str) -> Plan:
+    """A resolved plan that acts at a message on these targets."""
+    faults = tuple(AtMessage(name=each, target=each, message="COMMIT") for each in targets)
+    boots = (Boot(app="web"), Boot(app="worker"))
+    return resolve(Plan(name="reads", boots=boots, faults=(FAULT, *faults)), TOPOLOGY)
+
+
+def test_messages_are_read_on_the_links_of_faults_that_act_at_them() -> None:
+    """By the protocol of the service, and on no other link."""
+    assert read_links(at_commit("web.db"), TOPOLOGY) == {"web.db": "postgres"}
+    assert read_links(at_commit(), TOPOLOGY) == {}
+    check_abilities(at_commit("db"), TOPOLOGY)
+
+
+def test_a_fault_at_a_message_that_cannot_be_read_is_refused() -> None:
+    """With the fault, the service, its kind, and the kinds whose messages can be read."""
+    with pytest.raises(SpecError) as refused:
+        check_abilities(at_commit("web.db", "queue"), TOPOLOGY)
+    (problem,) = refused.value.problems
+    assert problem.reason.code == "plan.messages_unreadable"
+    assert problem.where == "plan reads: faults[2].target"
+    assert problem.data == {"fault": "queue", "services": ("queue",)}
+    assert problem.got == "'queue' is a rabbitmq"
+    assert "postgres, redis" in problem.expected
+
+
+def test_the_engine_reads_the_protocols_of_these_kinds() -> None:
+    """A kind names no protocol that the engine does not have, and the engine has no other."""
+    assert {kind.messages for kind in kinds().values()} - {""} == set(DIALECTS)

@@ -1,6 +1,7 @@
 """The API under `/chaoslab`, which Toxiproxy does not have.
 
-It has connect modes, triggers, the connection log, and inert faults for self-tests.
+It has connect modes, the reading of messages, triggers, the connection log, and inert faults for
+self-tests.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ CAPABILITIES = (
     "toxics_at_creation",
     "seed",
     "inert",
+    "messages",
 )
 
 _DEFAULT_ESTABLISHED = {
@@ -47,8 +49,8 @@ _Choice = TypeVar("_Choice", bound=enum.Enum)
 
 
 class ChaoslabApi:
-    """The handlers under `/chaoslab`: connect modes, triggers, the connection log, and inert
-    faults.
+    """The handlers under `/chaoslab`: connect modes, messages, triggers, the connection log, and
+    inert faults.
 
     An inert fault is set, but has no effect.
     """
@@ -63,6 +65,7 @@ class ChaoslabApi:
             ("GET", "/chaoslab/connections", self.connections),
             ("GET", "/chaoslab/proxies/{proxy}", self.proxy_show),
             ("PUT", "/chaoslab/proxies/{proxy}/connect", self.connect),
+            ("PUT", "/chaoslab/proxies/{proxy}/messages", self.messages),
             ("PUT", "/chaoslab/proxies/{proxy}/inert", self.inert),
             ("GET", "/chaoslab/proxies/{proxy}/triggers", self.trigger_index),
             ("POST", "/chaoslab/proxies/{proxy}/triggers", self.trigger_create),
@@ -95,6 +98,21 @@ class ChaoslabApi:
         """Put a connect mode in force, and answer with the proxy as it is then."""
         proxy = self._proxies.get(names["proxy"])
         proxy.set_connect(_read_connect(body_of(request)))
+        return json_answer(_shown(proxy))
+
+    async def messages(self, request: Request, names: Names) -> Answer:
+        """Read the messages of a protocol on all later connections of a proxy, and answer with the
+        proxy.
+        """
+        # Imported here: few engines read messages, and it would take a part of the start-up time.
+        from chaoslab.engine.messages.dialects import DIALECTS  # noqa: PLC0415
+
+        proxy = self._proxies.get(names["proxy"])
+        protocol = wire.text_of(wire.members(body_of(request)), "protocol", "")
+        if protocol not in DIALECTS:
+            known = ", ".join(DIALECTS)
+            raise ApiError(f"protocol: expected one of {known}; got {protocol[:80]!r}", 400)
+        proxy.read_messages(protocol, DIALECTS[protocol])
         return json_answer(_shown(proxy))
 
     async def inert(self, request: Request, names: Names) -> Answer:
@@ -211,6 +229,7 @@ def _shown(proxy: Proxy) -> dict[str, object]:
             "since_s": proxy.since_s,
             "syn_drops": proxy.syn_drops,
         },
+        "messages": proxy.messages,
         "inert": {"connect": proxy.connect.inert, "toxics": sorted(proxy.inert_toxics)},
         "connections_opened": proxy.opened,
         "connections_open": len(proxy.connections),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
+from chaoslab.engine.messages.base import Message
+
 
 class Direction(enum.Enum):
     """The direction of a stream, as in Toxiproxy.
@@ -28,9 +30,11 @@ class Chunk(NamedTuple):
     """Bytes with their arrival time (s, monotonic), or an end mark, which has no bytes.
 
     A toxic counts its delay from `arrived_s`, so a chunk that waited in a queue is not delayed
-    twice.
+    twice. `message` begins with the first of the bytes; it is None for all bytes that are not read
+    as messages.
     """
 
     data: bytes
     arrived_s: float
     end: End | None = None
+    message: Message | None = None

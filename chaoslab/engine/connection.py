@@ -11,8 +11,10 @@ from typing import Protocol
 
 from chaoslab.clock import now_s
 from chaoslab.engine.chunks import Direction, End
-from chaoslab.engine.connection_log import Flow, Record
+from chaoslab.engine.connection_log import Flow, Record, SeenMessage
 from chaoslab.engine.dial import dial
+from chaoslab.engine.messages.base import Dialogue
+from chaoslab.engine.messages.reader import Reader
 from chaoslab.engine.peer_socket import PeerSocket, reset
 from chaoslab.engine.poller import Poller
 from chaoslab.engine.stage import Stage
@@ -36,6 +38,14 @@ class Owner(Protocol):
         """A new random generator, seeded by (seed, proxy, names…, connection number)."""
         ...
 
+    def new_dialogue(self) -> Dialogue | None:
+        """What reads the messages of a new connection; None if they are not read."""
+        ...
+
+    def count_message(self, toxic: str) -> int:
+        """How many messages the toxic has seen that it looks for, with this one."""
+        ...
+
     def forget(self, connection: Connection, end: str) -> None:
         """Remove a connection that has ended from the proxy; `end` is how it ended."""
         ...
@@ -56,6 +66,7 @@ class Connection:
     __slots__ = (
         "_client_sock",
         "_dialling",
+        "_dialogue",
         "_owner",
         "_streams",
         "loop",
@@ -73,6 +84,7 @@ class Connection:
         self.record = record
         self.over = False
         self._client_sock = client
+        self._dialogue = owner.new_dialogue()
         self._dialling: asyncio.Task[None] | None = None
         self._streams: tuple[Stream, Stream] | None = None
 
@@ -104,12 +116,22 @@ class Connection:
         poller = self._owner.poller
         client, upstream = PeerSocket(self._client_sock, poller), PeerSocket(upstream_sock, poller)
         self._streams = (
-            Stream(self, Direction.UPSTREAM, client, upstream),
-            Stream(self, Direction.DOWNSTREAM, upstream, client),
+            Stream(self, Direction.UPSTREAM, client, upstream, self._reader(Direction.UPSTREAM)),
+            Stream(
+                self, Direction.DOWNSTREAM, upstream, client, self._reader(Direction.DOWNSTREAM)
+            ),
         )
         self.record.upstream_connected_s = now_s()
         self.record.flow = self._flow
         self.apply_toxics()
+
+    def _reader(self, direction: Direction) -> Reader | None:
+        dialogue, note = self._dialogue, self.record.note_unread
+        if dialogue is None:
+            return None
+        if direction is Direction.UPSTREAM:
+            return Reader(dialogue.client, dialogue.asked, note)
+        return Reader(dialogue.server, dialogue.answered, note)
 
     def _flow(self, direction: Direction) -> Flow:
         assert self._streams is not None
@@ -129,7 +151,14 @@ class Connection:
         draw: Callable[[], random.Random] = functools.partial(
             self._owner.generator, self.number, toxic.name, "settings"
         )
-        return Stage(toxic, direction, ToxicContext(now_s(), draw), self.record.applied.append)
+        saw = functools.partial(self._saw, toxic.name, direction)
+        return Stage(toxic, direction, ToxicContext(now_s(), draw, saw), self.record.applied.append)
+
+    def _saw(self, toxic: str, direction: Direction, word: str) -> SeenMessage:
+        number = self._owner.count_message(toxic)
+        seen = SeenMessage(toxic, direction, word, now_s(), number)
+        self.record.note_message(seen)
+        return seen
 
     # --- ending ---
 

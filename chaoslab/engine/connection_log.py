@@ -11,6 +11,7 @@ from chaoslab.engine.chunks import Direction, End
 from chaoslab.engine.last_messages import is_dismissal, is_goodbye
 
 KEPT_CLOSED = 10_000
+KEPT_MESSAGES = 1_000  # of one connection
 
 
 class Flow(NamedTuple):
@@ -37,6 +38,21 @@ class AppliedFault:
 
 
 @dataclass(slots=True)
+class SeenMessage:
+    """A message of a connection that the toxic looks for, the `number`-th on its proxy.
+
+    `word` is the first word of its text. `acted` is whether the toxic acted on it.
+    """
+
+    toxic: str
+    stream: Direction
+    word: str
+    seen_s: float
+    number: int
+    acted: bool = False
+
+
+@dataclass(slots=True)
 class Record:
     """One connection so far. Times are monotonic seconds, sizes are bytes.
 
@@ -45,7 +61,8 @@ class Record:
     upstream last sent anything. `dismissed_s` is the time at which the upstream announced the end
     of the connection while the client had not ended it. `ending` says which side ended first and
     how, at `ending_s`; the connection closes later if the other side stays open. `dead_s` is the
-    time at which a heal left the connection dead.
+    time at which a heal left the connection dead. `messages` are the first ones that toxics looked
+    for. `unread` is why the connection's messages could not be read, empty if there is no reason.
     """
 
     id: int
@@ -64,6 +81,8 @@ class Record:
     dead_s: float | None = None
     after_goodbye: bool = False
     applied: list[AppliedFault] = field(default_factory=list)
+    messages: list[SeenMessage] = field(default_factory=list)
+    unread: str = ""
     flow: Callable[[Direction], Flow] = lambda _: Flow()
 
     def note_bytes(self, direction: Direction, data: bytes | memoryview, now_s: float) -> None:
@@ -89,6 +108,15 @@ class Record:
             who = "client" if client else "upstream"
             self.ending = f"{who}_{'closed' if how is End.EOF else 'reset'}"
             self.ending_s = now_s
+
+    def note_message(self, seen: SeenMessage) -> None:
+        """Record a message that a toxic looks for; later ones of a long connection are left out."""
+        if len(self.messages) < KEPT_MESSAGES:
+            self.messages.append(seen)
+
+    def note_unread(self, why: str) -> None:
+        """Record why messages of the connection cannot be read; the first reason counts."""
+        self.unread = self.unread or why
 
     def leave_dead(self, now_s: float) -> None:
         """Record that a heal left the connection dead; its numbers are final."""
@@ -136,6 +164,18 @@ class Record:
                 }
                 for each in self.applied
             ],
+            "messages": [
+                {
+                    "toxic": each.toxic,
+                    "stream": each.stream.value,
+                    "word": each.word,
+                    "seen_s": each.seen_s,
+                    "number": each.number,
+                    "acted": each.acted,
+                }
+                for each in self.messages
+            ],
+            "unread": self.unread,
             "end": self.end,
         }
 

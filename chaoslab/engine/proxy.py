@@ -6,6 +6,8 @@ import asyncio
 import enum
 import random
 import socket
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chaoslab import seeds
@@ -17,8 +19,10 @@ from chaoslab.engine.connection_log import AppliedFault, ConnectionLog, Flow, Re
 from chaoslab.engine.dead_connection import DeadConnection
 from chaoslab.engine.listener import Address, CannotDrop, ConnectMode, Listener
 from chaoslab.engine.loopbacks import BothLoopbacks
+from chaoslab.engine.messages.base import Dialogue
 from chaoslab.engine.poller import Poller
 from chaoslab.engine.toxic_collection import Toxic, ToxicCollection
+from chaoslab.engine.toxics.at_message import AtMessage
 from chaoslab.engine.toxics.silence import Silence
 from chaoslab.engine.triggers import Triggers
 from chaoslab.engine.wire import ApiError
@@ -89,6 +93,10 @@ class Proxy:
         self.since_s: float | None = None
         # Names of toxics that are reported but have no effect, also of toxics added later.
         self.inert_toxics: frozenset[str] = frozenset()
+        # The protocol whose messages are read on connections; empty if none are.
+        self.messages = ""
+        self._dialect: Callable[[], Dialogue] | None = None
+        self._messages_seen: Counter[str] = Counter()  # by the name of the toxic
         self.opened = 0
         self._flow_of_closed = dict.fromkeys(Direction, Flow())
         self.connections: dict[int, Connection] = {}
@@ -174,6 +182,26 @@ class Proxy:
         live = [connection.record.flow(direction) for connection in self.connections.values()]
         return _sum([self._flow_of_closed[direction], *live])
 
+    # --- messages ---
+
+    def read_messages(self, protocol: str, dialect: Callable[[], Dialogue]) -> None:
+        """Read the messages of every connection from now on, from its first byte.
+
+        Connections that are open already are not read.
+        """
+        self.messages, self._dialect = protocol, dialect
+        for connection in self.connections.values():
+            connection.record.note_unread("it was opened before its messages were read")
+
+    def new_dialogue(self) -> Dialogue | None:
+        """What reads the messages of a new connection; None if they are not read."""
+        return self._dialect() if self._dialect is not None else None
+
+    def count_message(self, toxic: str) -> int:
+        """How many messages the toxic has seen that it looks for, with this one."""
+        self._messages_seen[toxic] += 1
+        return self._messages_seen[toxic]
+
     # --- toxics ---
 
     def toxics_for(self, number: int, direction: Direction) -> list[Toxic]:
@@ -197,9 +225,12 @@ class Proxy:
     def add_toxic(self, toxic: Toxic) -> None:
         """Append a toxic to those of its direction, and apply it.
 
-        Raises ApiError 409 if its name is taken.
+        Raises ApiError 409 if its name is taken, and 400 if it needs messages that are not read.
         """
+        if isinstance(toxic.settings, AtMessage) and not self.messages:
+            raise ApiError("at_message: the messages of this proxy are not read", 400)
         self.toxics.add(toxic)
+        self._messages_seen.pop(toxic.name, None)
         self.apply_toxics()
 
     def set_inert_toxics(self, names: frozenset[str]) -> None:

@@ -125,14 +125,14 @@ class Stage:
     def _take(self, decision: Forward, now_s: float) -> Chunk:
         chunk = self._pop()
         if decision.size is not None and decision.size < len(chunk.data):
-            rest = chunk._replace(data=chunk.data[decision.size :])
+            rest = chunk._replace(data=chunk.data[decision.size :], message=None)
             self.queue.appendleft(rest)
             self.held += len(rest.data)
             self.cost += len(rest.data) + CHUNK_COST
             chunk = chunk._replace(data=chunk.data[: decision.size])
         if decision.arrived_s is not None:
             chunk = chunk._replace(arrived_s=decision.arrived_s)
-        if chunk.data and not self.toxic.settings.affects_idle:
+        if chunk.data and decision.affected and not self.toxic.settings.affects_idle:
             self._record_effect(chunk.data, now_s)
         return chunk
 

@@ -1,16 +1,19 @@
 """One direction of one connection: from a source socket through toxics into a sink socket.
 
 Without toxics, bytes are read into one shared buffer and sent at once; bulk data is moved by
-`splice` and is never read. With toxics, bytes become chunks with their arrival times. When toxics
-are added, changed or removed, no byte is lost, altered or reordered.
+`splice` and is never read. With toxics, or if the connection's messages are read, bytes become
+chunks with their arrival times. When toxics are added, changed or removed, no byte is lost, altered
+or reordered.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from chaoslab.clock import now_s
 from chaoslab.engine.chunks import Chunk, Direction, End
+from chaoslab.engine.messages.reader import Reader
 from chaoslab.engine.peer_socket import PeerSocket
 from chaoslab.engine.pipeline import Pipeline
 from chaoslab.engine.send_queue import SendQueue
@@ -68,12 +71,14 @@ class Stream:
     """Reads from `source`, writes to `sink`, and holds bytes that may not be written yet.
 
     `received` counts bytes read from the source, `send_queue.delivered` bytes sent to the sink.
+    `reader` divides the bytes where messages begin; None if messages are not read.
     """
 
     __slots__ = (
         "_connection",
         "_full_reads",
         "_pipeline",
+        "_reader",
         "_splice",
         "_timer",
         "_timers",
@@ -90,13 +95,19 @@ class Stream:
     )
 
     def __init__(
-        self, connection: Owner, direction: Direction, source: PeerSocket, sink: PeerSocket
+        self,
+        connection: Owner,
+        direction: Direction,
+        source: PeerSocket,
+        sink: PeerSocket,
+        reader: Reader | None = None,
     ) -> None:
         self._connection = connection
         self._timers = connection.timers
         self.direction = direction
         self.source = source
         self.sink = sink
+        self._reader = reader
         self._pipeline = Pipeline()
         self.send_queue = SendQueue(sink.sock)
         self._splice: SplicePipe | None = None
@@ -113,10 +124,11 @@ class Stream:
 
     @property
     def held(self) -> int:
-        """The number of bytes inside the engine: held by toxics, or waiting until the sink is
-        writable.
+        """The number of bytes inside the engine: held by toxics, the beginning of a message, or
+        waiting until the sink is writable.
         """
-        return self._unsent + self._pipeline.held
+        begun = self._reader.held if self._reader is not None else 0
+        return self._unsent + self._pipeline.held + begun
 
     @property
     def _unsent(self) -> int:
@@ -126,8 +138,8 @@ class Stream:
 
     def fill(self, _events: int) -> None:
         """Read once from the source, which is readable or has an error."""
-        if self._pipeline.stages:
-            self._fill_stages()
+        if self._pipeline.stages or self._reader is not None:
+            self._fill_chunks()
         elif self._splice is not None:
             self._fill_splice(self._splice)
         else:
@@ -193,7 +205,7 @@ class Stream:
         if rest:
             self.send_queue.keep(rest)
 
-    def _fill_stages(self) -> None:
+    def _fill_chunks(self) -> None:
         try:
             data = self.source.sock.recv(CHUNK_READ)
         except (BlockingIOError, InterruptedError):
@@ -206,7 +218,19 @@ class Stream:
             return
         self.received += len(data)
         self._connection.note_bytes(self.direction, data)
-        self._pipeline.stages[0].accept(Chunk(data, now_s()))
+        now = now_s()
+        if self._reader is None:
+            self._enter([Chunk(data, now)])
+        else:
+            pieces = self._reader.read(data)
+            self._enter(Chunk(piece.data, now, message=piece.message) for piece in pieces)
+
+    def _enter(self, chunks: Iterable[Chunk]) -> None:
+        for chunk in chunks:
+            if self._pipeline.stages:
+                self._pipeline.stages[0].accept(chunk)
+            else:
+                self.emit(chunk)
         self.pump()
 
     def source_ended(self, how: End) -> None:
@@ -215,13 +239,10 @@ class Stream:
             return
         self.source_over = True
         self._connection.note_end(self.direction, how)
-        mark = Chunk(b"", now_s(), how)
-        if self._pipeline.stages:
-            self._pipeline.stages[0].accept(mark)
-            self.pump()
-        else:
-            self.emit(mark)
-            self._settle()
+        now = now_s()
+        rest = self._reader.rest() if self._reader is not None else b""
+        begun = [Chunk(rest, now)] if rest else []
+        self._enter([*begun, Chunk(b"", now, how)])
 
     # --- bytes go through the toxics ---
 

@@ -11,7 +11,6 @@ from chaoslab.engine import wire
 from chaoslab.engine.chunks import Direction
 from chaoslab.engine.toxics import TOXICS
 from chaoslab.engine.toxics.base import Settings
-from chaoslab.engine.toxics.silence import AT_HEAL
 from chaoslab.engine.wire import ApiError, Json
 
 
@@ -93,10 +92,10 @@ def _read_settings(default: Settings, attributes: Mapping[str, Json]) -> Setting
             given[field.name] = wire.int_of(attributes, field.name, current)
         else:
             given[field.name] = wire.text_of(attributes, field.name, current)
-    if given.get("at_heal", AT_HEAL[0]) not in AT_HEAL:
-        known = " or ".join(map(repr, AT_HEAL))
-        raise ApiError(f"silence: at_heal was {given['at_heal']!r}, expected {known}", 400)
-    return cast("Settings", dataclasses.replace(cast("Any", default), **given))
+    try:
+        return cast("Settings", dataclasses.replace(cast("Any", default), **given))
+    except ValueError as error:
+        raise ApiError(str(error), 400) from None
 
 
 class ToxicCollection:

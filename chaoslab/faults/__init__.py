@@ -4,6 +4,7 @@ To add a fault, write a module with one frozen dataclass that derives from `base
 `base.ServiceFault`, and add a line here.
 """
 
+from chaoslab.faults.at_message import AtMessage
 from chaoslab.faults.base import Fault
 from chaoslab.faults.cut_midstream import CutMidstream
 from chaoslab.faults.flapping import Flapping
@@ -23,6 +24,7 @@ KINDS: tuple[type[Fault], ...] = (
     OneWay,
     Flapping,
     CutMidstream,
+    AtMessage,
     Stopped,
     Killed,
     Paused,
@@ -31,6 +33,7 @@ KINDS: tuple[type[Fault], ...] = (
 
 __all__ = [
     "KINDS",
+    "AtMessage",
     "CutMidstream",
     "Fault",
     "Flapping",

@@ -43,6 +43,8 @@ class Phases:
 class Fault(Declared, ABC):
     """One kind of fault. A new kind is one subclass in its own module, and a line in `KINDS`."""
 
+    # a canary is sent to observe it; if not, it is in force as soon as it is read back
+    asks_canary: ClassVar[bool] = True
     # the ways in which the self-test can disable it
     mutations: ClassVar[tuple[MutationKind, ...]]
 
@@ -60,6 +62,10 @@ class Fault(Declared, ABC):
     @abstractmethod
     def observed(self, link: LinkView) -> Iterator[Reason]:
         """Each observation that shows that the fault affected the app on `link`."""
+
+    def unreadable(self, link: LinkView) -> Reason | None:
+        """Why the records of `link` cannot show the fault. None if they can."""
+        return None
 
     def not_observed(self, *, packets_counted: bool) -> Reason:
         """Why no effect on the app was observed. `packets_counted` is whether the kernel counted

@@ -72,13 +72,12 @@ def evidence_of(
     if span is None:
         return Evidence(fault=label, per_link={}, missing=NOT_IN_FORCE(fault=label))
     links = [link for link in topology.links_of(fault.target) if app in ("", link.app)]
-    per_link = {
-        link.name: tuple(fault.observed(LinkView(link, fault, span, history, boot)))
-        for link in links
-    }
+    views = {link.name: LinkView(link, fault, span, history, boot) for link in links}
+    per_link = {name: tuple(fault.observed(view)) for name, view in views.items()}
     if any(per_link.values()):
         return Evidence(fault=label, per_link=per_link)
-    missing = fault.not_observed(packets_counted=_packets_counted(links, history))
+    missing = next(filter(None, map(fault.unreadable, views.values())), None)
+    missing = missing or fault.not_observed(packets_counted=_packets_counted(links, history))
     return Evidence(fault=label, per_link=per_link, missing=missing)
 
 

@@ -12,8 +12,13 @@ SILENCES = ("silence", "timeout")  # the types of toxics that `silence` makes
 
 def toxic(label: str, proxy: str, type_: str, stream: Stream, **attributes: int | str) -> AddToxic:
     """The action that adds one toxic, for the fault with that label."""
-    name = f"{path_safe(label)}.{stream}"
+    name = toxic_name(label, stream)
     return AddToxic(proxy=proxy, name=name, type=type_, stream=stream, attributes=attributes)
+
+
+def toxic_name(label: str, stream: Stream) -> str:
+    """The name of the toxic that the fault with that label has on a stream."""
+    return f"{path_safe(label)}.{stream}"
 
 
 def silence(

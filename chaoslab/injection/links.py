@@ -103,6 +103,8 @@ class LinkInjection:
         held.update(dict.fromkeys(proxies, label))
 
     async def _check(self, link: Link) -> str:
+        if not self.declared.asks_canary:
+            return f"{link.name}: read back"
         sighting = await self.context.canary(link, within_s=self.declared.canary_waits_s)
         if sighting is None:
             return f"{link.name}: read back; no canary can be sent"

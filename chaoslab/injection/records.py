@@ -10,6 +10,7 @@ from chaoslab.history.events import (
     LinkLeftDead,
     LinkMetered,
     LinkPackets,
+    SeenMessage,
 )
 from chaoslab.injection.base import Injection
 from chaoslab.injection.context import Context
@@ -101,6 +102,18 @@ async def record_connections(link: str, fault: str, context: Context) -> None:
                 ending=c.ending,
                 ending_s=since_start(c.ending_s),
                 dead_s=since_start(c.dead_s),
+                messages=tuple(
+                    SeenMessage(
+                        toxic=m.toxic,
+                        stream=m.stream,
+                        word=m.word,
+                        at_s=m.seen_s - origin_s,
+                        number=m.number,
+                        acted=m.acted,
+                    )
+                    for m in c.messages
+                ),
+                unread=c.unread,
             )
         )
 

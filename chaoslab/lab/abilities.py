@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from chaoslab.errors import ErrorCode, Problem, SpecError
 from chaoslab.model.expectation import Expected, Watch
@@ -22,9 +22,25 @@ NO_COMMANDS = ErrorCode(
     "An expectation names a service whose server does not report how many commands it has carried "
     "out.",
 )
-
+MESSAGES_UNREADABLE = ErrorCode(
+    "plan.messages_unreadable",
+    "'{fault}' acts at a message, and the messages of {services} cannot be read",
+    "A fault acts at a message of a service whose protocol the proxy engine does not read.",
+)
 
 _CLAIMS = {NOT_COUNTABLE: "ReleasesConnections", NO_COMMANDS: "BoundedCost"}
+
+
+def read_links(plan: Plan, topology: Topology) -> Mapping[str, str]:
+    """Maps each link on which a fault acts at a message to the protocol of its service, empty if
+    the proxy engine does not read its messages.
+    """
+    faults = (fault for fault in plan.faults if fault.reads_messages)
+    return {
+        link.name: kind_of(topology.services[link.service].kind).messages
+        for fault in faults
+        for link in topology.links_of(fault.target)
+    }
 
 
 def counted_links(plan: Plan, topology: Topology) -> Iterator[Link]:
@@ -59,9 +75,25 @@ def check_abilities(plan: Plan, topology: Topology) -> None:
     problems = [
         *_unable(where, _services(clients, topology), NOT_COUNTABLE, _counts_clients),
         *_unable(where, _services(commands, topology), NO_COMMANDS, _counts_commands),
+        *_unread(plan, topology),
     ]
     if problems:
         raise SpecError(problems)
+
+
+def _unread(plan: Plan, topology: Topology) -> Iterator[Problem]:
+    read = read_links(plan, topology)
+    for i, fault in enumerate(plan.faults):
+        links = topology.links_of(fault.target) if fault.reads_messages else ()
+        if unable := sorted({link.service for link in links if not read[link.name]}):
+            able = ", ".join(kind.name for kind in kinds().values() if kind.messages)
+            yield Problem(
+                reason=MESSAGES_UNREADABLE(fault=fault.label, services=unable),
+                where=f"plan {plan.name or '(unnamed)'}: faults[{i}].target",
+                expected=f"links to services of one of these kinds: {able}",
+                got=", ".join(f"'{name}' is a {topology.services[name].kind}" for name in unable),
+                fix="name such a link or service as the target",
+            )
 
 
 def _services(links: Iterator[Link], topology: Topology) -> list[Service]:

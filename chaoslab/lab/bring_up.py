@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
@@ -39,14 +39,16 @@ async def brought_up(
     folder: RunFolder,
     disabled: Mutation | None = None,
     mask: Mask | None = None,
+    read: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Context]:
     """Start the services, the proxy server and the links of a topology; yield the Context for its
     faults.
 
     At the end, the connection to the proxy server and the journal are closed; the runtime stops the
     services and the server. `disabled` is the fault that a self-test disables in the coming run.
-    `mask` hides secrets; the passwords of the services are added to it. Raises RuntimeUnavailable
-    or ServiceFailed.
+    `mask` hides secrets; the passwords of the services are added to it. `read` maps links to the
+    protocol whose messages their proxies read. Raises RuntimeUnavailable or ServiceFailed, and
+    FaultUnsupported if the proxy server does not read messages.
     """
     journal = Journal(folder.history_path, mask)
     async with AsyncExitStack() as stack:
@@ -56,11 +58,11 @@ async def brought_up(
         for running in services.values():
             journal.mask.learn(secrets_within(running.url(running.endpoint)))
         ports = await asyncio.gather(
-            *(_create_proxy(control, link.name, link, services) for link in topology.links)
+            *(_create_proxy(control, link.name, link, services, read) for link in topology.links)
         )
         joined = {link: port for link, port in zip(topology.links, ports, strict=True) if port}
         addresses = {link.name: runtime.proxied(port) for link, port in joined.items()}
-        twins = await _canary_proxies(control, joined, services, disabled)
+        twins = await _canary_proxies(control, joined, services, disabled, read)
         context = Context(
             topology=topology,
             runtime=runtime,
@@ -133,9 +135,16 @@ def _merged(errors: ExceptionGroup[ChaoslabError]) -> ChaoslabError:
 
 
 async def _create_proxy(
-    control: ProxyControl, name: str, link: Link, services: dict[str, RunningService]
+    control: ProxyControl,
+    name: str,
+    link: Link,
+    services: dict[str, RunningService],
+    read: Mapping[str, str] | None,
 ) -> int:
-    return await control.create(name, str(services[link.service].upstream))
+    port = await control.create(name, str(services[link.service].upstream))
+    if protocol := (read or {}).get(link.name):
+        await control.read_messages(name, protocol)
+    return port
 
 
 async def _canary_proxies(
@@ -143,6 +152,7 @@ async def _canary_proxies(
     links: Iterable[Link],
     services: dict[str, RunningService],
     disabled: Mutation | None,
+    read: Mapping[str, str] | None,
 ) -> dict[str, int]:
     """Create the extra proxies that only canaries use, which some self-tests need. Returns a
     mapping of the name of each link with an extra proxy to the port of that proxy.
@@ -150,7 +160,7 @@ async def _canary_proxies(
     if disabled is None:
         return {}
     return {
-        link.name: await _create_proxy(control, twin, link, services)
+        link.name: await _create_proxy(control, twin, link, services, read)
         for link in links
         if (twin := disabled.twin_of(link.name)) is not None
     }

@@ -15,7 +15,7 @@ from chaoslab.history.checksums import Checksums, changed_files, save_checksums
 from chaoslab.history.events import AnyEvent
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo
-from chaoslab.lab.abilities import check_abilities
+from chaoslab.lab.abilities import check_abilities, read_links
 from chaoslab.lab.bring_up import brought_up
 from chaoslab.lab.run import run_plan
 from chaoslab.machine.environment import environment
@@ -96,6 +96,7 @@ async def _carried_out(
             folder=folder,
             disabled=disabled,
             mask=mask,
+            read=read_links(plan, topology),
         )
         async with up as context:
             _listen(context.journal, setting.listeners)

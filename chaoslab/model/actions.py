@@ -13,7 +13,14 @@ ConnectMode = Literal["accept", "refused", "dropped"]
 Established = Literal["keep", "hold", "reset"]
 AtHeal = Literal["resume", "reset", "dead"]
 Capability = Literal[
-    "connect", "connect.dropped", "silence", "at_heal", "triggers", "connections", "packets"
+    "connect",
+    "connect.dropped",
+    "silence",
+    "at_heal",
+    "triggers",
+    "connections",
+    "packets",
+    "messages",
 ]
 
 _PATH_SAFE = frozenset(ascii_letters + digits + "_.:")

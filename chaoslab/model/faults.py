@@ -30,6 +30,8 @@ class Declared:
     targets_service: ClassVar[bool] = False
     # the proxy engine can inject it by itself, so that it affects the connection that triggers it
     starts_at_connection: ClassVar[bool] = False
+    # the proxies of its links must read the messages of their protocol
+    reads_messages: ClassVar[bool] = False
     # the link works at times before the heal, as under flapping
     path_returns_before_heal: ClassVar[bool] = False
 

@@ -27,13 +27,29 @@ class ToxicEffect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRecord:
+    """A message of one connection that a toxic looks for, the `number`-th on its proxy.
+
+    `word` is the first word of the message. `acted` is whether the toxic acted on it.
+    """
+
+    toxic: str
+    stream: str
+    word: str
+    seen_s: float
+    number: int
+    acted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionRecord:
     """One client connection as the proxy observed it. Times are on the machine's monotonic clock.
 
     `asked_s` is the time at which the client last sent anything but a goodbye, `answered_s` the
     time at which the server last sent anything, `dismissed_s` the time at which the server sent
     that it ends the connection. `ending` is the side that ended first, at `ending_s`. `dead_s` is
-    the time at which a heal left the connection dead.
+    the time at which a heal left the connection dead. `messages` are those that toxics looked for;
+    `unread` is why the connection's messages could not be read.
     """
 
     id: int
@@ -53,6 +69,8 @@ class ConnectionRecord:
     ending: str | None = None
     ending_s: float | None = None
     dead_s: float | None = None
+    messages: tuple[MessageRecord, ...] = ()
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +125,9 @@ class ProxyControl(Protocol):
 
     async def create(self, proxy: str, upstream: str) -> int:
         """Create a proxy to `upstream` (host:port) on a free port; returns the port."""
+
+    async def read_messages(self, proxy: str, protocol: str) -> None:
+        """Read the messages of that protocol on all later connections of the proxy."""
 
     async def delete(self, proxy: str) -> None:
         """Delete a proxy with all that is in force on it. A missing proxy is no error."""

@@ -19,7 +19,13 @@ from chaoslab.model.actions import (
     Disable,
     at_heal_of,
 )
-from chaoslab.proxies.base import ConnectionRecord, ToxicEffect, Traffic, TriggerState
+from chaoslab.proxies.base import (
+    ConnectionRecord,
+    MessageRecord,
+    ToxicEffect,
+    Traffic,
+    TriggerState,
+)
 from chaoslab.proxies.strict_http import REFUSED
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 
@@ -49,6 +55,11 @@ HEAL_DIFFERS = ErrorCode(
     " heal",
     "The engine did not reset, or did not leave dead, all connections that a fault held.",
 )
+MESSAGES_UNREAD = ErrorCode(
+    "proxy.messages_unread",
+    "proxy {proxy}: the engine does not read its messages",
+    "The engine did not start to read the messages of a protocol, or does not report it.",
+)
 OLD_ENGINE = ErrorCode(
     "proxy.old_engine",
     "this engine cannot heal with at_heal='{at_heal}'",
@@ -61,6 +72,7 @@ _CAPABILITIES: dict[str, Capability] = {
     "at_heal": "at_heal",
     "triggers": "triggers",
     "connections": "connections",
+    "messages": "messages",
 }
 _HEALS: dict[AtHeal, str] = {"resume": "deliver", "reset": "reset", "dead": "dead"}
 
@@ -101,6 +113,14 @@ class EmbeddedControl(ToxiproxyControl):
             ours for theirs, ours in _CAPABILITIES.items() if theirs in about["capabilities"]
         )
         self._unsupported: dict[str, str] = about.get("unsupported", {})
+
+    async def read_messages(self, proxy: str, protocol: str) -> None:
+        path = f"/chaoslab/proxies/{quote(proxy)}"
+        await self._call(lambda: self._send("put", f"{path}/messages", {"protocol": protocol}))
+        about = await self._call(lambda: self._get(path))
+        if about.get("messages") != protocol:
+            reason = MESSAGES_UNREAD(proxy=proxy)
+            raise InjectionFailed(Problem(reason=reason, expected=protocol))
 
     async def arm(self, trigger: str, proxy: str, n: int, actions: tuple[Action, ...]) -> None:
         for toxic in (action for action in actions if isinstance(action, AddToxic)):
@@ -288,4 +308,6 @@ def _record(row: dict[str, Any]) -> ConnectionRecord:
         ending=row.get("ending"),
         ending_s=row.get("ending_s"),
         dead_s=row.get("dead_s"),
+        messages=tuple(MessageRecord(**each) for each in row.get("messages", ())),
+        unread=row.get("unread", ""),
     )

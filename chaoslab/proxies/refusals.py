@@ -30,6 +30,11 @@ NO_TRIGGERS = ErrorCode(
     "{server} cannot act at a link's connection by itself",
     "The proxy server has no triggers: it cannot put a fault in force at a link's n-th connection.",
 )
+NO_MESSAGES = ErrorCode(
+    "proxy.no_messages",
+    "{server} does not read the messages of a protocol",
+    "The proxy server cannot act at a message, such as a COMMIT.",
+)
 _WHY_NOT_AT_HEAL = {
     "reset": "its toxic reset_peer acts when data arrives, so idle connections are not reset",
     "dead": "when one side of a connection ends or a toxic is removed, it closes the other side",
@@ -41,6 +46,8 @@ def refuse(action: Action, server: str) -> None:
     refuse_at_heal(action, server)
     if isinstance(action, AddToxic) and action.type == "silence":
         raise FaultUnsupported(Problem(reason=NO_SILENCE(server=server)))
+    if isinstance(action, AddToxic) and action.type == "at_message":
+        raise no_messages(server)
     if isinstance(action, ConnectPhase):
         reason = NO_CONNECT_MODES(server=server, mode=action.mode)
         raise FaultUnsupported(Problem(reason=reason))
@@ -59,3 +66,9 @@ def refuse_at_heal(action: Action, server: str) -> None:
 def no_triggers(server: str) -> FaultUnsupported:
     """The error to raise if a Toxiproxy is to act at a link's connection by itself."""
     return FaultUnsupported(Problem(reason=NO_TRIGGERS(server=server)))
+
+
+def no_messages(server: str) -> FaultUnsupported:
+    """The error to raise if a proxy server is to read messages and cannot."""
+    reason = NO_MESSAGES(server=server)
+    return FaultUnsupported(Problem(reason=reason, fix="use --chaos-proxy=embedded"))

@@ -24,7 +24,7 @@ from chaoslab.clock import now_s
 from chaoslab.errors import ErrorCode, InjectionFailed, Problem
 from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, Disable
 from chaoslab.proxies.base import ConnectionRecord, Traffic, TriggerState
-from chaoslab.proxies.refusals import no_triggers, refuse
+from chaoslab.proxies.refusals import no_messages, no_triggers, refuse
 from chaoslab.proxies.strict_http import REFUSED, StrictHttp
 
 NO_ANSWER = ErrorCode(
@@ -129,6 +129,10 @@ class ToxiproxyControl:
         made = await self._call(lambda: self._create(self._named(proxy), upstream, listen))
         self._made.append(proxy)
         return int(made.listen.rpartition(":")[2])
+
+    async def read_messages(self, proxy: str, protocol: str) -> None:
+        del proxy, protocol
+        raise no_messages(self.name)
 
     async def forward(self, proxy: str, listen: str, upstream: str) -> None:
         """Create a proxy that listens at `listen` (host:port), for a path that gets no faults."""

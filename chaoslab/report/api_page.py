@@ -28,7 +28,10 @@ This page is made by `python -m chaoslab.report.api_page`.
 HIDDEN = ("kind", "source")  # filled in by chaoslab
 UNDOCUMENTED = ("bounded",)
 SECTIONS: Mapping[str, tuple[str, tuple[object, ...]]] = {
-    "Faults": ("from chaoslab import Severed, ...", tuple(FAULTS)),
+    "Faults": (
+        "from chaoslab import Severed, ...; from chaoslab.faults import AtMessage",
+        tuple(FAULTS),
+    ),
     "Triggers": (
         "from chaoslab import when",
         tuple(

@@ -222,7 +222,9 @@ class Kind:
     `port` is its usual port, `schemes` are those of its URLs. `question` returns what a canary
     sends to a service of this kind. `keys` are the keys that only this kind has in
     `[services.<name>]`. `image` is its usual image. `goodbyes` are the last messages of its
-    clients; `dismissals` are bytes in a message by which a server ends a connection.
+    clients; `dismissals` are bytes in a message by which a server ends a connection. `messages` is
+    the protocol whose messages the proxy engine reads on its links, empty if it reads none: a fault
+    can act at a message then.
 
     `variables` returns, for a port, the environment variables of a command that the topology
     declares. Such a command also gets the machine's environment, and runs in the working directory
@@ -251,6 +253,7 @@ class Kind:
     image: str = ""
     goodbyes: frozenset[bytes] = frozenset()
     dismissals: tuple[bytes, ...] = ()
+    messages: str = ""
     program: Program | None = None
     local: Callable[[Service, Path, Mapping[str, str]], LocalServer] | None = None
     variables: Callable[[Service, int], Mapping[str, str]] | None = None

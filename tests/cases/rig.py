@@ -50,12 +50,12 @@ def judged(case: str, results: Path, *words: str, **env: str) -> Judged:
     return run
 
 
-def judged_each(case: str, results: Path, count: int) -> Mapping[str, Judged]:
+def judged_each(case: str, results: Path, count: int, **env: str) -> Mapping[str, Judged]:
     """Run all scenarios of a case in one pytest, by the names of their folders.
 
     Raises AssertionError where not `count` of them ran to their verdicts.
     """
-    return _ran(case, results, (), {}, scenarios=count)
+    return _ran(case, results, (), env, scenarios=count)
 
 
 def searched(case: str, results: Path, *words: str, **env: str) -> tuple[int, str, HowLong]:

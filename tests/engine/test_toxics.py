@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from chaoslab import seeds
 from chaoslab.engine.chunks import Chunk, Direction, End
-from chaoslab.engine.connection_log import AppliedFault
+from chaoslab.engine.connection_log import AppliedFault, SeenMessage
+from chaoslab.engine.messages.base import Message
 from chaoslab.engine.stage import ResetRequested, Stage
 from chaoslab.engine.toxic_collection import Toxic
 from chaoslab.engine.toxics import TOXICS
+from chaoslab.engine.toxics.at_message import AtMessage
 from chaoslab.engine.toxics.bandwidth import Bandwidth
 from chaoslab.engine.toxics.base import CLOSE, PASS, Settings, ToxicContext
 from chaoslab.engine.toxics.latency import Latency
@@ -39,6 +42,7 @@ EVERY: list[Settings] = [
     Silence(),
     Silence(at_heal="reset"),
     Silence(at_heal="dead"),
+    AtMessage(message="COMMIT"),
 ]
 
 
@@ -50,6 +54,7 @@ class Bench:
     now_s: float = START_S
     out: list[tuple[float, Chunk]] = field(default_factory=list)
     applied: list[AppliedFault] = field(default_factory=list)
+    seen: list[SeenMessage] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         toxic = Toxic(
@@ -60,15 +65,20 @@ class Bench:
             toxicity=1.0,
             settings=self.settings,
         )
-        context = ToxicContext(START_S, lambda: seeds.generator(1, "toxic"))
+        context = ToxicContext(START_S, lambda: seeds.generator(1, "toxic"), self.saw)
         self.stage = Stage(toxic, Direction.DOWNSTREAM, context, self.applied.append)
+
+    def saw(self, word: str) -> SeenMessage:
+        number = len(self.seen) + 1
+        self.seen.append(SeenMessage("toxic", Direction.DOWNSTREAM, word, self.now_s, number))
+        return self.seen[-1]
 
     def emit(self, chunk: Chunk) -> None:
         self.out.append((self.now_s, chunk))
 
-    def send(self, data: bytes, end: End | None = None) -> None:
+    def send(self, data: bytes, end: End | None = None, message: Message | None = None) -> None:
         """A chunk arrives now."""
-        self.stage.accept(Chunk(data, self.now_s, end))
+        self.stage.accept(Chunk(data, self.now_s, end, message))
         self.stage.pump(self.now_s, self.emit)
 
     def run(self, until_s: float) -> None:
@@ -112,7 +122,7 @@ def test_held_and_cost_of_a_stage_agree_with_its_queue(settings: Settings) -> No
 
 def test_the_table_names_every_toxic_once() -> None:
     """Each type has settings with defaults, and `decide`."""
-    assert len(set(TOXICS.values())) == len(TOXICS) == 9
+    assert len(set(TOXICS.values())) == len(TOXICS) == 10
     for settings in TOXICS.values():
         assert settings().at_removal in (PASS, CLOSE)
 
@@ -299,3 +309,80 @@ def test_a_toxic_for_idle_connections_applies_at_once() -> None:
     assert [each.bytes for each in bench.applied] == [0]
     bench.send(b"abcd")
     assert [each.bytes for each in bench.applied] == [4]
+
+
+# --- at_message ---
+
+COMMIT, INSERT = Message(("COMMIT",)), Message(("INSERT INTO t",))
+
+
+def said(bench: Bench, *data: tuple[bytes, Message | None]) -> None:
+    """Chunks that begin with messages arrive now."""
+    for each, message in data:
+        bench.send(each, message=message)
+
+
+def test_a_cut_at_a_message_delivers_all_bytes_before_it() -> None:
+    """And no byte of the message; the toxic affected no bytes that passed."""
+    bench = Bench(AtMessage(message="COMMIT"))
+    said(bench, (b"a", None), (b"INSERT", INSERT), (b"b", None), (b"COMMIT", COMMIT), (b"c", None))
+    assert bench.bytes_out == b"aINSERTb"
+    assert bench.ends == [End.CUT]
+    assert [(seen.word, seen.acted) for seen in bench.seen] == [("COMMIT", True)]
+    assert bench.applied == []
+
+
+def test_a_message_is_held_with_all_bytes_after_it_until_the_heal() -> None:
+    """Then all of them are delivered, in order."""
+    bench = Bench(AtMessage(message="COMMIT", do="hold"))
+    said(bench, (b"a", None), (b"COMMIT", COMMIT), (b"b", None))
+    bench.send(b"", End.EOF)
+    bench.run(START_S + 100)
+    assert bench.bytes_out == b"a"
+    assert bench.stage.held == len(b"COMMITb")
+    bench.stage.leave(bench.now_s, bench.emit)
+    assert bench.bytes_out == b"aCOMMITb"
+    assert bench.ends == [End.EOF]
+
+
+def test_a_message_is_delayed_with_the_bytes_after_it() -> None:
+    """By exactly 300 ms from its arrival; bytes that arrive meanwhile wait behind it."""
+    bench = Bench(AtMessage(message="COMMIT", do="delay", delay=300))
+    said(bench, (b"a", None), (b"COMMIT", COMMIT), (b"b", None))
+    bench.run(START_S + 1)
+    assert [(left_s, chunk.data) for left_s, chunk in bench.out] == [
+        (START_S, b"a"),
+        (pytest.approx(START_S + 0.3, abs=1e-9), b"COMMIT"),
+        (pytest.approx(START_S + 0.3, abs=1e-9), b"b"),
+    ]
+    (effect,) = bench.applied
+    assert effect.bytes == len(b"COMMIT")
+
+
+def test_only_the_nth_message_is_affected() -> None:
+    """The others are seen, and counted."""
+    bench = Bench(AtMessage(message="*", nth=2))
+    said(bench, (b"1", INSERT), (b"2", COMMIT), (b"3", Message(("SELECT 1",))))
+    assert bench.bytes_out == b"1"
+    assert [(s.word, s.number, s.acted) for s in bench.seen] == [
+        ("INSERT", 1, False),
+        ("COMMIT", 2, True),
+    ]
+
+
+def test_a_message_that_another_toxic_divides_is_seen_once() -> None:
+    """Only its first part begins a message."""
+    bench = Bench(Slicer(average_size=2, size_variation=0))
+    bench.send(b"COMMIT", message=COMMIT)
+    bench.run(START_S + 1)
+    first, *others = [chunk.message for _, chunk in bench.out]
+    assert first is COMMIT
+    assert others
+    assert not any(others)
+
+
+@pytest.mark.parametrize("wrong", [{"message": " "}, {"do": "drop"}, {"nth": -1}, {"delay": -1}])
+def test_settings_of_at_message_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
+    """With the name of the toxic and what was expected."""
+    with pytest.raises(ValueError, match="at_message: "):
+        AtMessage(**wrong)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from chaoslab import CutMidstream, Flapping, OneWay, Severed, Slow, Throttled
+from chaoslab.faults import AtMessage
 from chaoslab.faults.base import LinkFault
 from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, Disable
 from chaoslab.model.sighting import Outcome, Sighting
@@ -19,7 +20,9 @@ NONE: frozenset[Capability] = frozenset()
 P, OTHER = "app.redis", "app.postgres"
 
 
-def toxic(type_: str, stream: str, **attributes: int) -> tuple[str, str, str, dict[str, int]]:
+def toxic(
+    type_: str, stream: str, **attributes: int | str
+) -> tuple[str, str, str, dict[str, int | str]]:
     """A toxic without its name."""
     return (P, type_, stream, attributes)
 
@@ -73,6 +76,16 @@ TABLE: list[tuple[LinkFault, frozenset[Capability], list[object]]] = [
         [toxic("bandwidth", "upstream", rate=8)],
     ),
     (CutMidstream(target=P, after_bytes=99), ALL, [toxic("limit_data", "downstream", bytes=99)]),
+    (
+        AtMessage(target=P, message="COMMIT"),
+        ALL,
+        [toxic("at_message", "upstream", message="COMMIT", do="cut", nth=0, delay=0)],
+    ),
+    (
+        AtMessage(target=P, message="BRPOP", at="after", do="delay", nth=3, delay_s=0.25),
+        NONE,
+        [toxic("at_message", "downstream", message="BRPOP", do="delay", nth=3, delay=250)],
+    ),
     (OneWay(target=P, stream="upstream"), ALL, [toxic("silence", "upstream")]),
     (OneWay(target=P), NONE, [toxic("timeout", "downstream", timeout=0)]),
 ]

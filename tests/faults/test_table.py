@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from verdicts.events import connection, sockets
 from verdicts.events import fault as in_force
-from verdicts.events import sockets
 from verdicts.histories import healthy_run, history_of
 from verdicts.plans import PG, TOPOLOGY
 
@@ -26,12 +26,12 @@ from chaoslab import (
     Throttled,
     faults,
 )
-from chaoslab.faults import KINDS
+from chaoslab.faults import KINDS, AtMessage
 from chaoslab.faults.base import Fault, LinkFault, MutationKind, ServiceFault
 from chaoslab.faults.cluster import NetworkRule, Peer, Unsupported
 from chaoslab.faults.evidence import evidence_of
 from chaoslab.faults.registry import faults as table
-from chaoslab.history.events import AnyEvent, LinkMetered, LinkPackets
+from chaoslab.history.events import AnyEvent, LinkMetered, LinkPackets, SeenMessage
 from chaoslab.history.saved_plan import plan_json, read_plan
 from chaoslab.model.plan import Plan
 from chaoslab.model.sighting import Outcome, Sighting
@@ -48,6 +48,7 @@ EXAMPLES: tuple[Fault, ...] = (
     OneWay(target="vpc"),
     Flapping(target="vpc", period_s=10.0),
     CutMidstream(target="vpc", after_bytes=10),
+    AtMessage(target="vpc", message="COMMIT"),
     Stopped(target="redis"),
     Killed(target="redis"),
     Paused(target="redis"),
@@ -129,6 +130,14 @@ AFFECTED: tuple[AnyEvent, ...] = (
     sockets(2.2, PG),
     *read(2.49, 7),
 )
+CUT_AT = SeenMessage(
+    toxic="out.upstream", stream="upstream", word="COMMIT", at_s=2.0, number=1, acted=True
+)
+# a proxy that reads messages records connections
+READ: tuple[AnyEvent, ...] = (
+    *AFFECTED,
+    connection(PG, 5001, fault="out", read_s=2.49, messages=(CUT_AT,)),
+)
 
 
 @each_fault
@@ -136,7 +145,8 @@ def test_each_kind_has_evidence_of_its_own(fault: Fault) -> None:
     """Reasons with codes if the app was affected; if not, the reason that is missing."""
     out = replace(fault, name="out", target="postgres" if fault.targets_service else "vpc")
     run = [*healthy_run(), *in_force("out", 1.5, 1.52, 2.5, 2.52)]
-    found = evidence_of(out, TOPOLOGY, history_of([*run, *AFFECTED]), app="backend", boot=1)
+    affected = READ if fault.reads_messages else AFFECTED
+    found = evidence_of(out, TOPOLOGY, history_of([*run, *affected]), app="backend", boot=1)
     assert found.observed_on("postgres")
     assert all(reason.code.startswith("fault.") for reason in found.per_link[PG])
     unaffected = evidence_of(out, TOPOLOGY, history_of(run), app="backend", boot=1)

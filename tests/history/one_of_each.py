@@ -41,6 +41,7 @@ from chaoslab.history.events import (
     Ready,
     Request,
     RunEnded,
+    SeenMessage,
     ServerCommands,
     ServerConnections,
     Spawned,
@@ -146,6 +147,12 @@ EVENTS: tuple[AnyEvent, ...] = (
         ending="client_closed",
         ending_s=1.4,
         dead_s=1.5,
+        messages=(
+            SeenMessage(
+                toxic="f.upstream", stream="upstream", word="COMMIT", at_s=1.2, number=2, acted=True
+            ),
+        ),
+        unread="it is encrypted (TLS)",
     ),
     LinkDrops(at_s=2.1, link="b.postgres", fault="f", syn_drops=3),
     LinkLeftDead(at_s=2.1, link="b.postgres", fault="f", connections=2),

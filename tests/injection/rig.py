@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +23,9 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History, Journal
 from chaoslab.injection.context import Context
 from chaoslab.model.topology import App, Connector, Service, Topology
+from chaoslab.runtimes.local import LocalRuntime
 
+SEED = 7
 PATIENCE_S = 5.0
 SILENT_S = 0.25
 
@@ -142,6 +144,30 @@ class Written:
         began = self.history.first(FaultInForce, lambda e: e.fault == self.fault)
         assert began is not None
         assert times[0] <= began.since_s <= began.at_s
+
+
+@asynccontextmanager
+async def real_context(folder: Path) -> AsyncIterator[Context]:
+    """The context of a lab with a real engine, a real Redis and a real Postgres."""
+    async with LocalRuntime() as runtime:
+        control, *services = await asyncio.gather(
+            runtime.start_proxy("embedded", seed=SEED, log=folder / "proxy.log"),
+            *(runtime.start_service(service) for service in TOPOLOGY.services.values()),
+        )
+        running = {service.service.name: service for service in services}
+        addresses = {
+            link.name: runtime.proxied(
+                await control.create(link.name, str(running[link.service].upstream))
+            )
+            for link in TOPOLOGY.links
+        }
+        journal = Journal(folder / "history.jsonl")
+        yield Context(
+            topology=TOPOLOGY, runtime=runtime, control=control, services=running,
+            addresses=addresses, journal=journal, seed=SEED,
+        )  # fmt: skip
+        journal.close()
+        await control.close()
 
 
 @contextmanager

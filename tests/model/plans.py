@@ -18,6 +18,7 @@ from chaoslab import (
 )
 from chaoslab import expectations as expect
 from chaoslab.expectations import Expectation
+from chaoslab.faults import AtMessage
 from chaoslab.model import when
 from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthContract
@@ -71,6 +72,7 @@ EVERY_FAULT: tuple[Declared, ...] = (
     Slow(target="vpc", latency_s=0.1, jitter_s=0.05, streams=("upstream",), stop=STOP),
     Throttled(target="vpc", rate_kb_per_s=8, start=when.connection("backend.redis", 3), stop=STOP),
     CutMidstream(target="vpc", after_bytes=10, stream="upstream", stop=STOP),
+    AtMessage(target="vpc", message="COMMIT", at="after", do="delay", delay_s=0.5, stop=STOP),
     OneWay(target="vpc", stop=STOP),
     Flapping(target="vpc", period_s=0.5, duty=0.4, mode="dropped", stop=when.started(0.5)),
     Stopped(target="redis", stop=when.lost("redis", after_s=0.2)),

@@ -24,6 +24,7 @@ from chaoslab import (
 from chaoslab import expectations as expect
 from chaoslab.errors import Problem, SpecError
 from chaoslab.expectations import Expectation
+from chaoslab.faults import AtMessage
 from chaoslab.model import when
 from chaoslab.model.faults import Declared
 from chaoslab.model.load import Load, Sampling
@@ -176,6 +177,30 @@ WRONG: dict[str, tuple[Change, Expected]] = {
     "no bytes": (
         with_fault(CutMidstream(target="vpc", after_bytes=0)),
         bad("faults[0]", "after_bytes", "0", "more than 0"),
+    ),
+    "no message": (
+        with_fault(AtMessage(target="vpc", message=" ")),
+        bad("faults[0]", "message", "' '", "how a statement or a command begins"),
+    ),
+    "a place in a message": (
+        with_fault(AtMessage(target="vpc", message="COMMIT", at="during")),  # type: ignore[arg-type]
+        bad("faults[0]", "at", "'during'", "before, after"),
+    ),
+    "another end of a message": (
+        with_fault(AtMessage(target="vpc", message="COMMIT", do="holt")),  # type: ignore[arg-type]
+        bad("faults[0]", "do", "'holt'", "did you mean 'hold'?"),
+    ),
+    "the zeroth message": (
+        with_fault(AtMessage(target="vpc", message="COMMIT", nth=0)),
+        bad("faults[0]", "nth", "0", "more than 0"),
+    ),
+    "a delay without a time": (
+        with_fault(AtMessage(target="vpc", message="COMMIT", do="delay")),
+        bad("faults[0]", "delay_s", "None", "more than 0 with do='delay'"),
+    ),
+    "a time without a delay": (
+        with_fault(AtMessage(target="vpc", message="COMMIT", delay_s=1.0)),
+        bad("faults[0]", "delay_s", "1.0", 'use do="delay", or remove it'),
     ),
     "a direction": (
         with_fault(OneWay(target="vpc", stream="both")),  # type: ignore[arg-type]

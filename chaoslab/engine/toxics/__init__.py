@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaoslab.engine.toxics.at_message import AtMessage
 from chaoslab.engine.toxics.bandwidth import Bandwidth
 from chaoslab.engine.toxics.base import Settings
 from chaoslab.engine.toxics.latency import Latency
@@ -14,6 +15,7 @@ from chaoslab.engine.toxics.slow_close import SlowClose
 from chaoslab.engine.toxics.timeout import Timeout
 
 TOXICS: dict[str, type[Settings]] = {
+    "at_message": AtMessage,
     "bandwidth": Bandwidth,
     "latency": Latency,
     "limit_data": LimitData,

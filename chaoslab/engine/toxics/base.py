@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from chaoslab.engine.chunks import Chunk
+from chaoslab.engine.connection_log import SeenMessage
 
 
 @dataclass(frozen=True, slots=True)
 class Forward:
     """Pass the first chunk on, or only its first `size` bytes (then decide again about the rest).
 
-    `arrived_s` is the chunk's arrival time at the next toxic; None leaves it unchanged.
+    `arrived_s` is the chunk's arrival time at the next toxic; None leaves it unchanged. `affected`
+    is whether the toxic had an effect on the bytes; the connection log counts them then.
     """
 
     size: int | None = None
     arrived_s: float | None = None
+    affected: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Abandon:
 Decision = Forward | Wait | Drop | Close | Reset | Abandon
 
 PASS = Forward()
+PASS_UNAFFECTED = Forward(affected=False)
 HOLD = Wait()
 DROP = Drop()
 CLOSE = Close()
@@ -63,12 +67,13 @@ ABANDON = Abandon()
 
 @dataclass(frozen=True, slots=True)
 class ToxicContext:
-    """What a toxic gets for one connection: the time since which it applies, and a function that
-    makes a random generator.
+    """What a toxic gets for one connection: the time since which it applies, a function that makes
+    a random generator, and one that notes a message that the toxic looks for, by its first word.
     """
 
     since_s: float
     draw: Callable[[], random.Random]
+    saw: Callable[[str], SeenMessage]
 
 
 class Settings(Protocol):

@@ -23,6 +23,11 @@ class Silence:
     at_heal: str = "deliver"
     affects_idle: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        if self.at_heal not in AT_HEAL:
+            known = " or ".join(map(repr, AT_HEAL))
+            raise ValueError(f"silence: at_heal was {self.at_heal!r}, expected {known}")
+
     @property
     def at_removal(self) -> Decision:
         """PASS, RESET or ABANDON, as `at_heal` says."""

@@ -60,6 +60,7 @@ from chaoslab.history.events.links import (
     LinkPackets,
     LinkSessions,
     PathBypassed,
+    SeenMessage,
     ServerConnections,
 )
 from chaoslab.history.events.own import (
@@ -169,6 +170,7 @@ __all__ = [
     "RequestOutcome",
     "RequestPurpose",
     "RunEnded",
+    "SeenMessage",
     "ServerCommands",
     "ServerConnections",
     "Spawned",

@@ -61,6 +61,21 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeenMessage:
+    """A message on one connection that the toxic of a fault looks for. `word` is its first word.
+
+    It was the `number`-th on the link. `acted` is whether the toxic acted on it.
+    """
+
+    toxic: str
+    stream: str
+    word: str
+    at_s: float
+    number: int
+    acted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkConnection(LinkReading):
     """One connection, as the proxy engine recorded it.
 
@@ -68,6 +83,9 @@ class LinkConnection(LinkReading):
     the service last sent anything. `dismissed_s` is when the service announced that it ends the
     connection. `ending` says which side ended first, at `ending_s`. `dead_s` is when a heal left
     the connection dead. Runs that older versions saved do not have these six.
+
+    `messages` are those that faults look for. `unread` is why the connection's messages could not
+    be read. Both are empty if no fault of the plan looks for messages on the link.
     """
 
     connection: int
@@ -86,6 +104,8 @@ class LinkConnection(LinkReading):
     ending: str | None = None
     ending_s: float | None = None
     dead_s: float | None = None
+    messages: tuple[SeenMessage, ...] = ()
+    unread: str = ""
     kind: Literal["link_connection"] = "link_connection"
 
 

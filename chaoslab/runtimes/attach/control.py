@@ -13,6 +13,7 @@ from chaoslab.errors import ErrorCode, FaultUnsupported, Problem
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, Disable
 from chaoslab.proxies.base import ConnectionRecord, Traffic, TriggerState
+from chaoslab.proxies.refusals import no_messages
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.attach.api import MARK, InForce
 from chaoslab.runtimes.attach.lease import Lease
@@ -75,6 +76,11 @@ class AttachedControl:
         """Create nothing; return the port of the link's existing proxy, 0 if none is declared."""
         del upstream
         return self._reached[proxy].port if proxy in self._proxies else 0
+
+    async def read_messages(self, proxy: str, protocol: str) -> None:
+        """Raise FaultUnsupported: the app may have connected before the lab attached."""
+        del proxy, protocol
+        raise no_messages("an attached proxy")
 
     async def delete(self, proxy: str) -> None:
         """Do nothing: the lab did not create the proxy, so it does not delete it."""

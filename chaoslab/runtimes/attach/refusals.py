@@ -31,6 +31,8 @@ def _reasons(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
         if fault.targets_service:
             yield f"{fault.label}: attach mode does not stop or change a service"
             continue
+        if fault.reads_messages:
+            yield f"{fault.label}: messages are read only on connections that the lab saw opened"
         for link in topology.links_of(fault.target):
             if link.name not in attach.links:
                 yield f'{fault.label}: no [attach.links."{link.name}"]: the lab may change no proxy'

@@ -33,6 +33,7 @@ POSTGRES = Kind(
     image="postgres:16-alpine",
     goodbyes=frozenset({TERMINATE}),
     dismissals=DISMISSALS,
+    messages="postgres",
     program=PROGRAM,
     local=lambda _, scratch, env: postgres_server(scratch=scratch, env=env),
     container=container.own_server,

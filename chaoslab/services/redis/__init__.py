@@ -35,6 +35,7 @@ REDIS = Kind(
     image="redis:7-alpine",
     # QUIT, as an array or inline: a pool sends it also on connections that it never used.
     goodbyes=frozenset({b"*1\r\n$4\r\nQUIT\r\n", b"QUIT\r\n"}),
+    messages="redis",
     program=PROGRAM,
     local=lambda *_: redis_server(),
     container=container.own_server,

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chaoslab.engine.messages import DIALECTS
 from chaoslab.engine.messages.base import Message
+from chaoslab.engine.messages.dialects import DIALECTS
 from chaoslab.engine.messages.reader import Piece, Reader
 
 # --- PostgreSQL ---

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rigs.examples import examples
 
-from chaoslab.engine.messages import DIALECTS
 from chaoslab.engine.messages.base import HEAD_BYTES
+from chaoslab.engine.messages.dialects import DIALECTS
 from chaoslab.engine.messages.reader import Piece, Reader
 
 from .streams import (
