@@ -11,7 +11,7 @@ from chaoslab.faults import AtMessage
 from chaoslab.faults.evidence import Evidence, evidence_of
 from chaoslab.history.events import AnyEvent, SeenMessage
 
-from .events import canary, connection
+from .events import canary, connection, ended
 from .events import fault as in_force
 from .histories import healthy_run, history_of, judged, outcomes
 from .plans import PG, TOPOLOGY
@@ -103,6 +103,7 @@ def test_a_verdict_rests_on_the_message() -> None:
         ((on(SEEN),), "PASS", "1 x 'COMMIT' on 1 connections of the app: cut after"),
         ((on(),), "UNKNOWN", "the server completed no 'COMMIT'"),
     ):
-        (verdict,) = judged([*RUN, *events], expect.StaysAvailable(healthy=False), faults=(AT,))
+        run = [*RUN, *events, ended(3.05)]
+        (verdict,) = judged(run, expect.StaysAvailable(healthy=False), faults=(AT,))
         assert outcomes([verdict]) == [outcome], verdict.texts
         assert any(text in each for each in verdict.texts), verdict.texts
