@@ -60,7 +60,7 @@ def test_each_length_is_a_run_of_its_own(tmp_path: Path) -> None:
     data = json.loads((run / "tiny-lengths-how_long" / "how_long.json").read_text())
     assert [each["state"] for each in data["tried"]] == ["survived"] * 4
     for each in data["tried"]:
-        assert each["length_s"] <= each["held_s"] < each["length_s"] + 5.0
+        assert each["length_s"] <= each["held_s"] < each["length_s"] + 20.0
     plans = [json.loads((run / each["run"] / "plan.json").read_text()) for each in data["tried"]]
     assert [plan["faults"][0]["stop"]["after_s"] for plan in plans] == [0.1, 0.2, 0.3, 0.4]
     properties = {

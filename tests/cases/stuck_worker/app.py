@@ -25,7 +25,7 @@ reconnected = threading.Event()
 
 def work() -> None:
     """Deliver one job after the other."""
-    failing_since_s = None
+    rows, failing_since_s = connect(), None
     while True:
         try:
             job = jobs.brpop(["jobs"], timeout=1)
@@ -38,8 +38,7 @@ def work() -> None:
             time.sleep(0.1)
             continue
         if job:
-            with connect() as connection:
-                insert(connection, job[1].decode())
+            insert(rows, job[1].decode())
 
 
 def write(op: str) -> tuple[int, dict]:
