@@ -5,20 +5,28 @@ from __future__ import annotations
 import pytest
 
 from chaoslab import Killed, Paused, Severed, Slow, Stopped, expect, when
+from chaoslab.model.when import AtMoment
 from chaoslab.pytest_plugin import Chaos
 
-TIMES = {"start": when.healthy(0.3), "stop": when.degraded(0.5)}
+START = when.healthy(0.3)
+
+
+def times(service: str) -> dict[str, AtMoment]:
+    """Until the shop has named the service as lost, and has looked at it some more times."""
+    return {"start": START, "stop": when.lost(service, hold_s=1.0)}
+
+
 FAULTS = {
-    "payment_severed": Severed(target="shop.payment", mode="refused", **TIMES),
-    "payment_slow": Slow(target="shop.payment", latency_s=0.6, **TIMES),
-    "payment_paused": Paused(target="payment", **TIMES),
-    "payment_killed": Killed(target="payment", **TIMES),
-    "queue_severed": Severed(target="shop.queue", mode="silent", **TIMES),
-    "queue_stopped": Stopped(target="queue", **TIMES),
-    "queue_paused": Paused(target="queue", **TIMES),
-    "ledger_severed": Severed(target="shop.ledger", mode="refused", **TIMES),
-    "ledger_stopped": Stopped(target="ledger", **TIMES),
-    "ledger_silent": Severed(target="shop.ledger", mode="silent", **TIMES),
+    "payment_severed": Severed(target="shop.payment", mode="refused", **times("payment")),
+    "payment_slow": Slow(target="shop.payment", latency_s=0.6, **times("payment")),
+    "payment_paused": Paused(target="payment", **times("payment")),
+    "payment_killed": Killed(target="payment", **times("payment")),
+    "queue_severed": Severed(target="shop.queue", mode="silent", **times("queue")),
+    "queue_stopped": Stopped(target="queue", **times("queue")),
+    "queue_paused": Paused(target="queue", **times("queue")),
+    "ledger_severed": Severed(target="shop.ledger", mode="refused", **times("ledger")),
+    "ledger_stopped": Stopped(target="ledger", **times("ledger")),
+    "ledger_silent": Severed(target="shop.ledger", mode="silent", **times("ledger")),
 }
 
 
