@@ -1,4 +1,4 @@
-"""A path to a server that a script can cut, delay, or end at certain bytes."""
+"""A path to a server that a script can cut, silence, delay, or end at certain bytes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Proxy:
         self._server = url
         self._port = free_port()
         self._sockets: set[socket.socket] = set()
+        self._flows = _flowing()
         self.restore()
 
     @property
@@ -33,7 +34,7 @@ class Proxy:
         parts = urlsplit(self._server)
         account, _, _ = parts.netloc.rpartition("@")
         netloc = f"{account}@{HOST}:{self._port}" if account else f"{HOST}:{self._port}"
-        return parts._replace(netloc=netloc, query="").geturl()
+        return parts._replace(netloc=netloc).geturl()
 
     def cut(self) -> None:
         """End all connections, and refuse new ones."""
@@ -41,6 +42,14 @@ class Proxy:
             _end(each)
         self._listener.close()
         self._sockets.clear()
+
+    def silence(self) -> None:
+        """Pass nothing on. Connections stay open, and new ones are accepted."""
+        self._flows.clear()
+
+    def replace(self) -> None:
+        """After a silence: new connections work, and those of before stay silent for ever."""
+        self._flows = _flowing()
 
     def restore(self) -> None:
         """Accept connections."""
@@ -54,11 +63,15 @@ class Proxy:
                 server = _connected(self._server)
                 self._sockets |= {client, server}
                 for way in (("to server", client, server), ("to client", server, client)):
-                    threading.Thread(target=self._pass_on, args=way, daemon=True).start()
+                    arguments = (self._flows, *way)
+                    threading.Thread(target=self._pass_on, args=arguments, daemon=True).start()
 
-    def _pass_on(self, way: str, source: socket.socket, target: socket.socket) -> None:
+    def _pass_on(
+        self, flows: threading.Event, way: str, source: socket.socket, target: socket.socket
+    ) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                flows.wait()
                 if self.ends_at(way, data):
                     break
                 if way == "to client":
@@ -68,14 +81,15 @@ class Proxy:
         _end(target)
 
 
+def _flowing() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 def _connected(url: str) -> socket.socket:
     parts = urlsplit(url)
-    if parts.hostname:
-        return socket.create_connection((parts.hostname, parts.port or 5432))
-    folder = parts.query.partition("host=")[2]  # Postgres that listens on a Unix socket
-    client = socket.socket(socket.AF_UNIX)
-    client.connect(f"{folder}/.s.PGSQL.5432")
-    return client
+    return socket.create_connection((parts.hostname or HOST, parts.port or 5432))
 
 
 def _end(each: socket.socket) -> None:

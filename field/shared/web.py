@@ -19,11 +19,13 @@ def serve(
     write: Callable[[str], object],
     read: Callable[[str], str | None] = lambda _: None,
     live: Callable[[], bool] = lambda: True,
+    acts: Mapping[str, Callable[[], object]] = {},
 ) -> None:
     """Serve until the process ends.
 
     `look` maps the name of each dependency to whether it works. `write` keeps a note by its id, and
-    `read` returns the note of an id: if one of them raises, the answer is 503.
+    `read` returns the note of an id: if one of them raises, the answer is 503. `acts` maps the path
+    of a POST to what a scenario lets an operator do, which is no part of the service.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -38,6 +40,9 @@ def serve(
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            if act := acts.get(self.path):
+                self.answer(*_tried(lambda: (200, {"done": str(act())})))
+                return
             self.answer(*_tried(partial(_written, write, json.loads(body)["id"])))
 
         def answer(self, status: int, answer: dict[str, Any]) -> None:

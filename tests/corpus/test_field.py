@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,23 @@ def test_a_verdict_that_must_be_unknown_is_not_replaced_by_another(tmp_path: Pat
     assert outcomes == {"PASS": "missed", "UNKNOWN": "refused", "FAIL": "missed"}
     other = tried(record, {scenario: [verdict("recovers", "UNKNOWN", "a lagging lab")]})
     assert other.outcome == "unclear"
+
+
+FIELD = Path(__file__).parents[2] / "field"
+
+
+def test_every_service_of_the_repository_is_complete() -> None:
+    """Each has a report of its own, its scenarios, a script without the lab, and one switch."""
+    records = read_field(FIELD)
+    sources = [record.source for record in records]
+    assert len({*sources}) == len(sources)
+    for record in records:
+        folder = target(record).folder
+        for scenario in record.runs:
+            module, _, test = scenario.partition("::")
+            text = (folder / f"test_{module}.py").read_text(encoding="utf-8")
+            assert f"def test_{test.partition('[')[0]}(" in text, f"{record.name}: {scenario}"
+        script = (folder / "without_the_lab.py").read_text(encoding="utf-8")
+        assert not re.search(r"^\s*(from|import) chaoslab", script, re.MULTILINE), record.name
+        app = next(folder.glob("app.*")).read_text(encoding="utf-8")
+        assert "FIXED" in app, record.name
