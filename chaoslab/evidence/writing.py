@@ -43,14 +43,16 @@ def more_of(
     begins_s: Iterable[float],
     now_s: float,
     dry_s: float,
+    *,
+    what: str = "writes",
 ) -> str | None:
     """Text that says how many acknowledged writes are missing. None if `ok` has `at_least` writes,
-    or if none was acknowledged for `dry_s` seconds.
+    or if none was acknowledged for `dry_s` seconds. `what` is what the text calls them.
     """
     newest_s = max([*map(over_s, ok), *begins_s], default=0.0)
     if len(ok) >= at_least or now_s > newest_s + dry_s:
         return None
-    return f"{at_least - len(ok)} more acknowledged writes"
+    return f"{at_least - len(ok)} more acknowledged {what}"
 
 
 def loads_begin_s(app: str, plan: Plan, history: History) -> Iterator[float]:

@@ -9,6 +9,7 @@ from chaoslab.expectations.backs_off import BacksOff
 from chaoslab.expectations.base import Expectation
 from chaoslab.expectations.bounded_cost import BoundedCost
 from chaoslab.expectations.degrades import Degrades
+from chaoslab.expectations.delivers import Delivers
 from chaoslab.expectations.fails_fast import FailsFast
 from chaoslab.expectations.fails_liveness_when_stuck import FailsLivenessWhenStuck
 from chaoslab.expectations.first_request_served import FirstRequestServed
@@ -34,6 +35,7 @@ KINDS: tuple[type[Expectation], ...] = (
     Recovers,
     FirstRequestServed,
     KeepsAcknowledged,
+    Delivers,
     RefusesHonestly,
     Serves,
     RegainsLatency,
@@ -55,6 +57,7 @@ __all__ = [
     "BacksOff",
     "BoundedCost",
     "Degrades",
+    "Delivers",
     "FailsFast",
     "FailsLivenessWhenStuck",
     "FirstRequestServed",

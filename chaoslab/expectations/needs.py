@@ -4,7 +4,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
 from typing import Literal
 
@@ -13,6 +13,7 @@ from chaoslab.model.expectation import Expected, Place
 from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan
 from chaoslab.model.requests import RequestKind
+from chaoslab.model.topology import App
 from chaoslab.model.values import above, no_requests, wrong
 
 NO_FAULT = ErrorCode(
@@ -87,17 +88,24 @@ def healed(place: Place, e: Expected, faults: Sequence[Declared]) -> Iterator[Pr
             yield Problem(where=place.where, reason=reason, fix="give it a stop=")
 
 
-def a_load(place: Place, e: Expected) -> Iterator[Problem]:
-    """Yields a problem if the plan has no load of the claim's app, or none of the claim's
-    request.
+def first_request(app: App) -> str:
+    """The name of the app's first request, as of a load that names none. Empty if it has none."""
+    return app.first_request.name if app.first_request else ""
+
+
+def a_load(
+    place: Place, e: Expected, usual: Callable[[App], str] = first_request
+) -> Iterator[Problem]:
+    """Yields a problem if the plan has no load of the claim's app, or none of the claim's request.
+    `usual` is the request of a claim that names none.
     """
     name = app_name(place, e.app)
     app, wanted = place.topology.apps.get(name), getattr(e, "request", None)
-    first = app.first_request.name if app and app.first_request else ""
     if app is not None and wanted not in (None, *app.requests):
         yield from a_request(place, e, wanted)
         return
-    wanted = wanted or first
+    first = first_request(app) if app else ""
+    wanted = wanted or (usual(app) if app else "")
     loads = (load for load in place.plan.load if app_name(place, load.app) == name)
     if not any((load.request or first) == wanted for load in loads):
         named = f", request={wanted!r}" if wanted != first else ""

@@ -6,14 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from chaoslab.expectations import needs
 from chaoslab.expectations.base import AppDefaults, Expectation
 from chaoslab.history.events import Request
 from chaoslab.history.journal import History
-from chaoslab.model.topology import App
-
-
-def _first_name(app: App) -> str:
-    return app.first_request.name if app.first_request else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +21,7 @@ class OfRequest(Expectation):
     request: str | None = None
 
     judged_by_requests: ClassVar[bool] = True
-    app_defaults: ClassVar[AppDefaults] = {"request": _first_name}
+    app_defaults: ClassVar[AppDefaults] = {"request": needs.first_request}
 
     def of_mine(self, history: History) -> list[Request]:
         """The claim's requests that a load sent to any boot of the app, in the order in which they

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable
-from functools import partial
 from typing import Protocol
 
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, ServiceFailed
@@ -18,11 +17,11 @@ from chaoslab.injection.schedule import Nemesis
 from chaoslab.lab.abilities import commanded_links, costed_links, counted_links
 from chaoslab.lab.boots import Boots
 from chaoslab.lab.bring_up import check_steady
+from chaoslab.lab.look_ups import LookUps
 from chaoslab.lab.scenario_code import ScenarioCode
 from chaoslab.model.expectation import Expected, ProofWanted
 from chaoslab.model.plan import Plan
-from chaoslab.model.requests import RequestContract
-from chaoslab.model.topology import App, Link
+from chaoslab.model.topology import Link
 from chaoslab.probes.base import guarded
 from chaoslab.probes.connections import ConnectionsProbe
 from chaoslab.probes.cost import CommandsProbe, TrafficProbe
@@ -30,9 +29,7 @@ from chaoslab.probes.lag import watch_lag
 from chaoslab.probes.outside import record_attempts
 from chaoslab.probes.parts import PartsProbe
 from chaoslab.probes.proof import look_up_writes, prove_recovery
-from chaoslab.probes.read_back import LookUp, in_service, through_app
 from chaoslab.probes.sessions import SessionProbe
-from chaoslab.probes.workload import Sender
 from chaoslab.verdicts.settled import unsettled
 from chaoslab.verdicts.still_open import still_open
 
@@ -61,6 +58,7 @@ class _Run:
         self._over = asyncio.Event()
         self._scenario_code = ScenarioCode(plan, context.topology, boots, context.journal)
         self._parts = PartsProbe(context.runtime.parts, self._journal)
+        self._look_ups = LookUps(plan, context, boots)
 
     async def run(self) -> None:
         """Run the plan; at the end, heal the faults, stop the probes and the apps, and record
@@ -85,12 +83,13 @@ class _Run:
             work += self._scenario_code.steps()
             background += [asyncio.create_task(each) for each in work]
             own_probes = self._scenario_code.probes(self._over)
-            background += own_probes
+            background += [*own_probes, *self._look_ups.begin()]
             why, settled = await self._until_settled([faults, *background])
             self._over.set()
             await faults
             await asyncio.gather(*own_probes)
             await self._boots.stop_probes()
+            await self._look_ups.finish()
             await self._check_parts()
             await self._check_links_and_writes()
         except (ServiceFailed, RuntimeUnavailable, InjectionFailed) as error:
@@ -215,17 +214,17 @@ class _Run:
         """
         app = self._context.topology.apps[e.app]
         assert app.write is not None
-        assert app.write.looked_up is not None
-
-        def sender(name: str) -> Sender | None:
-            watch = self._boots.watches.get(name)
-            return watch.sender if watch else None
-
-        journal, look_up = self._journal, self._look_up_of(app, app.write)
+        journal, look_up = self._journal, self._look_ups.of(app, app.write)
         if look_up is None:
             return  # the verdict says that the write was not looked up
         proof = prove_recovery(
-            self._plan, e, wanted, journal, sender=sender, app=app, look_up=look_up
+            self._plan,
+            e,
+            wanted,
+            journal,
+            sender=self._look_ups.sender,
+            app=app,
+            look_up=look_up,
         )
         await guarded("proof", proof, journal)
 
@@ -240,22 +239,8 @@ class _Run:
             await guarded(f"link {link.name}", self._check_link(link), self._journal)
         for app in self._context.topology.apps.values():
             for contract in app.requests.values():
-                if (look_up := self._look_up_of(app, contract)) is not None:
+                if contract.looked_up and (look_up := self._look_ups.of(app, contract)):
                     await look_up_writes(app.name, contract, look_up, self._journal)
-
-    def _look_up_of(self, app: App, contract: RequestContract) -> LookUp | None:
-        """How the writes of the contract are looked up. None if nothing of them is: it is no write,
-        its service is not known here, or the app has not been spawned.
-        """
-        place = contract.looked_up
-        if place is None:
-            return None
-        if place.request:
-            watch = self._boots.watches.get(app.name)
-            read = app.requests[place.request]
-            return None if watch is None else partial(through_app, read, watch.sender)
-        service = self._context.services.get(place.service)
-        return None if service is None else partial(in_service, place, service)
 
     async def _check_link(self, link: Link) -> None:
         await record_packets(link.name, "", self._context)

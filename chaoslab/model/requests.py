@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from chaoslab.model.placeholders import names_in
+
 Delivery = Literal["exactly_once", "at_least_once"]
 RequestKind = Literal["write", "read", "job", "page"]
 # The id of a request, as the lab writes it: a UUID.
@@ -64,6 +66,11 @@ class Found:
     request: str = ""
     within_s: float = 0.0
     delivery: Delivery = "exactly_once"
+
+    @property
+    def counts(self) -> bool:
+        """Whether the place shows how often an id is there: a table, or a key with many ids."""
+        return bool(self.service) and "id" not in names_in(self.key)
 
     @property
     def place(self) -> str:

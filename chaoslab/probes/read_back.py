@@ -1,5 +1,5 @@
-"""Looks up an app's writes where their contract says: in the service itself, without any proxy, or
-through a read of the app.
+"""Looks up an app's writes and jobs where their contract says: in the service itself, without any
+proxy, or through a read of the app.
 """
 
 from __future__ import annotations
@@ -7,8 +7,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 
-from chaoslab.history.events import ReadBack
+from chaoslab.history.events import ReadBack, Request
 from chaoslab.history.journal import Journal
 from chaoslab.model.requests import Found, RequestContract
 from chaoslab.probes.workload import Sender
@@ -18,10 +19,23 @@ from chaoslab.services.base import ability
 from chaoslab.services.later import loaded
 
 AGAIN_S = 0.1
-# Maps each of the given ids that is found to how often it is there.
-Find = Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]
-# Opens the place where writes are looked up. Opening it raises TalkFailed if a server does not
-# answer.
+AT_ONCE = 10  # questions to the app
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a look for some ids has found. `often` maps each id that is there to how often it is.
+    Of the ids `unclear` it is not known: the app did not answer, or answered with an error of its
+    own.
+    """
+
+    often: Mapping[str, int]
+    unclear: frozenset[str] = frozenset()
+
+
+# Looks for the given ids.
+Find = Callable[[Sequence[str]], Awaitable[Look]]
+# Opens the place where ids are looked up. Opening it raises TalkFailed if a server does not answer.
 LookUp = Callable[[], AbstractAsyncContextManager[Find]]
 
 
@@ -33,25 +47,49 @@ async def in_service(place: Found, service: RunningService) -> AsyncIterator[Fin
     opened = ability(kind.rows, kind, "look up what an app wrote", fix)
     await loaded(opened)  # the first look-up may come in the middle of a recovery
     rows = await opened(service.url(service.endpoint))
+
+    async def find(ops: Sequence[str]) -> Look:
+        return Look(often=await rows.found(place, ops))
+
     try:
-        yield lambda ops: rows.found(place, ops)
+        yield find
     finally:
         await rows.close()
 
 
 @asynccontextmanager
-async def through_app(read: RequestContract, sender: Sender) -> AsyncIterator[Find]:
-    """Asks the app with that read. An id whose answer is good is there once."""
+async def through_app(
+    read: RequestContract, sender: Callable[[], Sender | None]
+) -> AsyncIterator[Find]:
+    """Asks the app with that read, as `sender` sends it; None while the app does not run. An id
+    whose answer is good is there once.
+    """
 
-    async def find(ops: Sequence[str]) -> Mapping[str, int]:
-        answers = [
-            await sender.send(read, timeout_s=read.timeout_s, purpose="look_up", op=op)
-            for op in ops
-        ]
-        good = (a.op for a in answers if a is not None and a.outcome == "ok")
-        return dict.fromkeys(good, 1)
+    async def asked(op: str) -> Request | None:
+        current = sender()
+        if current is None:
+            return None
+        return await current.send(read, timeout_s=read.timeout_s, purpose="look_up", op=op)
+
+    async def find(ops: Sequence[str]) -> Look:
+        answers: list[Request | None] = []
+        for first in range(0, len(ops), AT_ONCE):
+            answers += await asyncio.gather(*map(asked, ops[first : first + AT_ONCE]))
+        each = dict(zip(ops, answers, strict=True))
+        good = [op for op, answer in each.items() if answer is not None and answer.outcome == "ok"]
+        unclear = frozenset(op for op, answer in each.items() if _is_unclear(answer))
+        return Look(often=dict.fromkeys(good, 1), unclear=unclear)
 
     yield find
+
+
+def _is_unclear(answer: Request | None) -> bool:
+    """Whether the answer to a read does not say if the id is there: there is none, or the app
+    refused to look, or failed to.
+    """
+    if answer is None or answer.status_code is None:
+        return True
+    return answer.outcome != "ok" and (answer.status_code >= 500 or answer.status_code == 429)
 
 
 async def read_back(
@@ -75,18 +113,26 @@ async def read_back(
     async with look_up() as find:
         while True:
             looked_s = journal.now()
-            found = await find(ops)
-            if looked_s >= until_s or found.keys() >= set(wanted):
+            look = await find(ops)
+            if looked_s >= until_s or look.often.keys() >= set(wanted):
                 break
             await asyncio.sleep(min(AGAIN_S, until_s - looked_s))
-    event = ReadBack(
-        at_s=looked_s,
-        app=app,
-        service=place.service,
-        request=contract.name,
-        found=tuple(op for op in ops if op in found),
-        missing=tuple(op for op in ops if op not in found),
-        repeated={op: count for op, count in found.items() if count > 1},
-    )
+    event = as_read_back(app, contract, ops, look, looked_s)
     journal.append(event)
     return event
+
+
+def as_read_back(
+    app: str, contract: RequestContract, ops: Sequence[str], look: Look, at_s: float
+) -> ReadBack:
+    """What the look that began at `at_s` found of the ids `ops`, as an event."""
+    assert contract.found is not None
+    return ReadBack(
+        at_s=at_s,
+        app=app,
+        service=contract.found.service,
+        request=contract.name,
+        found=tuple(op for op in ops if op in look.often),
+        missing=tuple(op for op in ops if op not in look.often and op not in look.unclear),
+        repeated={op: count for op, count in look.often.items() if count > 1},
+    )

@@ -36,6 +36,13 @@ WRITES = RequestContract(
     body={},
     found=Found(service="postgres", table="t"),
 )
+MAIL = RequestContract(
+    name="mail",
+    kind="job",
+    method="POST",
+    path="/m/{id}",
+    found=Found(service="redis", key="mailed", within_s=5.0),
+)
 TOPOLOGY = Topology(
     name="t",
     services={
@@ -49,7 +56,7 @@ TOPOLOGY = Topology(
             links=("postgres", "redis"),
             deadlines=Deadlines(startup_s=3.0, fail_fast_s=4.0, degraded_s=1.0, recovery_s=2.0),
             health=HealthContract(live_path="/live", ready_path="/ready"),
-            requests={"write": WRITES},
+            requests={"write": WRITES, "mail": MAIL},
         ),
         "auth": App(
             name="auth",
@@ -86,6 +93,7 @@ EVERY_EXPECTATION: tuple[Expectation, ...] = (
     expect.Degrades(naming=("postgres", "redis"), fault="r"),
     expect.Recovers(stable_s=0.7),
     expect.KeepsAcknowledged(at_least=3),
+    expect.Delivers(at_least=3, within_s=4.0),
     expect.RefusesHonestly(at_least=0),
     expect.FirstRequestServed(fault="s", within_s=1.5),
     expect.StaysAvailable(healthy=False),

@@ -235,7 +235,7 @@ async def test_ids_are_found_through_a_read_of_the_app(tmp_path: Path) -> None:
     read = RequestContract(name="seen", kind="read", path="/things/{id}", of="write", good=good)
     contract = replace(WRITES, found=Found(request="seen"))
     async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
-        look = partial(through_app, read, Sender(watched, 1))
+        look = partial(through_app, read, partial(Sender, watched, 1))
         found = await read_back("app", contract, look, [A, B], watched.journal)
         asked = watched.journal.history.of(Request)
         assert [(a.op, a.outcome, a.purpose) for a in asked] == [

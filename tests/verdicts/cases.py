@@ -12,6 +12,7 @@ from chaoslab.expectations import (
     BacksOff,
     BoundedCost,
     Degrades,
+    Delivers,
     Expectation,
     FailsFast,
     FirstRequestServed,
@@ -60,6 +61,7 @@ from .altered import (
     stuck,
 )
 from .costing import after_heal, costing, in_fault
+from .delivering import delivering
 from .events import (
     DEGRADED,
     HEALTHY,
@@ -237,6 +239,18 @@ CASES = {
         expect=KeepsAcknowledged(at_least=5),
         keeps=stopped_under_load(),
         breaks=(LOST, [*LOST, back(7.05, missing=("never",))]),
+        fault=DOWN,
+    ),
+    "delivered": Case(
+        expect=Delivers(at_least=15),
+        keeps=delivering(),
+        breaks=(
+            delivering(lost_from_s=4.7),
+            delivering(late_s=1.3),
+            delivering(times=2),
+            delivering(until_s=5.2),
+            stopped_under_load(),
+        ),
         fault=DOWN,
     ),
     "refusals": Case(

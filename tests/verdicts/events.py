@@ -10,6 +10,7 @@ from chaoslab.history.events import (
     AnyEvent,
     AppSockets,
     CanaryProbe,
+    Delivered,
     Effect,
     Exited,
     FaultHealed,
@@ -118,6 +119,26 @@ def writes(
         write(at_s, f"w{at_s:.2f}", outcome, took_s=took_s, code=code, retry_after=polite)
         for at_s in times
     ]
+
+
+def job(at_s: float, op: str, outcome: RequestOutcome = "ok", app: str = "backend") -> Request:
+    """A job that a load sent."""
+    return replace(write(at_s, op, outcome, code=202, app=app), request="job", of_kind="job")
+
+
+def delivered(at_s: float, op: str, not_before_s: float, times: int = 1) -> Delivered:
+    """A job that a look found first."""
+    return Delivered(
+        at_s=at_s, app="backend", request="job", op=op, not_before_s=not_before_s, times=times
+    )
+
+
+def last_look(
+    at_s: float, *found: str, missing: tuple[str, ...] = (), repeated: dict[str, int] | None = None
+) -> ReadBack:
+    """What is there of the jobs at the end."""
+    looked = replace(back(at_s, *found, missing=missing), service="redis", request="job")
+    return replace(looked, repeated=repeated or {})
 
 
 def counted(at_s: float, count: int | None, service: str = "postgres") -> ServerConnections:

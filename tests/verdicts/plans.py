@@ -8,6 +8,7 @@ from dataclasses import replace
 from chaoslab import Severed
 from chaoslab.expectations import (
     Degrades,
+    Delivers,
     Expectation,
     NoRestarts,
     Recovers,
@@ -51,7 +52,14 @@ def app(name: str) -> App:
                 path="/threads",
                 body={"id": "{id}"},
                 found=Found(service="postgres", table="threads"),
-            )
+            ),
+            "job": RequestContract(
+                name="job",
+                kind="job",
+                method="POST",
+                path="/jobs/{id}",
+                found=Found(service="redis", key="done", within_s=1.0),
+            ),
         },
     )
 
@@ -74,6 +82,7 @@ SEVERED = Severed(target="vpc")
 SAMPLING = Sampling(cadence_s=0.05, prober_cadence_s=0.1)  # that of the samples made here
 
 LOAD = Load(start=AtMoment(moment="healthy"), rate_per_s=20)
+JOBS = Load(start=AtMoment(moment="healthy"), rate_per_s=10, request="job")
 
 
 def plan_of(
@@ -89,6 +98,7 @@ def plan_of(
     stopped = tuple(f if f.stop else replace(f, stop=_never) for f in faults)
     boots = max(getattr(e, "boot", 1) for e in expect or usual)
     asks_users = any(isinstance(e, OfRequest | Stops) for e in expect)
+    sends_jobs = any(isinstance(e, Delivers) for e in expect)
     supervised = any(isinstance(e, NoRestarts) for e in expect)
     first = Boot(stop=_never) if any(isinstance(e, Stops) for e in expect) else Boot()
     asked = tuple(Probe(name=e.probe, call=len) for e in expect if isinstance(e, Sampled))
@@ -96,7 +106,7 @@ def plan_of(
         probes=asked,
         boots=(Boot(restarts=3),) if supervised else (first, *(Boot(),) * (boots - 1)),
         faults=stopped,
-        load=load or ((LOAD,) if asks_users else ()),
+        load=load or (*((LOAD,) if asks_users else ()), *((JOBS,) if sends_jobs else ())),
         sampling=SAMPLING,
         expect=expect or usual,
         max_lag_s=max_lag_s,

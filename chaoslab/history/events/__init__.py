@@ -68,6 +68,7 @@ from chaoslab.history.events.own import (
     StepDone,
 )
 from chaoslab.history.events.requests import (
+    Delivered,
     ReadBack,
     Request,
     RequestOutcome,
@@ -116,6 +117,7 @@ AnyEvent = Annotated[
     | ServerCommands
     | AppStarved
     | Request
+    | Delivered
     | ReadBack
     | StepDone
     | OwnSample
@@ -132,6 +134,7 @@ __all__ = [
     "BootEvent",
     "Bound",
     "CanaryProbe",
+    "Delivered",
     "Effect",
     "Event",
     "Exited",

@@ -50,6 +50,21 @@ class Request(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered(Event):
+    """The lab found a job where its contract says, for the first time, in a look that was over at
+    `at_s`. It was not there yet at `not_before_s`: the beginning of the last look that did not find
+    it, or the time at which it was sent. `times` is how often it was there.
+    """
+
+    app: str
+    request: str
+    op: str
+    not_before_s: float
+    times: int = 1
+    kind: Literal["delivered"] = "delivered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadBack(Event):
     """Which of an app's requests the lab found where their contract says. It looked there directly,
     past every proxy, beginning at `at_s`; or, if `service` is empty, through a read of the app.

@@ -122,6 +122,8 @@ class RequestShape(Shape):
         if self.found is None and self.kind == "job":
             fix = "add found, where the result of the job is"
             raise together("is a job without found", "the place of its result", fix)
+        if self.kind == "job" and self.found is not None and self.found.within_s == 0:
+            raise together("is a job with within_s = 0", "above 0", "give it time in found")
         if self.of is not None and self.kind != "read":
             fix = "remove of, or make it a read"
             raise together(f"is a {self.kind} and has of", "of in a read", fix)

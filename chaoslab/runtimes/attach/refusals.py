@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chaoslab.errors import ErrorCode, FaultUnsupported, Problem
 from chaoslab.model.plan import Plan
-from chaoslab.model.topology import Attach, Topology
+from chaoslab.model.topology import App, Attach, Topology
 from chaoslab.model.when import AtMoment, BeforeSpawn
 
 NOT_POSSIBLE = ErrorCode(
@@ -85,17 +85,26 @@ def _moments(plan: Plan) -> Iterator[AtMoment]:
 
 
 def _writes(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
-    """Yield a reason for each app whose writes the lab cannot read back, because the address of the
-    service with these writes is not declared.
+    """Yield a reason for each app whose writes or jobs the lab cannot read back: the address of the
+    service with them is not declared.
     """
     writing = {load.app for load in plan.load}
     writing |= {e.app for e in plan.expect if e.proof or e.keeps_writes}
-    for name in sorted(writing):
-        places = (each.looked_up for each in topology.apps[name].requests.values())
-        services = dict.fromkeys(place.service for place in places if place and place.service)
-        for service in services:
+    doing = {e.app for e in plan.expect if "deliveries" in e.watches}
+    for name in sorted(writing | doing):
+        for what, service in _looked_up(topology.apps[name], jobs=name in doing):
             if service not in attach.services:
                 yield (
-                    f"writes of {name} must be read back from {service}, but there is no "
+                    f"{what} of {name} must be read back from {service}, but there is no "
                     f"[attach.services.{service}]"
                 )
+
+
+def _looked_up(app: App, *, jobs: bool) -> Iterator[tuple[str, str]]:
+    """Yields, once each, what of the app's requests is looked up in which service: its writes, and
+    with `jobs` its jobs too.
+    """
+    kinds = {"write": "writes", "job": "jobs"} if jobs else {"write": "writes"}
+    wanted = (each for each in app.requests.values() if each.kind in kinds and each.found)
+    places = {(kinds[each.kind], each.found.service): None for each in wanted if each.found}
+    yield from (place for place in places if place[1])

@@ -1,0 +1,68 @@
+"""How the effects of an app's writes and jobs are looked up in a run."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from chaoslab.injection.context import Context
+from chaoslab.lab.boots import Boots
+from chaoslab.model.plan import Plan
+from chaoslab.model.requests import RequestContract
+from chaoslab.model.topology import App
+from chaoslab.probes.base import guarded
+from chaoslab.probes.deliveries import Deliveries
+from chaoslab.probes.read_back import LookUp, in_service, through_app
+from chaoslab.probes.workload import Sender
+
+
+class LookUps:
+    """The look-ups of one run: of each request with a place where its effect is found."""
+
+    def __init__(self, plan: Plan, context: Context, boots: Boots) -> None:
+        self._plan, self._context, self._boots = plan, context, boots
+        self._all_sent = asyncio.Event()
+        self._of_jobs: list[asyncio.Task[None]] = []
+
+    def sender(self, app: str) -> Sender | None:
+        """What sends the requests of the newest boot of the app. None before its first boot."""
+        watch = self._boots.watches.get(app)
+        return watch.sender if watch else None
+
+    def of(self, app: App, contract: RequestContract) -> LookUp | None:
+        """How the effects of the contract are looked up. None if nothing is: no place is declared,
+        or its service is not known here.
+        """
+        place = contract.found
+        if place is None:
+            return None
+        if place.request:
+            return partial(through_app, app.requests[place.request], partial(self.sender, app.name))
+        service = self._context.services.get(place.service)
+        return None if service is None else partial(in_service, place, service)
+
+    def begin(self) -> list[asyncio.Task[None]]:
+        """Begin to look for the jobs of each request whose deliveries an expectation is about.
+        Returns the tasks that look.
+        """
+        apps, journal = self._context.topology.apps, self._context.journal
+        wanted: dict[tuple[str, str], float] = {}  # the longest time for a job
+        for e in self._plan.expect:
+            if "deliveries" in e.watches:
+                each = e.app, getattr(e, "request", "")
+                wanted[each] = max(getattr(e, "within_s", 0.0), wanted.get(each, 0.0))
+        for (name, request), within_s in wanted.items():
+            contract = apps[name].requests[request]
+            if (look_up := self.of(apps[name], contract)) is None:
+                continue  # the verdict says that the jobs were not looked up
+            looks = Deliveries(apps[name], contract, look_up, within_s, journal)
+            work = guarded(f"deliveries of {name}.{request}", looks.run(self._all_sent), journal)
+            self._of_jobs.append(asyncio.create_task(work))
+        return self._of_jobs
+
+    async def finish(self) -> None:
+        """Wait until every job is delivered or its time is over, and for the last looks. All jobs
+        have been sent.
+        """
+        self._all_sent.set()
+        await asyncio.gather(*self._of_jobs)
