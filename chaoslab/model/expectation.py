@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from chaoslab.model.topology import App, Topology
 
 # What the lab must watch for an expectation, besides health, sockets and the load's writes.
-Watch = Literal[
-    "liveness", "readiness", "server_clients", "connects", "cost", "deliveries"
-]
+Watch = Literal["liveness", "readiness", "server_clients", "connects", "cost", "deliveries"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
