@@ -20,6 +20,7 @@ from chaoslab.history.events import (
     Spawned,
     StartupComplete,
     StopRequested,
+    Subscription,
 )
 from chaoslab.history.journal import History
 
@@ -32,6 +33,8 @@ class Job:
     that found the job, None if none did. `absent_s` is the time of the last look that did not find
     it, and `looked` is true if the lab looked for it at the end of the run. `waits` are the app's
     waits for a core, which do not count.
+
+    A subscription is a look from its beginning to its end, for the jobs that were sent in it.
     """
 
     request: Request
@@ -96,6 +99,11 @@ def jobs_of(
         elif isinstance(event, ReadBack) and (event.app, event.request) == (app, name):
             absent_s |= dict.fromkeys(event.missing, event.at_s)
             looked |= {*event.found, *event.missing}
+    subscriptions = subscriptions_of(app, name, history)
+    for each in subscriptions:
+        sent_in = [job.op for job in acknowledged if each.since_s <= job.at_s <= each.at_s]
+        absent_s |= dict.fromkeys(sent_in, each.at_s)
+        looked |= set(sent_in) if each is subscriptions[-1] else set()
     return [
         Job(
             request=job,
@@ -107,6 +115,12 @@ def jobs_of(
         )
         for job in acknowledged
     ]
+
+
+def subscriptions_of(app: str, request: str, history: History) -> list[Subscription]:
+    """The lab's subscriptions to the events that deliver the jobs `request` of the app."""
+    each = (s for s in history.of(Subscription) if (s.app, s.request) == (app, request))
+    return sorted(each, key=lambda subscription: subscription.since_s)
 
 
 def clock_of(since_s: float, within_s: float, pauses: Sequence[Span]) -> Span:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
-from chaoslab.evidence.delivery import Job, jobs_of
+from chaoslab.evidence.delivery import Job, jobs_of, subscriptions_of
 from chaoslab.evidence.reasons import CUT_SHORT
 from chaoslab.evidence.timeline import last_healed_s
 from chaoslab.evidence.writing import dry_s, loads_begin_s, more_of, started_by_s
@@ -69,6 +69,17 @@ NOT_LOOKED_UP = Code(
     "{count} acknowledged jobs were not looked up after their time was over",
     "The lab did not look late enough to know whether acknowledged jobs were delivered.",
 )
+NOT_SUBSCRIBED = Code(
+    "job.not_subscribed",
+    lambda data: (
+        f"{data['count']} acknowledged jobs may have been delivered while the lab was not "
+        f"subscribed to {data['place']}"
+        + (f"; a subscription ended at {data['at_s']:.3f} s: {data['why']}" if data["why"] else "")
+    ),
+    "The lab missed events of the app: it had not subscribed yet, or its subscription ended before "
+    "the run did.",
+    data=("count", "place", "at_s", "why"),
+)
 UNCLEAR = Code(
     "job.unclear",
     lambda data: (
@@ -113,8 +124,8 @@ def _first_job(app: App) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivers(OfRequest):
-    """Every job of the load that the app acknowledged is delivered to the place that `found` of its
-    contract names, within `within_s` seconds, and none is there twice. At least `at_least` jobs
+    """Every job of the load that the app acknowledged is delivered where `found` of its contract
+    says, within `within_s` seconds, and none is there twice. At least `at_least` jobs
     must be acknowledged; in a plan with faults, `after_heal` of them must be sent after the last
     heal.
 
@@ -215,7 +226,8 @@ class Delivers(OfRequest):
     def _missing(self, run: Run, jobs: Sequence[Job], *, once: bool) -> Reason | None:
         """The reason why the history cannot show that the claim holds. None if it can."""
         if count := sum(job.seen is None or (once and not job.looked) for job in jobs):
-            return NOT_LOOKED_UP(count=count)
+            place = self._found(run)
+            return self._unseen(run, count) if place.is_channel else NOT_LOOKED_UP(count=count)
         if count := sum(not job.is_in_time for job in jobs):
             return UNCLEAR(count=count, within_s=self.within_s or 0.0)
         if len(jobs) < self.at_least:
@@ -226,6 +238,17 @@ class Delivers(OfRequest):
         if run.plan.faults and len(after) < self.after_heal:
             return FEW_AFTER(count=len(after), after_heal=self.after_heal)
         return None
+
+    def _unseen(self, run: Run, count: int) -> Reason:
+        """The reason that jobs may have been delivered while the lab was not subscribed."""
+        each = subscriptions_of(self.app, self.request or "", run.history)[:-1]
+        last = each[-1] if each else None
+        return NOT_SUBSCRIBED(
+            count=count,
+            place=self._found(run).place,
+            at_s=last.at_s if last else None,
+            why=last.why if last else "",
+        )
 
 
 def _lost(jobs: Sequence[Job], place: Found, within_s: float) -> Iterator[Reason]:

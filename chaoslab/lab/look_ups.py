@@ -7,11 +7,14 @@ from functools import partial
 
 from chaoslab.injection.context import Context
 from chaoslab.lab.boots import Boots
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.plan import Plan
 from chaoslab.model.requests import RequestContract
 from chaoslab.model.topology import App
 from chaoslab.probes.base import guarded
+from chaoslab.probes.channels import Channel
 from chaoslab.probes.deliveries import Deliveries
+from chaoslab.probes.jobs import Jobs
 from chaoslab.probes.read_back import LookUp, in_service, through_app
 from chaoslab.probes.workload import Sender
 
@@ -34,7 +37,7 @@ class LookUps:
         or its service is not known here.
         """
         place = contract.found
-        if place is None:
+        if place is None or place.is_channel:
             return None
         if place.request:
             return partial(through_app, app.requests[place.request], partial(self.sender, app.name))
@@ -52,12 +55,11 @@ class LookUps:
                 each = e.app, getattr(e, "request", "")
                 wanted[each] = max(getattr(e, "within_s", 0.0), wanted.get(each, 0.0))
         for (name, request), within_s in wanted.items():
-            contract = apps[name].requests[request]
-            if (look_up := self.of(apps[name], contract)) is None:
-                continue  # the verdict says that the jobs were not looked up
-            looks = Deliveries(apps[name], contract, look_up, within_s, journal)
-            work = guarded(f"deliveries of {name}.{request}", looks.run(self._all_sent), journal)
-            self._of_jobs.append(asyncio.create_task(work))
+            jobs = Jobs(apps[name], apps[name].requests[request], within_s, journal)
+            if (looks := self._looks_for(jobs)) is not None:
+                what = f"deliveries of {name}.{request}"
+                work = guarded(what, looks.run(self._all_sent), journal)
+                self._of_jobs.append(asyncio.create_task(work))
         return self._of_jobs
 
     async def finish(self) -> None:
@@ -66,3 +68,14 @@ class LookUps:
         """
         self._all_sent.set()
         await asyncio.gather(*self._of_jobs)
+
+    def _looks_for(self, jobs: Jobs) -> Deliveries | Channel | None:
+        """What looks for these jobs. None if nothing can: the verdict says so."""
+        if jobs.place.is_channel:
+            return Channel(jobs, partial(self._address, jobs.app.name))
+        look_up = self.of(jobs.app, jobs.contract)
+        return None if look_up is None else Deliveries(jobs, look_up)
+
+    def _address(self, app: str) -> Endpoint | None:
+        watch = self._boots.watches.get(app)
+        return watch.watched.running.endpoint if watch else None

@@ -48,12 +48,14 @@ class GoodAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Where the effect of a write or a job is found. One of three is declared.
+    """Where the effect of a write or a job is found. One of five is declared.
 
     - `service` with `table` and `column`: a row whose column has the id.
     - `service` with `key`: a key that has `{id}` in its name, or a list, set, sorted set, hash or
       stream of that name with the id among its members, fields or values.
     - `request`: the name of a read of the app whose answer is good for the id.
+    - `websocket` or `events`, for a job: a path of the app at which the lab subscribes, to the
+      messages of a WebSocket or to server-sent events. One that has the id delivers the job.
 
     A write must be there at most `within_s` seconds after its answer, a job after its answer or the
     heal. `delivery` says whether it may be there more than once.
@@ -64,19 +66,30 @@ class Found:
     column: str = "id"
     key: str = ""
     request: str = ""
+    websocket: str = ""
+    events: str = ""
     within_s: float = 0.0
     delivery: Delivery = "exactly_once"
 
     @property
     def counts(self) -> bool:
-        """Whether the place shows how often an id is there: a table, or a key with many ids."""
-        return bool(self.service) and "id" not in names_in(self.key)
+        """Whether the place shows how often an id is there: a table, a key with many ids, or
+        events.
+        """
+        return self.is_channel or (bool(self.service) and "id" not in names_in(self.key))
+
+    @property
+    def is_channel(self) -> bool:
+        """Whether the app sends an event, to which the lab subscribes."""
+        return bool(self.websocket or self.events)
 
     @property
     def place(self) -> str:
         """The place in words, such as `postgres: orders.id`."""
         if self.request:
             return f"the answer of {self.request}"
+        if self.is_channel:
+            return f"the events at {self.websocket or self.events}"
         return f"{self.service}: {self.key or f'{self.table}.{self.column}'}"
 
 

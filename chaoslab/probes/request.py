@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -107,15 +108,30 @@ class Connection:
 
     async def exchange(self, message: Message) -> Reply:
         """Send the request and return the complete answer. Raises the same errors as `ask`."""
-        try:
+        with _as_httpx():
             if not self._transport.is_reading():
                 self._transport.resume_reading()
             self._writer.write(_encoded(self._http, self._there, message))
             return await _answer(self._http, self._reader)
-        except h11.RemoteProtocolError as error:
-            raise httpx.RemoteProtocolError(str(error)) from error
-        except OSError as error:
-            raise httpx.ReadError(str(error)) from error
+
+    async def head(self, message: Message) -> int:
+        """Send the request and return the status of the answer, whose `body` is still to be read.
+        Raises the same errors as `ask`.
+        """
+        with _as_httpx():
+            self._writer.write(_encoded(self._http, self._there, message))
+            while not isinstance(
+                event := await _next_event(self._http, self._reader), h11.Response
+            ):
+                if not isinstance(event, h11.InformationalResponse):
+                    raise h11.RemoteProtocolError("the server closed the connection")
+            return event.status_code
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """The body of the answer after `head`, as it arrives. Raises the same errors as `ask`."""
+        with _as_httpx():
+            while isinstance(event := await _next_event(self._http, self._reader), h11.Data):
+                yield bytes(event.data)
 
     def is_reusable(self) -> bool:
         """Whether another request can be sent on this connection.
@@ -140,6 +156,23 @@ class Connection:
     def close(self) -> None:
         """Close the connection."""
         self._writer.close()
+
+
+@contextmanager
+def _as_httpx() -> Iterator[None]:
+    """Raise errors of the connection as those of httpx."""
+    try:
+        yield
+    except h11.RemoteProtocolError as error:
+        raise httpx.RemoteProtocolError(str(error)) from error
+    except OSError as error:
+        raise httpx.ReadError(str(error)) from error
+
+
+async def _next_event(http: h11.Connection, reader: asyncio.StreamReader) -> object:
+    while (event := http.next_event()) is h11.NEED_DATA:
+        http.receive_data(await reader.read(_READ_BYTES))
+    return event
 
 
 def _encoded(http: h11.Connection, there: Endpoint, message: Message) -> bytes:

@@ -16,6 +16,7 @@ from chaoslab.history.journal import Journal
 from chaoslab.model.requests import Found, RequestContract
 from chaoslab.model.topology import App
 from chaoslab.probes.deliveries import Deliveries
+from chaoslab.probes.jobs import Jobs
 from chaoslab.probes.read_back import Find, Look
 from chaoslab.services.base import TalkFailed
 
@@ -59,7 +60,7 @@ def sent(journal: Journal, op: str, outcome: str = "ok") -> None:
 def looks(
     box: Mailbox, journal: Journal, over: asyncio.Event, mail: RequestContract = MAIL
 ) -> asyncio.Task[None]:
-    return asyncio.create_task(Deliveries(APP, mail, box.opened, 0.5, journal).run(over))
+    return asyncio.create_task(Deliveries(Jobs(APP, mail, 0.5, journal), box.opened).run(over))
 
 
 async def looked(box: Mailbox, times: int) -> None:

@@ -73,6 +73,7 @@ from chaoslab.history.events.requests import (
     Request,
     RequestOutcome,
     RequestPurpose,
+    Subscription,
 )
 
 AnyEvent = Annotated[
@@ -118,6 +119,7 @@ AnyEvent = Annotated[
     | AppStarved
     | Request
     | Delivered
+    | Subscription
     | ReadBack
     | StepDone
     | OwnSample
@@ -181,6 +183,7 @@ __all__ = [
     "StartupSnapshot",
     "StepDone",
     "StopRequested",
+    "Subscription",
     "TriedOutside",
     "TriggerMissed",
     "UncountedOutside",

@@ -54,6 +54,8 @@ class Delivered(Event):
     """The lab found a job where its contract says, for the first time, in a look that was over at
     `at_s`. It was not there yet at `not_before_s`: the beginning of the last look that did not find
     it, or the time at which it was sent. `times` is how often it was there.
+
+    Or an event with the job's id arrived, for the `times`th time. Both times are then the same.
     """
 
     app: str
@@ -62,6 +64,19 @@ class Delivered(Event):
     not_before_s: float
     times: int = 1
     kind: Literal["delivered"] = "delivered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription(Event):
+    """The lab was subscribed to the events of an app, in which the jobs `request` are delivered,
+    from `since_s`, when the app accepted that, to `at_s`. `why` is why it ended.
+    """
+
+    app: str
+    request: str
+    since_s: float
+    why: str
+    kind: Literal["subscription"] = "subscription"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,11 @@ READS_NOTHING = ErrorCode(
     "The effect of a request is found through a read, and the good answer of that read is the same "
     "for every id.",
 )
+CHANNEL_OF_ONE = ErrorCode(
+    "topology.channel_of_one",
+    "has a placeholder, and the lab subscribes to one path for all jobs",
+    "The events of each job or user have a path of their own, which is not supported.",
+)
 
 
 def request_mistakes(app: str, known: Declared) -> Iterator[Mistake]:
@@ -71,6 +76,10 @@ def _found(
     request: Place, app: str, found: Table, requests: Mapping[str, Table], known: Declared
 ) -> Iterator[Mistake]:
     here: Place = (*request, "found")
+    for channel in ("websocket", "events"):
+        if isinstance(path := found.get(channel), str) and names_in(path):
+            expected = "a path without placeholders"
+            yield Mistake(place=(*here, channel), reason=CHANNEL_OF_ONE(), expected=expected)
     service, through = found.get("service"), found.get("request")
     if isinstance(service, str):
         by = "key" if "key" in found else "table"

@@ -68,6 +68,12 @@ class FoundShape(Shape):
     column: NonEmpty = Field(default="id", description="a string, the column with the row's id")
     key: NonEmpty | None = Field(default=None, description="a string, the name of a key")
     request: NonEmpty | None = Field(default=None, description="a string, a read of the same app")
+    websocket: HttpPath | None = Field(
+        default=None, description="a path that begins with '/', of a WebSocket of the same app"
+    )
+    events: HttpPath | None = Field(
+        default=None, description="a path that begins with '/', of the app's server-sent events"
+    )
     within_s: float | None = Field(default=None, ge=0, description="a number of seconds, 0 or more")
     delivery: Delivery = Field(
         default="exactly_once", description="one of: exactly_once, at_least_once"
@@ -79,11 +85,13 @@ class FoundShape(Shape):
             "service and table": bool(self.service and self.table),
             "service and key": bool(self.service and self.key),
             "request": bool(self.request),
+            "websocket": bool(self.websocket),
+            "events": bool(self.events),
         }
-        if sum(places.values()) != 1 or (self.request and self.service):
+        if sum(places.values()) != 1 or (self.service and not (self.table or self.key)):
             raise together(
                 "does not name one place",
-                "service and table, or service and key, or request",
+                "service and table, or service and key, or request, or websocket, or events",
                 "declare where the lab finds the effect of the request",
             )
         return self
@@ -122,6 +130,8 @@ class RequestShape(Shape):
         if self.found is None and self.kind == "job":
             fix = "add found, where the result of the job is"
             raise together("is a job without found", "the place of its result", fix)
+        if self.kind == "write" and self.found and (self.found.websocket or self.found.events):
+            raise together("is a write that is found in events", "a job", "make it a job")
         if self.kind == "job" and self.found is not None and self.found.within_s == 0:
             raise together("is a job with within_s = 0", "above 0", "give it time in found")
         if self.of is not None and self.kind != "read":
@@ -160,6 +170,8 @@ def _found(kind: RequestKind, shape: FoundShape) -> Found:
         column=shape.column,
         key=shape.key or "",
         request=shape.request or "",
+        websocket=shape.websocket or "",
+        events=shape.events or "",
         within_s=_WITHIN_S[kind] if shape.within_s is None else shape.within_s,
         delivery=shape.delivery,
     )
