@@ -1,4 +1,4 @@
-"""A service that loses events when its connection to the broker has ended, and one that does not."""
+"""A service that loses events after its connection to the broker has ended, and a right one."""
 
 from __future__ import annotations
 
