@@ -30,4 +30,4 @@ def test_every_event_arrives_where_the_service_goes_on_after_the_last(
     """With the one fix."""
     run = judged("events", tmp_path, "-k", channel, FIXED="1")
     assert run.outcome is Outcome.PASS, run.text
-    assert run.codes("delivers") == ("job.counts", "job.all_delivered"), run.text
+    assert run.codes("delivers")[:2] == ("job.counts", "job.all_delivered"), run.text

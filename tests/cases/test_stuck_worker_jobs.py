@@ -35,4 +35,4 @@ def test_jobs_are_delivered_where_the_worker_comes_back(
     """After an outage shorter than the timer, and with the one fix after any."""
     run = judged("stuck_worker", tmp_path, "-k", outage, FIXED=fixed)
     assert run.outcome is Outcome.PASS, run.text
-    assert run.codes("delivers") == ("job.counts", "job.all_delivered")
+    assert run.codes("delivers")[:2] == ("job.counts", "job.all_delivered")

@@ -130,7 +130,10 @@ def whole() -> Plan:
             Boot(at=when.healthy(0.8), env={"A": "b"}, stop=when.in_force("r", 0.1), grace_s=6.0),
         ),
         faults=EVERY_FAULT,
-        load=(Load(start=when.healthy(), stop=when.exited(), rate_per_s=20),),
+        load=(
+            Load(start=when.healthy(), stop=when.exited(), rate_per_s=20),
+            Load(start=when.healthy(), request="mail"),
+        ),
         sampling=Sampling(quiet_from=when.in_force("r"), quiet_until=when.acknowledged(1)),
         steps=(
             Step(at=when.healthy(), do=flush),
