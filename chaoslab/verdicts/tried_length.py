@@ -13,6 +13,7 @@ from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.reason import Code, Reason
 
 _ROUNDING_S = 0.001  # of the times in a history
+_MOST_REASONS = 3  # of a verdict: the first may say what was good, and the next what was not
 
 # `survived`: every verdict is PASS, and the fault was in force for the length. `failed`: a verdict
 # that does not rest on the held fault is FAIL. `broke`: every FAIL rests on it. Else `undecided`.
@@ -118,4 +119,5 @@ def _cited(verdicts: Sequence[Verdict]) -> dict[str, str]:
     if not verdicts:
         return {"verdict": "none", "why": "the run was not judged"}
     first = verdicts[0]
-    return {"verdict": first.name, "why": first.texts[0] if first.because else first.claim}
+    why = "; ".join(first.texts[:_MOST_REASONS]) if first.because else first.claim
+    return {"verdict": first.name, "why": why}
