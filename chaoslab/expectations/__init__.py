@@ -5,6 +5,7 @@ add a line here.
 """
 
 from chaoslab.expectations.answers_in_time import AnswersInTime
+from chaoslab.expectations.answers_requests import AnswersRequests
 from chaoslab.expectations.backs_off import BacksOff
 from chaoslab.expectations.base import Expectation
 from chaoslab.expectations.bounded_cost import BoundedCost
@@ -15,6 +16,7 @@ from chaoslab.expectations.fails_liveness_when_stuck import FailsLivenessWhenStu
 from chaoslab.expectations.first_request_served import FirstRequestServed
 from chaoslab.expectations.keeps_acknowledged import KeepsAcknowledged
 from chaoslab.expectations.no_restarts import NoRestarts
+from chaoslab.expectations.reads_own_writes import ReadsOwnWrites
 from chaoslab.expectations.ready_when_serving import ReadyWhenServing
 from chaoslab.expectations.recovers import Recovers
 from chaoslab.expectations.refuses_honestly import RefusesHonestly
@@ -39,6 +41,8 @@ KINDS: tuple[type[Expectation], ...] = (
     RefusesHonestly,
     Serves,
     RegainsLatency,
+    AnswersRequests,
+    ReadsOwnWrites,
     StaysLive,
     FailsLivenessWhenStuck,
     AnswersInTime,
@@ -54,6 +58,7 @@ KINDS: tuple[type[Expectation], ...] = (
 __all__ = [
     "KINDS",
     "AnswersInTime",
+    "AnswersRequests",
     "BacksOff",
     "BoundedCost",
     "Degrades",
@@ -63,6 +68,7 @@ __all__ = [
     "FirstRequestServed",
     "KeepsAcknowledged",
     "NoRestarts",
+    "ReadsOwnWrites",
     "ReadyWhenServing",
     "Recovers",
     "RefusesHonestly",

@@ -45,6 +45,11 @@ class GoodAnswer:
         """Whether the body matters, too."""
         return bool(self.equals or self.has or self.text)
 
+    @property
+    def names_id(self) -> bool:
+        """Whether the body must have the request's own id."""
+        return "{id}" in f"{self.text} {self.has} {dict(self.equals)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -125,3 +130,10 @@ class RequestContract:
         declared.
         """
         return self.found if self.kind == "write" else None
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether a good answer has the content of this request: its own id, or for a read of a
+        write what the contract says of the body.
+        """
+        return self.good.names_id or (bool(self.of) and self.good.reads_body)

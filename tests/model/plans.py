@@ -24,7 +24,7 @@ from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Boot, Plan
-from chaoslab.model.requests import Found, RequestContract
+from chaoslab.model.requests import Found, GoodAnswer, RequestContract
 from chaoslab.model.steps import HttpQuestion, Probe, Step
 from chaoslab.model.topology import App, Connector, Deadlines, Service, Topology
 
@@ -43,6 +43,13 @@ MAIL = RequestContract(
     path="/m/{id}",
     found=Found(service="redis", key="mailed", within_s=5.0),
 )
+READS = RequestContract(
+    name="seen",
+    kind="read",
+    path="/t/{id}",
+    of="write",
+    good=GoodAnswer(equals={"id": "{id}"}),
+)
 TOPOLOGY = Topology(
     name="t",
     services={
@@ -56,7 +63,7 @@ TOPOLOGY = Topology(
             links=("postgres", "redis"),
             deadlines=Deadlines(startup_s=3.0, fail_fast_s=4.0, degraded_s=1.0, recovery_s=2.0),
             health=HealthContract(live_path="/live", ready_path="/ready"),
-            requests={"write": WRITES, "mail": MAIL},
+            requests={"write": WRITES, "mail": MAIL, "seen": READS},
         ),
         "auth": App(
             name="auth",
@@ -106,6 +113,8 @@ EVERY_EXPECTATION: tuple[Expectation, ...] = (
     expect.BacksOff(herd=5),
     expect.BoundedCost(log_lines_per_s=50.0, services=("redis",)),
     expect.RegainsLatency(ratio=2.0),
+    expect.AnswersRequests(within_s=1.5),
+    expect.ReadsOwnWrites(request="seen"),
     expect.Stops(boot=2, within_s=5.0, exit_codes=(0, -15)),
     expect.Sampled(probe="checkout", share=0.9),
 )
@@ -133,6 +142,7 @@ def whole() -> Plan:
         load=(
             Load(start=when.healthy(), stop=when.exited(), rate_per_s=20),
             Load(start=when.healthy(), request="mail"),
+            Load(start=when.ready(), request="seen"),
         ),
         sampling=Sampling(quiet_from=when.in_force("r"), quiet_until=when.acknowledged(1)),
         steps=(

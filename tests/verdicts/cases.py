@@ -9,6 +9,7 @@ from typing import cast
 from chaoslab import Severed, Stopped
 from chaoslab.expectations import (
     AnswersInTime,
+    AnswersRequests,
     BacksOff,
     BoundedCost,
     Degrades,
@@ -18,6 +19,7 @@ from chaoslab.expectations import (
     FirstRequestServed,
     KeepsAcknowledged,
     NoRestarts,
+    ReadsOwnWrites,
     ReadyWhenServing,
     Recovers,
     RefusesHonestly,
@@ -35,6 +37,7 @@ from chaoslab.history.events import (
     AnyEvent,
     Exited,
     FaultHealed,
+    FaultInForce,
     HealthSample,
     ReadBack,
     Request,
@@ -67,6 +70,7 @@ from .events import (
     HEALTHY,
     UNHEALTHY,
     UNREACHABLE,
+    answered,
     back,
     complete,
     counted,
@@ -385,6 +389,34 @@ CASES = {
                 else e
                 for e in stopped_under_load()
             ],
+        ),
+        fault=DOWN,
+    ),
+    "requests answered": Case(
+        expect=AnswersRequests(),
+        keeps=[*stopped_under_load(), write(3.01, "slow", "failed", code=503, took_s=2.5)],
+        breaks=(
+            [*stopped_under_load(), write(3.01, "hung", "indeterminate", code=None, took_s=2.0)],
+            [*stopped_under_load(), *writes(3.0, 3.2, took_s=2.5)],
+            without(stopped_under_load(), lambda e: isinstance(e, Request) and e.at_s < 4.3),
+            without(stopped_under_load(), of(FaultInForce)),
+        ),
+        fault=DOWN,
+    ),
+    "own content": Case(
+        expect=ReadsOwnWrites(),
+        keeps=[
+            *stopped_under_load(),
+            *answered(5.0, 6.9),
+            *answered(2.4, 5.0, "failed", code=503),
+            *answered(3.0, 3.2, "failed", code=404),
+        ],
+        breaks=(
+            [*stopped_under_load(), *answered(5.0, 6.9), *answered(3.5, 3.6, other="w1.15")],
+            [*stopped_under_load(), *answered(5.0, 6.9), *answered(5.2, 5.3, "wrong")],
+            [*served_again(), *answered(5.0, 9.0), *answered(9.1, 9.2, "failed", code=404)],
+            [*stopped_under_load(), *answered(1.1, 2.4)],
+            without([*stopped_under_load(), *answered(5.0, 6.9)], of(FaultHealed)),
         ),
         fault=DOWN,
     ),

@@ -141,6 +141,32 @@ def last_look(
     return replace(looked, repeated=repeated or {})
 
 
+def answered(
+    start_s: float,
+    end_s: float,
+    outcome: RequestOutcome = "ok",
+    *,
+    code: int = 200,
+    other: str = "",
+) -> list[Request]:
+    """The load's reads of the write `w1.10`, every 0.05 s. With an `other` id the answer is wrong,
+    and has that id.
+    """
+    is_wrong = bool(other) or outcome == "wrong"
+    return [
+        replace(
+            sent,
+            op="w1.10",
+            request="seen",
+            of_kind="read",
+            outcome="wrong" if is_wrong else outcome,
+            wrong=f'id is "{other}", expected "w1.10"' if is_wrong else "",
+            other=other,
+        )
+        for sent in writes(start_s, end_s, outcome, code=code)
+    ]
+
+
 def counted(at_s: float, count: int | None, service: str = "postgres") -> ServerConnections:
     return ServerConnections(at_s=at_s, service=service, count=count)
 

@@ -11,6 +11,7 @@ from chaoslab.expectations import (
     Delivers,
     Expectation,
     NoRestarts,
+    ReadsOwnWrites,
     Recovers,
     Sampled,
     Starts,
@@ -21,7 +22,7 @@ from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Boot, Plan, resolve
-from chaoslab.model.requests import Found, RequestContract
+from chaoslab.model.requests import Found, GoodAnswer, RequestContract
 from chaoslab.model.steps import Probe
 from chaoslab.model.topology import App, Connector, Deadlines, Service, Topology
 from chaoslab.model.when import AtMoment
@@ -60,6 +61,13 @@ def app(name: str) -> App:
                 path="/jobs/{id}",
                 found=Found(service="redis", key="done", within_s=1.0),
             ),
+            "seen": RequestContract(
+                name="seen",
+                kind="read",
+                path="/threads/{id}",
+                of="write",
+                good=GoodAnswer(equals={"id": "{id}"}),
+            ),
         },
     )
 
@@ -83,6 +91,7 @@ SAMPLING = Sampling(cadence_s=0.05, prober_cadence_s=0.1)  # that of the samples
 
 LOAD = Load(start=AtMoment(moment="healthy"), rate_per_s=20)
 JOBS = Load(start=AtMoment(moment="healthy"), rate_per_s=10, request="job")
+READS = replace(LOAD, request="seen")
 
 
 def plan_of(
@@ -99,6 +108,7 @@ def plan_of(
     boots = max(getattr(e, "boot", 1) for e in expect or usual)
     asks_users = any(isinstance(e, OfRequest | Stops) for e in expect)
     sends_jobs = any(isinstance(e, Delivers) for e in expect)
+    reads_writes = any(isinstance(e, ReadsOwnWrites) for e in expect)
     supervised = any(isinstance(e, NoRestarts) for e in expect)
     first = Boot(stop=_never) if any(isinstance(e, Stops) for e in expect) else Boot()
     asked = tuple(Probe(name=e.probe, call=len) for e in expect if isinstance(e, Sampled))
@@ -106,7 +116,12 @@ def plan_of(
         probes=asked,
         boots=(Boot(restarts=3),) if supervised else (first, *(Boot(),) * (boots - 1)),
         faults=stopped,
-        load=load or (*((LOAD,) if asks_users else ()), *((JOBS,) if sends_jobs else ())),
+        load=load
+        or (
+            *((LOAD,) if asks_users else ()),
+            *((JOBS,) if sends_jobs else ()),
+            *((READS,) if reads_writes else ()),
+        ),
         sampling=SAMPLING,
         expect=expect or usual,
         max_lag_s=max_lag_s,
