@@ -26,8 +26,8 @@ class Served:
         self.over = threading.Event()
 
     def __call__(self, sock: socket.socket) -> None:
+        self.socks.append(sock)  # before the client hears of it
         sock.sendall(sock.recv(1))
-        self.socks.append(sock)
         self.over.wait()
 
 
