@@ -11,8 +11,7 @@ from chaoslab.evidence.proof import NONE_SENT
 from chaoslab.evidence.reasons import NOT_HEALED
 from chaoslab.evidence.timeline import Span, answered_s, last_healed_s
 from chaoslab.evidence.traffic import over_s, response, response_text
-from chaoslab.expectations.base import Run
-from chaoslab.expectations.of_request import OfRequest
+from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import (
     FaultHealed,
     HealthSample,
@@ -62,10 +61,11 @@ READINESS_ASKED = Code(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FirstRequestServed(OfRequest):
-    """The first write that is sent after the heal of `fault` is acknowledged within `within_s`.
+class FirstRequestServed(Expectation):
+    """The first request of a load, of any name, that is sent after the heal of `fault` gets a good
+    answer within `within_s`.
 
-    The lab itself must not have asked the app between the heal and that write.
+    The lab itself must not have asked the app between the heal and that request.
     """
 
     fault: str
@@ -88,7 +88,7 @@ class FirstRequestServed(OfRequest):
         if healed is None:
             return unknown(self.kind, claim, NOT_HEALED(fault=self.fault))
         first = min(
-            (w for w in history.of(Request) if w.app == self.app and w.at_s >= healed.at_s),
+            (w for w in _of_users(self, history) if w.at_s >= healed.at_s),
             key=lambda w: w.at_s,
             default=None,
         )
@@ -105,11 +105,14 @@ class FirstRequestServed(OfRequest):
     def waits_for(self, run: Run, now_s: float) -> str | None:
         history = run.history
         healed = history.first(FaultHealed, lambda h: h.fault == self.fault)
-        begun = healed and history.first(
-            Request, lambda w: w.app == self.app and w.at_s >= healed.at_s
-        )
+        begun = healed and any(w.at_s >= healed.at_s for w in _of_users(self, history))
         late = healed and now_s > healed.at_s + self.within_s + GIVEN_UP_S
         return None if begun or late else "the first request after the heal"
+
+
+def _of_users(e: FirstRequestServed, history: History) -> Iterator[Request]:
+    """Yields the requests to the app, without the lab's own look-ups of earlier ones."""
+    return (w for w in history.of(Request) if w.app == e.app and w.purpose != "look_up")
 
 
 def _lab_traffic(
@@ -130,6 +133,9 @@ def _lab_traffic(
     for w in history.of(Request):
         if w.app == e.app and w.at_s < healed_s <= over_s(w):
             return WRITE_BEFORE(at_s=w.at_s)
+        looked_up = w.app == e.app and w.purpose == "look_up"
+        if looked_up and healed_s <= over_s(w) and w.at_s < until_s:
+            return ASKED_BEFORE(path=f"{w.request} (to look up a write)", at_s=w.at_s)
     for own in history.of(OwnSample):  # a callable may ask any app
         asks = own.app in (e.app, "") and own.at_s < until_s
         if asks and own.at_s + own.took_s >= healed_s:

@@ -118,3 +118,13 @@ def test_without_a_heal_or_a_request_it_is_unknown() -> None:
     """A request before the heal is not the first after it."""
     assert first(without(quiet(write(3.5, "a")), of(FaultHealed))).outcome == "UNKNOWN"
     assert first(quiet(write(2.9, "a"))).outcome == "UNKNOWN"
+
+
+def test_a_look_up_through_the_app_is_no_users_request() -> None:
+    """It is the lab's, and may have renewed the app's connections."""
+    look = replace(write(3.2, "a"), purpose="look_up", request="seen", of_kind="read")
+    verdict = first(quiet(look, write(3.5, "b", "failed", code=503)))
+    assert verdict.outcome == "FAIL"
+    served = first(quiet(look, write(3.5, "b")))
+    assert served.outcome == "UNKNOWN"
+    assert "the lab asked seen (to look up a write) at 3.200 s" in "\n".join(served.texts)
