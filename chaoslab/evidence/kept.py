@@ -20,15 +20,16 @@ ACCEPTED = 202  # HTTP "accepted": the app has not stored the row yet
 def _counts_text(data: Mapping[str, Any]) -> str:
     counts = ", ".join(f"{data[name]} {name}" for name in ("ok", "failed", "indeterminate"))
     silent = f" ({data['no_answer']} without an answer)" if data["no_answer"] else ""
-    return f"writes: {counts}{silent}"
+    wrong = f", {data['wrong']} wrong" if data["wrong"] else ""
+    return f"writes: {counts}{silent}{wrong}"
 
 
 COUNTS = Code(
     "write.counts",
     _counts_text,
-    "How many writes of the loads were acknowledged, how many failed, and how many got no clear "
-    "answer.",
-    data=("ok", "failed", "indeterminate", "no_answer"),
+    "How many writes of the loads were acknowledged, how many failed, how many got no clear "
+    "answer, and how many an answer with a good status and another content than declared.",
+    data=("ok", "failed", "indeterminate", "no_answer", "wrong"),
 )
 
 
@@ -129,7 +130,8 @@ def last_looks(app: str, writes: Iterable[Request], history: History, late_s: fl
 
 
 def counts_of(writes: Sequence[Request]) -> Reason:
-    counts = {o: sum(w.outcome == o for w in writes) for o in ("ok", "failed", "indeterminate")}
+    outcomes = ("ok", "failed", "indeterminate", "wrong")
+    counts = {o: sum(w.outcome == o for w in writes) for o in outcomes}
     return COUNTS(**counts, no_answer=sum(no_answer(w) for w in writes))
 
 

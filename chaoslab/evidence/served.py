@@ -19,9 +19,10 @@ from chaoslab.reason import Code, Reason
 
 def _counts_text(data: Mapping[str, Any]) -> str:
     silent = f", {data['no_answer']} without an answer" if data["no_answer"] else ""
+    wrong = f", {data['wrong']} with a wrong content" if data["wrong"] else ""
     return (
         f"{data['acknowledged']} acknowledged ({data['fresh']} on fresh connections), "
-        f"{data['refused']} refused{silent}"
+        f"{data['refused']} refused{wrong}{silent}"
     )
 
 
@@ -29,13 +30,13 @@ BEFORE = Code(
     "serve.before_faults",
     lambda data: f"before the first fault: {_counts_text(data)}",
     "The results of the writes before the first fault.",
-    data=("acknowledged", "fresh", "refused", "no_answer"),
+    data=("acknowledged", "fresh", "refused", "no_answer", "wrong"),
 )
 BETWEEN = Code(
     "serve.between_faults",
     lambda data: f"between faults: {_counts_text(data)}",
     "The results of the writes between faults, in the times in which none was in force.",
-    data=("acknowledged", "fresh", "refused", "no_answer"),
+    data=("acknowledged", "fresh", "refused", "no_answer", "wrong"),
 )
 AFTER = Code(
     "serve.after_faults",
@@ -44,7 +45,7 @@ AFTER = Code(
         f"{_counts_text(data)}"
     ),
     "The results of the writes after the last heal and the app's time to recover.",
-    data=("since_s", "acknowledged", "fresh", "refused", "no_answer"),
+    data=("since_s", "acknowledged", "fresh", "refused", "no_answer", "wrong"),
 )
 
 
@@ -143,10 +144,11 @@ def _faults_of(e: OfBootRequest, history: History) -> list[str]:
 
 def _counts(writes: Sequence[Request]) -> dict[str, int]:
     ok = [w for w in writes if w.outcome == "ok"]
-    silent = sum(no_answer(w) for w in writes)
+    silent, wrong = sum(no_answer(w) for w in writes), sum(w.outcome == "wrong" for w in writes)
     return {
         "acknowledged": len(ok),
         "fresh": fresh(ok),
-        "refused": len(writes) - len(ok) - silent,
+        "refused": len(writes) - len(ok) - silent - wrong,
         "no_answer": silent,
+        "wrong": wrong,
     }

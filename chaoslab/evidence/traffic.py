@@ -112,10 +112,13 @@ def no_answer(write: Request) -> bool:
 
 
 def response(write: Request) -> dict[str, Scalar]:
-    """The result of a write as data of a reason: the status, the beginning of an answer that is no
-    acknowledgement, and the client's error if there was no answer.
+    """The result of a request as data of a reason: the status, the beginning of the answer, with
+    what is wrong in it, and the client's error if there was no answer.
     """
-    return {"status_code": write.status_code, "answer": write.answer, "error": write.error}
+    answer = write.answer
+    if write.wrong:
+        answer = f"{write.wrong}; the body begins: {answer}"
+    return {"status_code": write.status_code, "answer": answer, "error": write.error}
 
 
 def response_text(data: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from chaoslab.expectations import KeepsAcknowledged
 from chaoslab.history.events import AnyEvent, AppStarved
+from chaoslab.model.requests import Found
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict
 
@@ -180,3 +181,24 @@ def test_too_few_acknowledged_writes_come_with_the_apps_answer() -> None:
     verdict = kept(refused, write(3.0, "c", "failed", code=500), at_least=5)
     assert verdict.outcome == "UNKNOWN"
     assert "the first that failed, at 2.000 s: 404: no such collection" in why(verdict)
+
+
+@pytest.mark.parametrize(
+    "place", [Found(service="redis", key="note:{id}"), Found(request="seen")], ids=str
+)
+def test_nothing_is_claimed_of_twice_where_nothing_can_count(place: Found) -> None:
+    """A key for each id, and a read of the app, show only that a write is there."""
+    write_ = APP.write
+    assert write_ is not None
+    app = replace(APP, requests={write_.name: replace(write_, found=place)})
+    verdict = kept(write(2.0, "a"), back(3.0, "a"), app=app)
+    assert verdict.outcome == "PASS"
+    assert "twice" not in f"{verdict.claim} {why(verdict)}"
+
+
+def test_a_write_with_another_answer_is_counted_as_wrong() -> None:
+    """It is neither acknowledged nor refused, and the reason says what differs."""
+    other = replace(write(2.0, "b", "wrong"), answer="{}", wrong="id is null")
+    verdict = kept(other, write(3.0, "a"), back(3.5, "a"), at_least=2)
+    assert "writes: 1 ok, 0 failed, 0 indeterminate, 1 wrong" in why(verdict)
+    assert "the first that failed, at 2.000 s: 201: id is null; the body begins: {}" in why(verdict)
