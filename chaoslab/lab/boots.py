@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 
 from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.triggers import BOOT_OVER, note_missed, trigger_came
 from chaoslab.injection.context import Context
 from chaoslab.machine.endpoint import Endpoint
-from chaoslab.model.placeholders import fill
+from chaoslab.model.placeholders import fill, names_in
 from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.topology import App, Link
 from chaoslab.probes.base import Watched, either
@@ -19,6 +20,7 @@ from chaoslab.probes.questions import Questions
 from chaoslab.probes.watch import Watch
 from chaoslab.probes.workload import Sender
 from chaoslab.runtimes.base import AppStart
+from chaoslab.services import url_values
 
 
 class Boots:
@@ -144,16 +146,22 @@ class Boots:
         """The command and the environment of one boot, with every placeholder replaced by its
         value.
         """
-        values = self._placeholders(app, port)
-        env = {key: fill(value, values) for key, value in {**app.env, **boot.env}.items()}
-        return tuple(fill(word, values) for word in app.command), env
+        env = {**app.env, **boot.env}
+        used = {name for text in (*app.command, *env.values()) for name in names_in(text)}
+        values = self._placeholders(app, port, used)
+        filled = {key: fill(value, values) for key, value in env.items()}
+        return tuple(fill(word, values) for word in app.command), filled
 
-    def _placeholders(self, app: App, port: int) -> dict[str, str]:
+    def _placeholders(self, app: App, port: int, used: Iterable[str]) -> dict[str, str]:
+        """The values of all placeholders of the app, also of each URL in `used` that has another
+        scheme.
+        """
         runtime = self._context.runtime
         values = {"port": str(port), "host": runtime.app_host, "python": runtime.python}
         for link in self._links(app):
             address = self._address_for_app(link)
-            values[f"{link.service}.url"] = self._context.services[link.service].url(address)
+            running = self._context.services[link.service]
+            values |= url_values(running.service, running.url(address), used)
             values[f"{link.service}.host"] = address.host
             values[f"{link.service}.port"] = str(address.port)
         return values

@@ -105,7 +105,7 @@ def _parsed(
         return app, (), [Problem(reason=reason, where=where, fix="close the quotation")]
     if not command:
         return app, (), [Problem(reason=EMPTY(), where=where, expected=_WANTED)]
-    known_names = known_to_app(topology.apps[app].links)
+    known_names = known_to_app(topology.fields_of_links(topology.apps[app]))
     return (
         app,
         command,

@@ -17,11 +17,13 @@ class Service:
     """A real server that apps depend on. `kind` names one of `chaoslab.services.kinds()`.
 
     `settings` are the keys of that kind, as the file has them. The code of the kind reads them.
+    `fields` are the placeholders that a service of that kind has besides `url`, `host` and `port`.
     """
 
     name: str
     kind: str
     settings: Mapping[str, object] = field(default_factory=dict)
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +140,8 @@ Network = Literal["own", "host"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A process under test. At the spawn the lab fills placeholders in `command` and `env`:
-    `{port}` and `{host}` (where the app listens), `{python}`, and `{<service>.url}`, `.host` and
-    `.port` of each link, which are those of the link's proxy.
+    `{port}` and `{host}` (where the app listens), `{python}`, and of each link `{<service>.url}`,
+    `.host` and `.port`, which are those of the link's proxy, and the `fields` of its service.
 
     `network` and `outside` matter if the runtime gives the app a network of its own, from which it
     reaches nothing outside the lab. `host` means that the app needs the machine's network;
@@ -216,6 +218,10 @@ class Topology:
             for app in self.apps.values()
             for service in app.links
         )
+
+    def fields_of_links(self, app: App) -> dict[str, tuple[str, ...]]:
+        """Maps each service that the app has a link to, to the `fields` of that service."""
+        return {name: self.services[name].fields for name in app.links}
 
     def links_of(self, target: str) -> tuple[Link, ...]:
         """The links that a fault's target names. A target is a connector, a link `app.service`, or

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from chaoslab.errors import UNKNOWN_NAME, Problem, SpecError, did_you_mean
 from chaoslab.extensions import SERVICES, extended
+from chaoslab.model.placeholders import parsed
 from chaoslab.model.sighting import Question
 from chaoslab.model.topology import Service
 from chaoslab.services.base import Kind
@@ -69,3 +70,16 @@ def last_messages() -> str:
 def question_of(service: Service) -> Question:
     """What a canary sends to that service, and whether the service answers."""
     return kind_of(service.kind).question(service)
+
+
+def url_values(service: Service, url: str, names: Iterable[str]) -> dict[str, str]:
+    """Maps the placeholders that follow from the service's URL to their values: the URL itself, the
+    fields of the kind, and each URL with another scheme among `names`.
+    """
+    kind = kind_of(service.kind)
+    values = {f"{service.name}.{field}": value(url) for field, value in kind.fields.items()}
+    for name in names:
+        asked = parsed(name)
+        if (asked.service, asked.field) == (service.name, "url") and asked.scheme is not None:
+            values[name] = kind.url_as(url, asked.scheme)
+    return {f"{service.name}.url": url, **values}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
@@ -22,6 +22,7 @@ from chaoslab.model.sighting import Question
 from chaoslab.model.topology import Service
 from chaoslab.services.path import NoTarget, Target, Walker
 from chaoslab.services.programs import Program
+from chaoslab.services.urls import with_scheme
 
 OWN_NAME = "chaoslab-lab"  # the name of the lab's own sessions, which are left out of all evidence
 AGENT_IMAGE = "(the lab's agent)"  # in place of an image: the one that the lab builds
@@ -226,6 +227,10 @@ class Kind:
     the protocol whose messages the proxy engine reads on its links, empty if it reads none: a fault
     can act at a message then.
 
+    `fields` are the placeholders that apps can use besides `url`, `host` and `port`: it maps each
+    to a function of the service's URL, as of a link, which returns the value. `url_as` returns a
+    URL with another scheme, as in `{postgres.url:postgresql+asyncpg}`.
+
     `variables` returns, for a port, the environment variables of a command that the topology
     declares. Such a command also gets the machine's environment, and runs in the working directory
     of the test run; other programs get a small environment and a folder of their own. `elsewhere`
@@ -254,6 +259,8 @@ class Kind:
     goodbyes: frozenset[bytes] = frozenset()
     dismissals: tuple[bytes, ...] = ()
     messages: str = ""
+    fields: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    url_as: Callable[[str, str], str] = with_scheme
     program: Program | None = None
     local: Callable[[Service, Path, Mapping[str, str]], LocalServer] | None = None
     variables: Callable[[Service, int], Mapping[str, str]] | None = None

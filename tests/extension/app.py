@@ -1,4 +1,4 @@
-"""An app that depends on memcached: `app.py PORT MEMCACHED_PORT`."""
+"""An app that depends on memcached: `app.py PORT MEMCACHED_HOST:MEMCACHED_PORT`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import socket
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-PORT, CACHE = int(sys.argv[1]), int(sys.argv[2])
+PORT = int(sys.argv[1])
+CACHE_HOST, _, CACHE_PORT = sys.argv[2].partition(":")
 
 
 def cache_answers() -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", CACHE), timeout=0.5) as cache:
+        with socket.create_connection((CACHE_HOST, int(CACHE_PORT)), timeout=0.5) as cache:
             cache.sendall(b"version\r\n")
             return cache.recv(100).startswith(b"VERSION")
     except OSError:

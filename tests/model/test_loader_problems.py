@@ -187,6 +187,31 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             ),
         ),
         (
+            BASE + '[apps.backend.env]\nURL = "{redis.password}"',
+            wrong(
+                "apps.backend.env.URL",
+                "topology.placeholder_not_linked",
+                "apps.backend.links",
+                placeholder="{redis.password}",
+                service="redis",
+            ),
+        ),
+        (
+            BASE.replace('links = ["postgres"]', 'links = ["redis"]')
+            + '[apps.backend.env]\nURL = "{redis.vhost}"',
+            wrong(
+                "apps.backend.env.URL",
+                "name.unknown",
+                "{redis.url}, {redis.host}, {redis.port}, {redis.password}, {redis.database}",
+                kind="placeholder",
+                name="{redis.vhost}",
+            ),
+        ),
+        (
+            BASE + '[apps.backend.env]\nURL = "{postgres.url:}"',
+            wrong("apps.backend.env.URL", "placeholder.bad_scheme", scheme=""),
+        ),
+        (
             BASE + '[apps.backend.env]\nJSON = "{"',
             wrong("apps.backend.env.JSON", "placeholder.unmatched_brace", brace="{", character=1),
         ),

@@ -70,7 +70,7 @@ def test_an_app_that_needs_the_machines_network_gets_it(app: App, why: str) -> N
     assert why in choice.why
 
 
-@pytest.mark.parametrize("known", ["{redis.host}", "{redis.url}"])
+@pytest.mark.parametrize("known", ["{redis.host}", "{redis.url}", "{redis.url:rediss}"])
 def test_an_app_that_is_given_the_proxys_host_runs_in_a_network_of_its_own(known: str) -> None:
     """In its command or in its environment."""
     app = App(name="web", command=("x", "{redis.port}"), env={"AT": known}, links=("redis",))

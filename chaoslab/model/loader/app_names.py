@@ -17,7 +17,7 @@ from chaoslab.model.loader.mistakes import (
 )
 from chaoslab.model.loader.request_names import request_mistakes
 from chaoslab.model.loader.uses import linked, unfilled
-from chaoslab.model.placeholders import LINK_FIELDS, known_to_app, names_in
+from chaoslab.model.placeholders import LINK_FIELDS, known_to_app, names_in, parsed
 
 NOT_LINKED = ErrorCode(
     "topology.placeholder_not_linked",
@@ -67,7 +67,7 @@ def _placeholders(app: str, known: Declared) -> Iterator[Mistake]:
     table, links = known.apps[app], known.linked(app)
     # A misspelt link is reported as such, and not once more for each of its placeholders.
     linked = links if all(link in known.services for link in links) else [*known.services]
-    usable = known_to_app(linked)
+    usable = known_to_app({each: known.fields(each) for each in linked})
     texts: list[tuple[Place, str]] = [
         (("command", index), text) for index, text in texts_of(table.get("command"))
     ]
@@ -77,7 +77,7 @@ def _placeholders(app: str, known: Declared) -> Iterator[Mistake]:
         place: Place = ("apps", app, *rest)
         unlinked = {name for name in names_in(text) if _needs_link(name, usable, known)}
         for name in sorted(unlinked):
-            service = name.partition(".")[0]
+            service = parsed(name).service
             yield Mistake(
                 place=place,
                 reason=NOT_LINKED(placeholder=f"{{{name}}}", service=service),
@@ -87,8 +87,10 @@ def _placeholders(app: str, known: Declared) -> Iterator[Mistake]:
 
 
 def _needs_link(name: str, usable: list[str], known: Declared) -> bool:
-    service, _, field = name.partition(".")
-    return name not in usable and service in known.services and field in LINK_FIELDS
+    service, field, _ = asked = parsed(name)
+    if asked.plain in usable or service not in known.services:
+        return False
+    return field in LINK_FIELDS or field in known.fields(service)
 
 
 def _phases(app: str, health: Table) -> Iterator[Mistake]:

@@ -30,6 +30,11 @@ class Declared:
         kind = self.services[service].get("kind")
         return self.kinds.get(kind) if isinstance(kind, str) else None
 
+    def fields(self, service: str) -> tuple[str, ...]:
+        """The placeholders of a declared service that only its kind has."""
+        kind = self.kind_of(service)
+        return tuple(kind.fields) if kind is not None else ()
+
 
 def declared(document: Table, kinds: Kinds) -> Declared:
     """The parts that the topology's table `document` declares."""

@@ -6,7 +6,7 @@ package must not import them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import ConfigDict, Field, ValidationError, create_model
@@ -40,6 +40,10 @@ class KnownKind(Protocol):
         """The image of a service of this kind in a container. Empty if `[images]` has no key for
         the kind.
         """
+
+    @property
+    def fields(self) -> Collection[str]:
+        """The placeholders of a service of this kind, besides `url`, `host` and `port`."""
 
     @property
     def finds_by(self) -> str:
@@ -102,7 +106,7 @@ def kind_errors(
                 yield place, shape, error
 
 
-def services(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Service]:
+def services(tables: Mapping[str, Mapping[str, Any]], kinds: Kinds) -> dict[str, Service]:
     """Maps the name of each service to the service that its valid table describes. The keys of a
     kind stay as in the file.
     """
@@ -111,6 +115,7 @@ def services(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Service]:
             name=name,
             kind=table["kind"],
             settings={key: value for key, value in table.items() if key != "kind"},
+            fields=tuple(kinds[table["kind"]].fields),
         )
         for name, table in tables.items()
     }

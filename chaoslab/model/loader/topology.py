@@ -68,10 +68,10 @@ def read_topology(path: Path, *, kinds: Kinds) -> Topology:
         raise SpecError(map(mask.of, problems))
     if old:
         warnings.warn(old, OldTopology, stacklevel=2)
-    return _topology(shape, path)
+    return _topology(shape, path, kinds)
 
 
-def _topology(shape: TopologyShape, path: Path) -> Topology:
+def _topology(shape: TopologyShape, path: Path, kinds: Kinds) -> Topology:
     source = Path(os.path.abspath(path))
     apps = {name: _app(name, app, source.parent) for name, app in shape.apps.items()}
     links = {
@@ -81,7 +81,7 @@ def _topology(shape: TopologyShape, path: Path) -> Topology:
     }
     return Topology(
         name=shape.name or source.parent.name or "topology",
-        services=services(shape.services),
+        services=services(shape.services, kinds),
         apps=apps,
         connectors={
             name: Connector(

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.environment import environment
-from chaoslab.model.placeholders import names_in
+from chaoslab.model.placeholders import names_in, parsed
 from chaoslab.model.plan import Boot
 from chaoslab.model.topology import App
 from chaoslab.runtimes.doctor.machine import Part
@@ -88,7 +88,7 @@ def check_boots(apps: Mapping[str, App], boots: Iterable[Boot]) -> None:
 
 def _check_hosts(app: App, where: str) -> None:
     texts = (*app.command, *app.env.values())
-    used = {name for text in texts for name in names_in(text)}
+    used = {parsed(name).plain for text in texts for name in names_in(text)}
     for service in app.links:
         if f"{service}.port" in used and not used & {f"{service}.host", f"{service}.url"}:
             fix = f"use {{{service}.host}} in {where}, or --chaos-runtime=loopback"

@@ -12,6 +12,7 @@ from chaoslab.services.base import CommandCounter, Kind, LocalServer, PathDialog
 from chaoslab.services.later import later
 from chaoslab.services.mysql.local import PROGRAM, mysql_server
 from chaoslab.services.mysql.protocol import LOG_IN, QUIT, SHUTDOWN
+from chaoslab.services.urls import USER_AND_DATABASE
 
 if TYPE_CHECKING:
     from chaoslab.services.mysql import container, path, sessions
@@ -35,6 +36,7 @@ MYSQL = Kind(
     image="mariadb:11.4",
     goodbyes=frozenset({QUIT}),
     dismissals=(SHUTDOWN,),
+    fields=USER_AND_DATABASE,
     program=PROGRAM,
     local=_local,
     container=container.own_server,

@@ -10,11 +10,22 @@ from chaoslab.services.base import OWN_NAME, CommandCounter, Kind, PathDialogue
 from chaoslab.services.later import later
 from chaoslab.services.postgres.local import PROGRAM, postgres_server
 from chaoslab.services.postgres.protocol import DISMISSALS, SSL_REQUEST, TERMINATE
+from chaoslab.services.urls import USER_AND_DATABASE, with_scheme
 
 if TYPE_CHECKING:
     from chaoslab.services.postgres import container, path, sessions
 else:
     container, path, sessions = later(__name__, "container", "path", "sessions")
+
+# They refuse the parameter `sslmode`, which the lab's URLs have.
+_DRIVERS_WITHOUT_SSLMODE = ("asyncpg", "pg8000")
+
+
+def _url_as(url: str, scheme: str) -> str:
+    """The URL with that scheme, without parameters if its driver would refuse them."""
+    if scheme.rpartition("+")[2] in _DRIVERS_WITHOUT_SSLMODE:
+        url = urlsplit(url)._replace(query="").geturl()
+    return with_scheme(url, scheme)
 
 
 def _with_own_name(url: str) -> str:
@@ -34,6 +45,8 @@ POSTGRES = Kind(
     goodbyes=frozenset({TERMINATE}),
     dismissals=DISMISSALS,
     messages="postgres",
+    fields=USER_AND_DATABASE,
+    url_as=_url_as,
     program=PROGRAM,
     local=lambda _, scratch, env: postgres_server(scratch=scratch, env=env),
     container=container.own_server,

@@ -14,6 +14,7 @@ from chaoslab.services.base import Kind, PathDialogue
 from chaoslab.services.later import later
 from chaoslab.services.rabbitmq.local import PROGRAM, rabbit_server
 from chaoslab.services.rabbitmq.protocol import DISMISSALS, GOODBYES, HEADER
+from chaoslab.services.urls import password_of, path_of, user_of
 
 if TYPE_CHECKING:
     from chaoslab.services.rabbitmq import container, path
@@ -28,6 +29,7 @@ RABBITMQ = Kind(
     image="rabbitmq:3.13-alpine",
     goodbyes=GOODBYES,
     dismissals=DISMISSALS,
+    fields={"user": user_of, "password": password_of, "vhost": path_of},
     program=PROGRAM,
     local=lambda _, scratch, env: rabbit_server(scratch=scratch, env=env),
     container=container.own_server,

@@ -11,6 +11,7 @@ from chaoslab.model.sighting import Question
 from chaoslab.services.base import CommandCounter, Kind, PathDialogue
 from chaoslab.services.later import later
 from chaoslab.services.redis.local import PROGRAM, redis_server
+from chaoslab.services.urls import password_of, path_of
 
 if TYPE_CHECKING:
     from chaoslab.services.redis import container, path, sessions
@@ -36,6 +37,7 @@ REDIS = Kind(
     # QUIT, as an array or inline: a pool sends it also on connections that it never used.
     goodbyes=frozenset({b"*1\r\n$4\r\nQUIT\r\n", b"QUIT\r\n"}),
     messages="redis",
+    fields={"password": password_of, "database": path_of},
     program=PROGRAM,
     local=lambda *_: redis_server(),
     container=container.own_server,

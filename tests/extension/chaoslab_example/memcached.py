@@ -9,6 +9,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.process import Identity
@@ -101,6 +102,7 @@ MEMCACHED = Kind(
     question=lambda _: Question(asked=b"version\r\n"),
     image="memcached:1.6-alpine",
     goodbyes=frozenset({b"quit\r\n"}),
+    fields={"servers": lambda url: urlsplit(url).netloc},
     program=PROGRAM,
     local=_local,
     container=_container,
