@@ -73,18 +73,25 @@ def main() -> None:
 @main.command()
 @click.argument("file", type=_A_PATH, required=False)
 def check(file: Path | None) -> None:
-    """Validate a topology FILE and print it.
+    """Validate a topology FILE and print it. Nothing is started.
 
-    The default FILE is the nearest chaoslab.toml, or pyproject.toml with [tool.chaoslab], in this
-    folder or one above it.
+    A command that cannot be executed on this machine is a mistake; a warning if it may run in a
+    container or in a running system. The default FILE is the nearest chaoslab.toml, or
+    pyproject.toml with [tool.chaoslab], in this folder or one above it.
     """
     from chaoslab import services
     from chaoslab.console import wide_console
     from chaoslab.gate.run import gate_of
     from chaoslab.model.loader import load_topology
+    from chaoslab.preflight.commands import command_problems
     from chaoslab.report.topology_text import topology_tree
 
     topology = load_topology(file, kinds=services.kinds())
+    found = command_problems(topology)
+    if certain := [each.problem for each in found if each.certain]:
+        raise SpecError(certain)
+    for each in found:
+        click.echo(each_line(f"warning: {each.problem}"), err=True)
     if topology.gate is not None:
         gate_of(topology)
     wide_console().print(topology_tree(topology), soft_wrap=True)

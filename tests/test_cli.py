@@ -91,7 +91,7 @@ def test_check_shows_a_declared_pool(tmp_path: Path) -> None:
     file = tmp_path / "chaoslab.toml"
     file.write_text(
         'version = 1\n[services.postgres]\nkind = "postgres"\n'
-        '[apps.backend]\ncommand = ["x"]\nlinks = ["postgres"]\n'
+        '[apps.backend]\ncommand = ["true"]\nlinks = ["postgres"]\n'
         "[apps.backend.limits]\npool = { postgres = 8 }\n",
         encoding="utf-8",
     )
@@ -106,7 +106,7 @@ def test_check_reports_all_mistakes_and_exits_with_2(
     monkeypatch.chdir(tmp_path)
     Path("chaoslab.toml").write_text(
         '[services.postgres]\nkind = "postgres"\n'
-        '[apps.backend]\ncommand = ["x"]\nlinks = ["postgres"]\n'
+        '[apps.backend]\ncommand = ["true"]\nlinks = ["postgres"]\n'
         '[connectors.vpc]\nlinks = ["backend.postgres", "postgress"]\nfoo = 1\n',
         encoding="utf-8",
     )

@@ -109,7 +109,13 @@ def open_private(path: str, flags: int) -> int:
 def not_executed(command: Sequence[str], drop: Identity | None, error: Exception) -> Problem:
     """The problem to report if `command`, which should run as `drop`, cannot be executed."""
     user = f" as user {drop.uid}" if drop else ""
-    if isinstance(error, FileNotFoundError):
+    folder = getattr(error, "filename", None)
+    if isinstance(error, FileNotFoundError | NotADirectoryError) and folder not in (
+        None,
+        command[0],
+    ):
+        fix = f"it should run in {folder}, which is no folder: check cwd"
+    elif isinstance(error, FileNotFoundError):
         fix = "program not found: check the name, or give its full path"
     elif isinstance(error, PermissionError):
         fix = "no permission to execute it: check its mode and the folders above it"

@@ -101,10 +101,14 @@ class Build:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """The image of an app, and how it is built if it is missing."""
+    """The image of an app, and how it is built if it is missing.
+
+    `cwd` is the folder inside the image in which the command runs; empty for the image's own.
+    """
 
     image: str
     build: Build | None = None
+    cwd: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +147,9 @@ class App:
     `{port}` and `{host}` (where the app listens), `{python}`, and of each link `{<service>.url}`,
     `.host` and `.port`, which are those of the link's proxy, and the `fields` of its service.
 
+    `cwd` is the absolute path of the folder in which a process of the app runs. Empty means the
+    working directory of the test run.
+
     `network` and `outside` matter if the runtime gives the app a network of its own, from which it
     reaches nothing outside the lab. `host` means that the app needs the machine's network;
     `outside` are addresses, each a name or an IPv4 address and a port, that it shall reach.
@@ -150,6 +157,7 @@ class App:
 
     name: str
     command: tuple[str, ...]
+    cwd: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     links: tuple[str, ...] = ()
     port: int = 0

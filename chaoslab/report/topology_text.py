@@ -69,6 +69,8 @@ def topology_tree(topology: Topology) -> Tree:
 
 def _add_app(branch: Tree, app: App, folder: Path) -> None:
     branch.add(_text(f"command: {' '.join(app.command)}"))
+    if app.cwd:
+        branch.add(_text(f"cwd: {os.path.relpath(app.cwd, folder)}"))
     branch.add(_text(f"port: {app.port or 'any free one'}"))
     branch.add(_text(f"links: {', '.join(app.links) or 'none'}"))
     if app.network == "host":
@@ -146,12 +148,12 @@ def _deployment(deployment: Deployment, folder: Path) -> dict[str, str]:
 
 
 def _container(container: Container, folder: Path) -> str:
-    build = container.build
+    build, inside = container.build, f", cwd {container.cwd}" if container.cwd else ""
     if build is None:
-        return container.image
+        return container.image + inside
     context = os.path.relpath(build.context, folder)
     args = "".join(f", {name}={value}" for name, value in build.args.items())
-    return f"{container.image}, built from {context} by {build.dockerfile}{args}"
+    return f"{container.image}, built from {context} by {build.dockerfile}{args}{inside}"
 
 
 def _setting(value: object) -> str:

@@ -110,7 +110,9 @@ def topology(folder: Path) -> str:
         'version = 1\n[services.redis]\nkind = "redis"\n'
         f"[apps.web]\ncommand = {json.dumps(words)}\n"
         f'links = ["redis"]\nenv = {{ {pairs} }}\n'
-        f'[apps.absent]\ncommand = {absent}\nlinks = ["redis"]\n[secrets]\n{listed}'
+        f'[apps.absent]\ncommand = {absent}\nlinks = ["redis"]\n'
+        # With an image, `check` warns of the command and prints the topology.
+        f'[apps.absent.container]\nimage = "absent:1"\n[secrets]\n{listed}'
     )
 
 
@@ -160,10 +162,11 @@ def test_only_the_owner_may_read_a_run(ran: tuple[Project, str]) -> None:
 
 
 def test_commands_about_a_run_print_no_planted_secret(ran: tuple[Project, str]) -> None:
-    """`check` shows the topology, `analyze` judges the masked run, and to the same verdicts."""
+    """`check` shows the topology and a warning; `analyze` judges the masked run, as before."""
     project, _ = ran
     shown = CliRunner().invoke(main, ["check", str(project.folder)]).output
     assert "API_KEY" in shown
+    assert "cannot execute '/no/such/program'" in shown
     (run,) = project.runs
     before = {path: path.read_bytes() for path in run.glob("*/verdicts.json")}
     assert len(before) == 2

@@ -112,6 +112,9 @@ class ContainerShape(Shape):
 
     image: ImageName = Field(description=PINNED)
     build: BuildShape | None = Field(default=None, description="a table")
+    cwd: Annotated[NoNul, rule(lambda text: text.startswith("/"))] | None = Field(
+        default=None, description="a string, the absolute path of a folder inside the image"
+    )
 
 
 class AppShape(Shape):
@@ -119,6 +122,9 @@ class AppShape(Shape):
 
     command: list[NoNul] = Field(
         min_length=1, description="a list of strings, the program and its arguments"
+    )
+    cwd: Annotated[NonEmpty, rule(lambda text: "\0" not in text)] | None = Field(
+        default=None, description="a string, a folder, relative to this file"
     )
     env: dict[VariableName, NoNul] = Field(
         default_factory=dict, description='a table of strings, for example PORT = "{port}"'

@@ -103,6 +103,7 @@ def _app(name: str, shape: AppShape, folder: Path) -> App:
     return App(
         name=name,
         command=tuple(shape.command),
+        cwd=os.path.abspath(folder / shape.cwd) if shape.cwd else "",
         env=dict(shape.env),
         links=tuple(shape.links),
         port=shape.port,
@@ -120,11 +121,12 @@ def _container(shape: ContainerShape, folder: Path) -> Container:
     """The plain data of a table `container`. A build's context is relative to the topology file;
     whether it exists is checked only when the image is built.
     """
+    cwd = shape.cwd or ""
     if shape.build is None:
-        return Container(image=shape.image)
+        return Container(image=shape.image, cwd=cwd)
     context = os.path.abspath(folder / shape.build.context)
     build = Build(context=context, dockerfile=shape.build.dockerfile, args=dict(shape.build.args))
-    return Container(image=shape.image, build=build)
+    return Container(image=shape.image, build=build, cwd=cwd)
 
 
 def _attach(shape: AttachShape) -> Attach:

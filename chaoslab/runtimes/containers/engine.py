@@ -57,7 +57,7 @@ class Run:
 
     `role` is a label for people. `ports` maps a port in the container to a port of 127.0.0.1.
     `joins` is the id of another container, whose network namespace this one shares. With `talks`,
-    its stdin stays open.
+    its stdin stays open. `cwd` is the folder in which its command runs; empty for the image's own.
     """
 
     image: str
@@ -71,6 +71,7 @@ class Run:
     joins: str | None = None
     talks: bool = False
     capabilities: tuple[str, ...] = ()
+    cwd: str = ""
 
 
 class Engine:
@@ -142,6 +143,8 @@ class Engine:
         if run.role == "app":
             # The lab probes the app; the image's own check would slow down its start.
             options["healthcheck"] = {"test": ["NONE"]}
+        if run.cwd:
+            options["working_dir"] = run.cwd
         if run.entrypoint is not None:
             options["entrypoint"] = list(run.entrypoint)
         if run.joins is not None:

@@ -202,11 +202,11 @@ class ContainerRuntime:
         """Start a container of the app's image in the app's pod, and return the app; the boot's
         `env` is added to the image's own variables.
         """
-        pod = self._stack.pods[start.app.name]
+        pod, container = self._stack.pods[start.app.name], start.app.container
         assert start.port == pod.inside
         run = Run(
             image=pod.image, role="app", command=start.command, entrypoint=(), env=start.env,
-            joins=pod.agent.container.id,
+            joins=pod.agent.container.id, cwd=container.cwd if container else "",
         )  # fmt: skip
         log = AppLog(start.log, start.mask)
         self._logs.append(log)

@@ -194,7 +194,8 @@ class LocalRuntime:
         )  # fmt: skip
 
     def _spawn_outside(self, start: AppStart, output: int) -> Child:
-        return self._spawn(start.command, env=start.env, log=start.log, output=output)
+        folder = Path(start.app.cwd) if start.app.cwd else None
+        return self._spawn(start.command, env=start.env, log=start.log, output=output, cwd=folder)
 
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ToxiproxyControl:
         """Start the embedded engine, or a Toxiproxy found on PATH, as a process; returns its
@@ -277,6 +278,7 @@ class LocalRuntime:
         *,
         env: Mapping[str, str],
         log: Path,
+        cwd: Path | None = None,
         stdin_open: bool = False,
         output: int | None = None,
         descriptors: Sequence[int] = (),
@@ -286,6 +288,7 @@ class LocalRuntime:
             command,
             env=self._env_with(env),
             log=log,
+            cwd=cwd,
             stdin_open=stdin_open,
             output=output,
             descriptors=descriptors,

@@ -156,9 +156,9 @@ class NetnsRuntime(LocalRuntime):
 
     def _spawn_inside(self, start: AppStart, output: int) -> NamespaceChild:
         agent = self._namespaces.pods[start.app.name].agent
-        env, here = self._env_with(start.env), str(Path.cwd())
+        env, folder = self._env_with(start.env), start.app.cwd or str(Path.cwd())
         try:
-            child = agent.spawn(start.command, env=env, cwd=here, output=output)
+            child = agent.spawn(start.command, env=env, cwd=folder, output=output)
         except OSError as error:
             raise ServiceFailed(not_executed(start.command, None, error)) from None
         self._children.append(child)
