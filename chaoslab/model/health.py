@@ -36,16 +36,21 @@ IETF_WORDS = ("pass", "warn")  # may come with 2xx or 3xx (draft-inadarei-api-he
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthContract:
-    """The paths that the app serves, and the names of the fields in its answers.
+    """The paths that the app serves, and where its answers have its word and its dependencies.
 
-    `status_field` and `dependencies_field` are members of the health body. A dependency's member is
-    a word, or an object that has a `status_field`. Without a `startup_path` (an app without phases)
-    start-up is complete at the first healthy or degraded answer of `path`. Without a `ready_path`
-    the app is ready when start-up is complete. `prober_timeout_s` is how long the platform's prober
-    waits for an answer on any path. `prober_failures` is the number of misses in a row after which
-    the prober removes or restarts the app. `period_s` is the shortest time between two requests of
-    the lab on one path; None leaves it to the plan's sampling. `phases` are those that a complete
-    start-up must publish; empty means any that the app publishes.
+    `status_field` and `dependencies_field` are members of the health body, or JMESPath expressions;
+    a member of exactly that name counts first. Without a `status_field` only the status code
+    counts. A dependency's value is a word, or an object that has its word at `status_field`, else
+    at `status`. The name of a dependency ends at `name_separator`: with ":" that of
+    `postgres:latency` is `postgres`.
+
+    Without a `startup_path` (an app without phases) start-up is complete at the first healthy or
+    degraded answer of `path`. Without a `ready_path` the app is ready when start-up is complete.
+    `prober_timeout_s` is how long the platform's prober waits for an answer on any path.
+    `prober_failures` is the number of misses in a row after which the prober removes or restarts
+    the app. `period_s` is the shortest time between two requests of the lab on one path; None
+    leaves it to the plan's sampling. `phases` are those that a complete start-up must publish;
+    empty means any that the app publishes.
     """
 
     path: str = "/health"
@@ -58,6 +63,7 @@ class HealthContract:
     phases: tuple[str, ...] = ()
     status_field: str = "status"
     dependencies_field: str = "dependencies"
+    name_separator: str = ""
     words: Mapping[str, HealthState] = field(default_factory=lambda: dict(DEFAULT_WORDS))
 
     def lost(self, dependencies: Mapping[str, str]) -> tuple[str, ...]:
@@ -78,13 +84,15 @@ class HealthContract:
 
         Status code 429 means degraded, as in Consul. `pass` and `warn` of IETF health+json may come
         with a 3xx. An unknown or missing word means unhealthy, because an unreadable answer must
-        not count as healthy. If the contract has no `status_field`, a missing word means healthy.
+        not count as healthy. If the contract has no `status_field`, a 2xx means healthy with any
+        word.
         """
         if status_code == 429:
             return HealthState.DEGRADED
-        redirected = 300 <= status_code < 400 and (word or "").lower() in IETF_WORDS
+        known = (word or "").lower() if self.status_field else ""
+        redirected = 300 <= status_code < 400 and known in IETF_WORDS
         if not 200 <= status_code < 300 and not redirected:
             return HealthState.UNHEALTHY
-        if word is None:
-            return HealthState.HEALTHY if not self.status_field else HealthState.UNHEALTHY
-        return self.words.get(word.lower(), HealthState.UNHEALTHY)
+        if not self.status_field:
+            return HealthState.HEALTHY
+        return self.words.get(known, HealthState.UNHEALTHY)

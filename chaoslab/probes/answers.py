@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
-import jmespath
-from jmespath.exceptions import JMESPathError
-from jmespath.parser import ParsedResult
 from pydantic import JsonValue
 
+from chaoslab.model.expressions import value_at
 from chaoslab.model.placeholders import fill
 from chaoslab.model.requests import ID, GoodAnswer, RequestContract
 from chaoslab.probes.base import as_text
@@ -99,18 +96,8 @@ def _filled(value: JsonValue, op: str) -> JsonValue:
 
 
 def _at(path: str, op: str, body: object) -> object:
-    """The value at a JMESPath expression. None if there is none, or if a function of the expression
-    does not take what the body has there.
-    """
-    try:
-        return _compiled(path.replace("{id}", op)).search(body)
-    except JMESPathError:
-        return None
-
-
-@lru_cache(maxsize=256)
-def _compiled(path: str) -> ParsedResult:
-    return jmespath.compile(path)
+    """The value at an expression of the contract for the id `op`. None if there is none."""
+    return value_at(path.replace("{id}", op), body)
 
 
 def _other_id(got: object, wanted: JsonValue, is_other: Callable[[str], bool]) -> str:

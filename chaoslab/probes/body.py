@@ -1,4 +1,4 @@
-"""Reads the JSON object in an app's answer, or describes what the answer has instead.
+"""Reads the JSON in an app's answer, or describes what the answer has instead.
 
 An app may send anything: another charset, gzip that was not requested, very deep nesting, a
 duplicate member. None of these may crash a probe.
@@ -7,12 +7,13 @@ duplicate member. None of these may crash a probe.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from chaoslab.probes.base import as_text
 from chaoslab.probes.request import Reply
 
 MOST_LEVELS = 64
+MOST_VALUES = 4096  # in a body that a JMESPath expression searches: takes about 0.03 s
 _KINDS: dict[type, str] = {
     type(None): "null",
     bool: "true or false",
@@ -25,11 +26,19 @@ _KINDS: dict[type, str] = {
 
 
 class BadBody(Exception):
-    """The body is not a JSON object. The text describes what it is."""
+    """The body is not the JSON that is read. The text describes what it is."""
 
 
 def object_of(reply: Reply) -> dict[str, object]:
-    """The JSON object in the body of an answer. Raises BadBody if the body is something else.
+    """The JSON object in the body of an answer. Raises BadBody if the body is something else."""
+    value = json_of(reply)
+    if not isinstance(value, dict):
+        raise BadBody(kind_of(value))
+    return value
+
+
+def json_of(reply: Reply) -> object:
+    """The JSON in the body of an answer. Raises BadBody if the body is something else.
 
     The body is always read as UTF-8; the charset in its content type is ignored.
     """
@@ -38,17 +47,28 @@ def object_of(reply: Reply) -> dict[str, object]:
             f"the content encoding {as_text(reply.encoding)}, which the lab does not read"
         )
     try:
-        value = json.loads(reply.body.decode("utf-8-sig"), object_pairs_hook=_object)
+        value: object = json.loads(reply.body.decode("utf-8-sig"), object_pairs_hook=_object)
     except UnicodeDecodeError:
         raise BadBody("bytes that are not UTF-8") from None
     except RecursionError:
         raise BadBody(f"JSON of more than {MOST_LEVELS} levels") from None
     except ValueError:  # not JSON, or a number with thousands of digits
         raise BadBody("invalid JSON" if reply.body.strip() else "no body") from None
-    if not isinstance(value, dict):
-        raise BadBody(kind_of(value))
     _check_levels(value)
     return value
+
+
+def check_values(value: object) -> None:
+    """Raises BadBody if the JSON has more values than an expression may search, each list, object
+    and entry counted. So the app cannot make the lab slow.
+    """
+    left, count = [value], 0
+    while left:
+        inner = _items(left.pop())
+        count += len(inner)
+        if count > MOST_VALUES:
+            raise BadBody(f"JSON of more than {MOST_VALUES} values")
+        left += inner
 
 
 def plain_text_of(reply: Reply) -> str | None:
@@ -84,7 +104,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return members
 
 
-def _check_levels(value: dict[str, object]) -> None:
+def _check_levels(value: object) -> None:
     level: list[object] = [value]
     for _ in range(MOST_LEVELS):
         inner = (one for each in level for one in _items(each))
@@ -94,7 +114,7 @@ def _check_levels(value: dict[str, object]) -> None:
     raise BadBody(f"JSON of more than {MOST_LEVELS} levels")
 
 
-def _items(value: object) -> Iterable[object]:
+def _items(value: object) -> Collection[object]:
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()

@@ -204,7 +204,8 @@ def _health(app: App) -> dict[str, str]:
         shown["asked"] = f"no more often than each {health.period_s:g} s"
     if health.phases:
         shown["phases"] = ", ".join(health.phases)
-    shown["fields"] = f"{health.status_field or '(plain text)'}, {health.dependencies_field}"
+    shown["status_field"] = health.status_field or "none: only the status code counts"
+    shown["dependencies_field"] = health.dependencies_field or "none"
     own = {
         word: state.value
         for word, state in health.words.items()

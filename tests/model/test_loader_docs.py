@@ -9,6 +9,7 @@ import pytest
 
 import chaoslab.probes
 from chaoslab import services
+from chaoslab.model.dialects import DIALECTS
 from chaoslab.model.health import DEFAULT_WORDS
 from chaoslab.model.loader import read_topology
 from chaoslab.model.loader.kinds import images_shape, service_shape
@@ -71,6 +72,16 @@ def test_the_page_has_every_known_word() -> None:
     for word, state in DEFAULT_WORDS.items():
         (row,) = re.findall(rf"^\| {state.value} \| .*$", PAGE, re.MULTILINE)
         assert word in re.split(r"[,|]\s*", row.replace(" |", ","))
+
+
+def test_the_page_has_every_dialect() -> None:
+    """With the fields that it sets, where these are short enough to print."""
+    section_of = PAGE.partition("\n## Dialects of health\n")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", section_of, re.MULTILINE))
+    assert list(rows) == list(DIALECTS)
+    for name in ("spring", "aspnet", "microprofile", "ietf"):
+        fields = (DIALECTS[name].status_field, DIALECTS[name].dependencies_field)
+        assert rows[name].replace("\\", "").startswith("`{}` | `{}` | ".format(*fields))
 
 
 def test_the_pages_own_example_is_a_topology(tmp_path: Path) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Self
 
-import jmespath
-from jmespath.exceptions import JMESPathError
 from pydantic import Field, JsonValue, model_validator
 
+from chaoslab.model.expressions import is_expression
 from chaoslab.model.loader.base import HttpPath, NonEmpty, NoNul, Seconds, Shape, rule, together
 from chaoslab.model.requests import (
     LOOKED_FOR,
@@ -32,15 +31,7 @@ def _is_header(text: str) -> bool:
     return bool(_TOKEN.fullmatch(text)) and text.lower() not in _OWN_HEADERS
 
 
-def _is_expression(text: str) -> bool:
-    try:
-        jmespath.compile(text.replace("{id}", "id"))
-    except JMESPathError:
-        return False
-    return True
-
-
-Expression = Annotated[str, rule(_is_expression)]
+Expression = Annotated[str, rule(lambda text: is_expression(text.replace("{id}", "id")))]
 Header = Annotated[str, rule(_is_header)]
 HeaderValue = Annotated[str, rule(lambda text: text.isprintable() and text.isascii())]
 Method = Annotated[str, rule(lambda text: bool(re.fullmatch("[A-Z]+", text)))]

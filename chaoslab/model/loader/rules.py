@@ -15,6 +15,8 @@ _IMAGE = re.compile(
     re.ASCII,
 )
 
+# Of a JSON object, such as `health-status` or `db:ping`; empty for none.
+_MEMBER = re.compile(r"[\w.:/ -]*")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII | re.IGNORECASE)
 _HOST_CHARACTERS = 253
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
@@ -27,6 +29,11 @@ _NOT_OUTSIDE = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "198.18.0.0/1
 def is_path(text: str) -> bool:
     """Whether the text is the path of a URL."""
     return text.startswith("/") and not any(letter.isspace() for letter in text)
+
+
+def is_member(text: str) -> bool:
+    """Whether the text is the plain name of a member of a JSON object, or empty."""
+    return bool(_MEMBER.fullmatch(text))
 
 
 def is_variable(text: str) -> bool:

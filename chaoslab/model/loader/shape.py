@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from chaoslab.model.dialects import DIALECTS, DialectName
+from chaoslab.model.expressions import is_expression
 from chaoslab.model.loader.base import (
     HttpPath,
     NonEmpty,
@@ -23,6 +25,7 @@ from chaoslab.model.loader.requests import REQUEST_SHAPES, RequestShape
 from chaoslab.model.loader.rules import (
     is_http_address,
     is_inside,
+    is_member,
     is_outside_address,
     is_proxy_name,
     is_service_url,
@@ -35,8 +38,8 @@ OutsideAddress = Annotated[str, rule(is_outside_address)]
 ProxyName = Annotated[str, rule(is_proxy_name)]
 ServiceUrl = Annotated[str, rule(is_service_url)]
 Word = Literal["healthy", "degraded", "unhealthy"]
-
-
+FieldOfBody = Annotated[str, rule(lambda text: is_member(text) or is_expression(text))]
+_FIELD = "a string, a member of the body or a JMESPath expression,"
 HTTP_ADDRESS = "a string, http://host:port without user, password or path"
 
 
@@ -53,11 +56,12 @@ class HealthShape(Shape):
     phases: list[NonEmpty] = Field(
         default_factory=list, description="a list of strings, the phases of every start-up"
     )
-    status_field: str = Field(
-        default="status", description="a string, the body's field with the word"
+    dialect: DialectName | None = Field(default=None, description=f"one of: {', '.join(DIALECTS)}")
+    status_field: FieldOfBody | None = Field(
+        default=None, description=f"{_FIELD} with the word; empty if only the status code counts"
     )
-    dependencies_field: str = Field(
-        default="dependencies", description="a string, a field of the body"
+    dependencies_field: FieldOfBody | None = Field(
+        default=None, description=f"{_FIELD} with the dependencies; empty for none"
     )
     words: dict[NonEmpty, Word] = Field(
         default_factory=dict, description='a table of words, for example OUT_OF_ORDER = "unhealthy"'

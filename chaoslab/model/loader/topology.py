@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from chaoslab.errors import OldTopology, SpecError
+from chaoslab.model.dialects import DIALECTS, USUAL
 from chaoslab.model.health import DEFAULT_WORDS, HealthContract, HealthState
 from chaoslab.model.loader.deployment import deployment
 from chaoslab.model.loader.document import shown, table_place, topology_file, topology_table
@@ -139,9 +140,16 @@ def _attach(shape: AttachShape) -> Attach:
 
 
 def _health(shape: HealthShape) -> HealthContract:
-    words = {word.lower(): HealthState(state) for word, state in shape.words.items()}
+    """The contract that a table means: a dialect gives the fields and words that the file does not
+    declare.
+    """
+    preset = DIALECTS[shape.dialect] if shape.dialect else USUAL
+    given = shape.model_dump(exclude={"dialect", "words", "phases"})
+    fields = ("status_field", "dependencies_field")
+    own_words = {word.lower(): HealthState(state) for word, state in shape.words.items()}
     return HealthContract(
-        **shape.model_dump(exclude={"words", "phases"}),
+        **given | {name: getattr(preset, name) for name in fields if given[name] is None},
         phases=tuple(shape.phases),
-        words={**DEFAULT_WORDS, **words},
+        name_separator=preset.name_separator,
+        words={**DEFAULT_WORDS, **preset.words, **own_words},
     )

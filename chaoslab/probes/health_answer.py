@@ -1,0 +1,73 @@
+"""What an answer to a health request means by the health contract. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chaoslab.model.health import HealthContract, HealthState
+from chaoslab.probes.base import as_text
+from chaoslab.probes.body import BadBody, json_of, kind_of, plain_text_of, word_of
+from chaoslab.probes.health_body import dependencies_of, value_of
+from chaoslab.probes.request import Reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The result of one health request."""
+
+    state: HealthState
+    status_code: int | None = None
+    word: str | None = None
+    dependencies: Mapping[str, str]
+    error: str | None = None
+
+
+def read_answer(contract: HealthContract, reply: Reply) -> Answer:
+    """The result of an answer to a health request: its state, its word and its dependencies. If the
+    body cannot be read, `error` says why, and the state is never healthy.
+    """
+    code = reply.status_code
+    try:
+        body = json_of(reply)
+        stated = value_of(contract.status_field, body)
+        if not isinstance(body, dict) and stated is None:
+            raise BadBody(kind_of(body))
+        dependencies = dependencies_of(contract, body)
+    except BadBody as bad:
+        return _without_json(contract, reply, str(bad))
+    nested = isinstance(stated, list | dict)
+    word = word_of(stated)
+    error = f"its '{contract.status_field}' is {kind_of(stated)}, expected a word" if nested else ""
+    return Answer(
+        state=contract.state_of(code, word),
+        status_code=code,
+        word=word,
+        dependencies=dependencies,
+        error=f"health answered {code}: {error}" if error else None,
+    )
+
+
+def unreadable(status_code: int, error: str) -> Answer:
+    """The result of an answer whose body is not read: `error` says why."""
+    return Answer(
+        state=HealthState.UNHEALTHY, status_code=status_code, dependencies={}, error=error
+    )
+
+
+def _without_json(contract: HealthContract, reply: Reply, got: str) -> Answer:
+    """The result of an answer to a health request without the JSON that the contract reads. The
+    body itself is the word if it is plain text or a known word, as ASP.NET Core sends by default.
+    Any other body is an error, unless only the status code counts: `got` says what it is.
+    """
+    code, word = reply.status_code, None if reply.encoding else as_text(reply.text.strip())
+    state = contract.state_of(code, word)
+    plain = plain_text_of(reply)
+    if not contract.status_field:
+        return Answer(state=state, status_code=code, word=plain, dependencies={})
+    if plain is not None or state is not HealthState.UNHEALTHY:
+        return Answer(state=state, status_code=code, word=plain or word, dependencies={})
+    kind = as_text(reply.headers.get("content-type", "no content type"))
+    return unreadable(
+        code, f"health answered {code} with {kind}, expected a JSON object, got {got}"
+    )
