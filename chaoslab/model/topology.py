@@ -9,6 +9,7 @@ from typing import Literal
 from chaoslab.model.deployment import Deployment
 from chaoslab.model.gate import Gate
 from chaoslab.model.health import HealthContract
+from chaoslab.model.policy import Policies
 from chaoslab.model.requests import RequestContract
 
 
@@ -153,6 +154,7 @@ class App:
     `network` and `outside` matter if the runtime gives the app a network of its own, from which it
     reaches nothing outside the lab. `host` means that the app needs the machine's network;
     `outside` are addresses, each a name or an IPv4 address and a port, that it shall reach.
+    `policies` maps a service to what the app is to do without it.
     """
 
     name: str
@@ -167,6 +169,7 @@ class App:
     deadlines: Deadlines = field(default_factory=Deadlines)
     limits: Limits = field(default_factory=Limits)
     requests: Mapping[str, RequestContract] = field(default_factory=dict)
+    policies: Mapping[str, Policies] = field(default_factory=dict)
     container: Container | None = None
 
     @property

@@ -6,6 +6,7 @@ import os.path
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +17,7 @@ from chaoslab.model.deployment import Deployment
 from chaoslab.model.gate import Gate, GateStage
 from chaoslab.model.health import DEFAULT_WORDS
 from chaoslab.model.masking import mask_of
+from chaoslab.model.policy import OutageMode, Policies, Policy
 from chaoslab.model.requests import RequestContract
 from chaoslab.model.topology import (
     App,
@@ -84,6 +86,8 @@ def _add_app(branch: Tree, app: App, folder: Path) -> None:
     branch.add("health").add(_pairs(_health(app)))
     branch.add("deadlines").add(_pairs(_figures(app.deadlines)))
     branch.add("limits").add(_pairs(_figures(app.limits)))
+    if app.policies:
+        branch.add("policies").add(_pairs(_policies(app.policies)))
     if app.write is None:
         branch.add("no write declared; no scenario can verify a recovery with a write")
     requests = branch.add("requests") if app.requests else branch
@@ -99,6 +103,24 @@ def _request(request: RequestContract) -> str:
         return text
     late = f", within {found.within_s:g} s of the answer" if found.within_s else ""
     return f"{text}, found in {found.place}, {found.delivery.replace('_', ' ')}{late}"
+
+
+def _policies(policies: Mapping[str, Policies]) -> dict[str, str]:
+    """Maps each service to what the app is to do without it, as text."""
+    return {service: _policies_of(declared) for service, declared in policies.items()}
+
+
+def _policies_of(declared: Policies) -> str:
+    moments = {"at boot": declared.boot, "running": declared.running}
+    each = (f"{moment}: {_by_mode(by_mode)}" for moment, by_mode in moments.items() if by_mode)
+    return "; ".join(each) or "none"
+
+
+def _by_mode(policies: Mapping[OutageMode, Policy]) -> str:
+    """The policies by mode as text; only the policy if it is the same for every mode."""
+    if set(policies) == set(get_args(OutageMode)) and len(set(policies.values())) == 1:
+        return next(iter(policies.values()))
+    return ", ".join(f"{mode} {policy}" for mode, policy in policies.items())
 
 
 def _figures(table: Deadlines | Limits) -> dict[str, str]:

@@ -119,6 +119,65 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             bad("apps.backend.limits.pool", "8", "a whole number"),
         ),
         (
+            BASE + '[apps.backend.policies.postgres]\nboot = "exits"',
+            bad("apps.backend.policies.postgres.boot", "'exits'", "a string", "one of: degrade"),
+        ),
+        (
+            BASE + '[apps.backend.policies.postgres]\nboot = "exitt"',
+            bad("apps.backend.policies.postgres.boot", "'exitt'", "a string", "mean 'exit'?"),
+        ),
+        (
+            BASE + "[apps.backend.policies.postgres]\nrunning = 3",
+            bad("apps.backend.policies.postgres.running", "3", "a whole number", "refused ="),
+        ),
+        (
+            BASE + '[apps.backend.policies.postgres]\nrunning = { refused = "waits" }',
+            bad(
+                "apps.backend.policies.postgres.running.refused",
+                "'waits'",
+                "a string",
+                "did you mean 'wait'?",
+            ),
+        ),
+        (
+            BASE + '[apps.backend.policies.postgres]\nrunning = { refuse = "wait" }',
+            bad(
+                "apps.backend.policies.postgres.running.refuse",
+                "'refuse'",
+                "a string",
+                "did you mean 'refused'?",
+            ),
+        ),
+        (
+            BASE + '[apps.backend.policies.postgres]\nrestart = "wait"',
+            wrong(
+                "apps.backend.policies.postgres.restart",
+                "topology.unknown_key",
+                "one of: boot, running",
+                key="restart",
+            ),
+        ),
+        (
+            BASE + '[apps.backend.policies.redis]\nboot = "wait"',
+            wrong(
+                "apps.backend.policies.redis",
+                "topology.no_link",
+                "apps.backend.links",
+                app="backend",
+                service="redis",
+            ),
+        ),
+        (
+            BASE + '[apps.backend.policies.redsi]\nboot = "wait"',
+            wrong(
+                "apps.backend.policies.redsi",
+                "name.unknown",
+                "did you mean 'redis'?",
+                kind="service",
+                name="redsi",
+            ),
+        ),
+        (
             BASE + "[apps.backend.limits.pool]\npostgres = 0",
             bad("apps.backend.limits.pool.postgres", "0", "a whole number"),
         ),

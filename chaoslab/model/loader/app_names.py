@@ -1,4 +1,6 @@
-"""Checks the names in the table of one app: links, placeholders, phases, words, writes, pools."""
+"""Checks the names in the table of one app: links, placeholders, phases, words, requests, pools and
+policies.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,7 @@ SAME_WORD = ErrorCode(
 def app_mistakes(app: str, known: Declared) -> Iterator[Mistake]:
     """A mistake for every name in the table of one app that is unknown, used twice or does not fit.
 
-    The names are in its links, placeholders, phases, words of health, write contract and pools.
+    The names are in its links, placeholders, phases, words of health, requests, pools and policies.
     """
     table = known.apps[app]
     health = table_of(table.get("health"))
@@ -50,6 +52,8 @@ def app_mistakes(app: str, known: Declared) -> Iterator[Mistake]:
     yield from request_mistakes(app, known)
     for name in table_of(table_of(table.get("limits")).get("pool")):
         yield from linked(("apps", app, "limits", "pool", name), app, name, known)
+    for name in table_of(table.get("policies")):
+        yield from linked(("apps", app, "policies", name), app, name, known)
 
 
 def _links(app: str, known: Declared) -> Iterator[Mistake]:

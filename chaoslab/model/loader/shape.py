@@ -20,6 +20,7 @@ from chaoslab.model.loader.base import (
 from chaoslab.model.loader.deployment import DEPLOYMENT_SHAPES, DeploymentShape
 from chaoslab.model.loader.gate import GATE_SHAPES, GateShape
 from chaoslab.model.loader.kinds import PINNED, ImageName
+from chaoslab.model.loader.policies import PoliciesShape
 from chaoslab.model.loader.renamed import VERSION
 from chaoslab.model.loader.requests import REQUEST_SHAPES, RequestShape
 from chaoslab.model.loader.rules import (
@@ -149,6 +150,9 @@ class AppShape(Shape):
     requests: dict[NonEmpty, RequestShape] = Field(
         default_factory=dict, description="tables, for example [apps.backend.requests.order]"
     )
+    policies: dict[str, PoliciesShape] = Field(
+        default_factory=dict, description="tables, for example [apps.backend.policies.postgres]"
+    )
     container: ContainerShape | None = Field(default=None, description="a table")
 
 
@@ -229,6 +233,7 @@ SHAPES: dict[tuple[str, ...], type[Shape]] = {
     ("apps", "*", "health"): HealthShape,
     ("apps", "*", "deadlines"): DeadlinesShape,
     ("apps", "*", "limits"): LimitsShape,
+    ("apps", "*", "policies", "*"): PoliciesShape,
     ("apps", "*", "container"): ContainerShape,
     ("apps", "*", "container", "build"): BuildShape,
     ("connectors", "*"): ConnectorShape,

@@ -119,7 +119,7 @@ def _bad_value(place: Place, detail: ErrorDetails, *, mask: Mask, own: Shapes) -
     secret = len(place) > 1 and place[-2] in ("env", "args") and mask.knows_name(str(place[-1]))
     shown = MASKED if secret else _shown(mask.text(got) if isinstance(got, str) else got)
     fix = did_you_mean(got, choices) if isinstance(got, str) else ""
-    if "[key]" in detail["loc"]:
+    if "[key]" in detail["loc"] and not choices:
         expected = "a non-empty name without '='"
     elif _WANTED.get(kind) == "a string" and isinstance(got, bool | int | float):
         fix = f'put it in quotes: "{shown}"'

@@ -16,6 +16,7 @@ from chaoslab.model.loader.document import shown, table_place, topology_file, to
 from chaoslab.model.loader.gate import gate
 from chaoslab.model.loader.kinds import Kinds, images, kind_errors, services
 from chaoslab.model.loader.names import links_named, name_mistakes
+from chaoslab.model.loader.policies import policies
 from chaoslab.model.loader.renamed import changes_in, outdated, with_new_names
 from chaoslab.model.loader.requests import request_contract
 from chaoslab.model.loader.secrets import mask_of_document, secrets
@@ -114,6 +115,7 @@ def _app(name: str, shape: AppShape, folder: Path) -> App:
         deadlines=Deadlines(**shape.deadlines.model_dump()),
         limits=Limits(**shape.limits.model_dump()),
         requests={key: request_contract(key, each) for key, each in shape.requests.items()},
+        policies={service: policies(each) for service, each in shape.policies.items()},
         container=_container(shape.container, folder) if shape.container else None,
     )
 
