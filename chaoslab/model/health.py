@@ -49,8 +49,8 @@ class HealthContract:
     `prober_timeout_s` is how long the platform's prober waits for an answer on any path.
     `prober_failures` is the number of misses in a row after which the prober removes or restarts
     the app. `period_s` is the shortest time between two requests of the lab on one path; None
-    leaves it to the plan's sampling. `phases` are those that a complete start-up must publish;
-    empty means any that the app publishes.
+    leaves it to the plan's sampling. `headers` are sent with each request on each path. `phases`
+    are those that a complete start-up must publish; empty means any that the app publishes.
     """
 
     path: str = "/health"
@@ -60,6 +60,7 @@ class HealthContract:
     prober_timeout_s: float = 1.0
     prober_failures: int = 3
     period_s: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     phases: tuple[str, ...] = ()
     status_field: str = "status"
     dependencies_field: str = "dependencies"

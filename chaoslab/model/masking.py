@@ -7,7 +7,12 @@ from dataclasses import asdict
 
 from chaoslab.model.mask import Mask
 from chaoslab.model.plan import Plan
-from chaoslab.model.secrets import secrets_of_command, secrets_of_env, secrets_within
+from chaoslab.model.secrets import (
+    secrets_of_command,
+    secrets_of_env,
+    secrets_of_headers,
+    secrets_within,
+)
 from chaoslab.model.topology import App, Topology
 
 
@@ -37,11 +42,12 @@ def _of_app(app: App, listed: tuple[str, ...]) -> Iterator[str]:
     if app.container is not None and app.container.build is not None:
         yield from secrets_of_env(app.container.build.args, listed)
     for request in app.requests.values():
-        yield from _of_settings(request.headers, listed)
+        yield from secrets_of_headers(request.headers, listed)
         yield from _of_settings(request.form or {}, listed)
         yield from _of_settings(request.body, listed)
         yield from secrets_within(request.path, listed)
     health = app.health
+    yield from secrets_of_headers(health.headers, listed)
     for path in (health.path, health.live_path, health.ready_path, health.startup_path):
         yield from secrets_within(path or "", listed)
 

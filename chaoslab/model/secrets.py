@@ -57,6 +57,19 @@ def secrets_of_env(env: Mapping[str, str], listed: Collection[str] = ()) -> Iter
         yield from secrets_within(value, listed)
 
 
+def secrets_of_headers(headers: Mapping[str, str], listed: Collection[str] = ()) -> Iterator[str]:
+    """The secrets in the headers of a request: those that an environment would have, the
+    credentials after a scheme such as `Bearer`, and cookies, each also without its name.
+    """
+    yield from secrets_of_env(headers, listed)
+    for name, value in headers.items():
+        if looks_secret(name, listed):
+            yield value.rpartition(" ")[2]
+        elif name.lower() == "cookie":
+            yield value
+            yield from (pair.partition("=")[2].strip() for pair in value.split(";"))
+
+
 def secrets_of_command(words: Sequence[str], listed: Collection[str] = ()) -> Iterator[str]:
     """The secrets among a command's words: `--password x`, `--password=x`, `NAME=x` and URLs. If a
     word is a command itself, as after `sh -c`, the secrets in that command as well.

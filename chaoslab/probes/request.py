@@ -32,7 +32,7 @@ JSON = ("Content-Type", "application/json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A request to send. The lab adds Host, Accept-Encoding and Content-Length, and Accept and
+    """A request to send. The lab adds Accept-Encoding and Content-Length, and Host, Accept and
     User-Agent if `headers` has none.
     """
 
@@ -178,7 +178,8 @@ async def _next_event(http: h11.Connection, reader: asyncio.StreamReader) -> obj
 def _encoded(http: h11.Connection, there: Endpoint, message: Message) -> bytes:
     target = httpx.URL(f"http://{there}{message.path}").raw_path
     given = {name.lower() for name, _ in message.headers}
-    headers = [(b"Host", str(there).encode()), _ENCODING]
+    headers = [] if "host" in given else [(b"Host", str(there).encode())]
+    headers.append(_ENCODING)
     headers += [header for name, header in _USUAL.items() if name not in given]
     headers += [(name.encode(), value.encode()) for name, value in message.headers]
     if message.body is not None:

@@ -224,6 +224,8 @@ def _health(app: App) -> dict[str, str]:
     shown = {name: path or "none" for name, path in paths.items()}
     if health.period_s is not None:
         shown["asked"] = f"no more often than each {health.period_s:g} s"
+    if health.headers:
+        shown["headers"] = ", ".join(health.headers)
     if health.phases:
         shown["phases"] = ", ".join(health.phases)
     shown["status_field"] = health.status_field or "none: only the status code counts"

@@ -95,3 +95,28 @@ def test_a_topology_saved_before_there_were_dialects_is_read() -> None:
     health = read_topology_json(json.dumps(saved).encode()).apps["a"].health
     assert (health.status_field, health.dependencies_field) == ("app-state", "parts")
     assert health.name_separator == ""
+
+
+def test_headers_of_health_may_name_a_host(tmp_path: Path) -> None:
+    """Some frameworks refuse every other host."""
+    lines = 'headers = { Host = "shop.test", Authorization = "Bearer x" }\n'
+    headers = health_of(tmp_path, lines).headers
+    assert headers == {"Host": "shop.test", "Authorization": "Bearer x"}
+
+
+@pytest.mark.parametrize(
+    "header",
+    ['Content-Length = "1"', '"a b" = "1"', 'X = "a\\nb"', 'X = "\u00e4"', "X = 1"],
+)
+def test_a_header_that_cannot_be_sent_is_refused(tmp_path: Path, header: str) -> None:
+    """It would end the first request, or split it."""
+    with pytest.raises(SpecError, match="headers"):
+        health_of(tmp_path, f"headers = {{ {header} }}\n")
+
+
+def test_a_wrong_value_of_a_secret_header_is_not_shown(tmp_path: Path) -> None:
+    """An error is printed where more people read it than the file."""
+    with pytest.raises(SpecError) as caught:
+        health_of(tmp_path, 'headers = { X-Token = "k7\u00e4" }\n')
+    assert "got ***" in str(caught.value)
+    assert "k7" not in str(caught.value)

@@ -16,11 +16,12 @@ from chaoslab import services
 from chaoslab.clock import now_s
 from chaoslab.errors import SpecError
 from chaoslab.history.events import Effect, Exited, HealthSample, LinkConnection, Spawned
-from chaoslab.model.health import HealthState
+from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.loader import read_topology
 from chaoslab.model.mask import Mask
 from chaoslab.model.masking import mask_of
 from chaoslab.model.plan import Boot, Plan
+from chaoslab.model.requests import RequestContract
 from chaoslab.model.secrets import looks_secret, secrets_of_command, secrets_within
 from chaoslab.model.topology import App, Attach, Secrets, Service, Topology
 
@@ -297,3 +298,26 @@ def test_a_long_line_of_a_log_is_looked_through_once(run: str) -> None:
     assert mask.data(f"{run} redis://:hunter22@h/0\n".encode()).endswith(b"redis://:***@h/0\n")
     mask.text(f"{run} redis://:hunter22@h/0\n")
     assert now_s() - started_s < 3.0  # it took 15 s and more
+
+
+@pytest.mark.parametrize("of", ["health", "request"])
+def test_credentials_in_headers_are_secret_with_and_without_their_scheme(of: str) -> None:
+    """An app that logs only the token must not show it; a `Host` is no secret."""
+    headers = {
+        "Authorization": "Bearer token-4711",
+        "X-Api-Key": "key-4712",
+        "Cookie": "session=cookie-4713; theme=dark",
+        "Host": "shop.test",
+    }
+    app = App(name="web", command=("app",))
+    if of == "health":
+        app = replace(app, health=HealthContract(headers=headers))
+    else:
+        request = RequestContract(name="page", kind="page", path="/", headers=headers)
+        app = replace(app, requests={"page": request})
+    whole = replace(topology(), apps={"web": app})
+    mask = mask_of(whole)
+    said = "got token-4711, key-4712 and cookie-4713 of shop.test"
+    assert mask.text(said) == "got ***, *** and *** of shop.test"
+    assert "471" not in repr(mask.of(whole))
+    assert "shop.test" in repr(mask.of(whole))

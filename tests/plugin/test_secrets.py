@@ -28,6 +28,8 @@ PLANTED = {
     "variable": "listed-variable",
     "boot": "secret-of-a-boot",
     "machine": "inherited-secret",
+    "header": "header-secret-99",
+    "cookie": "cookie-secret-7",
 }
 # It prints its environment, its arguments and the decoded password in every way, and gives up or
 # goes on and answers with them.
@@ -51,7 +53,10 @@ if env["MODE"] == "dies":
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        body = {"status": "healthy", "dependencies": {f"redis {values[0]}": f"up {values}"}}
+        token, cookie = self.headers["authorization"].split()[1], self.headers["cookie"]
+        print(dict(self.headers), token, cookie.split("=")[1], flush=True)
+        named = {f"redis {values[0]}": f"up {values}", "host": self.headers["host"], token: cookie}
+        body = {"status": "healthy", "dependencies": named}
         self.answer(200, body)
     def do_POST(self):
         self.answer(500, {"error": f"cannot write with {values}"})
@@ -104,12 +109,17 @@ def topology(folder: Path) -> str:
     words = ["{python}", str(folder / "app.py"), "--password", PLANTED["argument"]]
     words.append(f"--api-key={PLANTED['equals']}")
     pairs = ", ".join(f"{name} = {json.dumps(value)}" for name, value in env.items())
+    headers = (
+        f'Host = "shop.test", Cookie = "session={PLANTED["cookie"]}", '
+        f'Authorization = "Bearer {PLANTED["header"]}"'
+    )
     listed = f'variables = ["SEED"]\nvalues = [{json.dumps(PLANTED["listed"])}]\n'
     absent = json.dumps(["/no/such/program", "--token", PLANTED["argument"]])
     return (
         'version = 1\n[services.redis]\nkind = "redis"\n'
         f"[apps.web]\ncommand = {json.dumps(words)}\n"
         f'links = ["redis"]\nenv = {{ {pairs} }}\n'
+        f"[apps.web.health]\nheaders = {{ {headers} }}\n"
         f'[apps.absent]\ncommand = {absent}\nlinks = ["redis"]\n'
         # With an image, `check` warns of the command and prints the topology.
         f'[apps.absent.container]\nimage = "absent:1"\n[secrets]\n{listed}'
@@ -150,6 +160,7 @@ def test_nothing_that_a_run_writes_or_prints_has_a_planted_secret(ran: tuple[Pro
     assert found == []
     logs = [path.read_text() for path in files if path.name == "app-web.log"]
     assert all(log.count("***!") == 9 for log in logs), logs
+    assert any("'Host': 'shop.test'" in log for log in logs), logs
 
 
 def test_only_the_owner_may_read_a_run(ran: tuple[Project, str]) -> None:

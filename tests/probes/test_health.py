@@ -14,7 +14,10 @@ from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.load import Sampling
 from chaoslab.model.when import AtMoment
 from chaoslab.probes.base import guarded
-from chaoslab.probes.health import Answer, HealthProbe, ask_health
+from chaoslab.probes.boot import BootProbe
+from chaoslab.probes.health import HealthProbe, ask_health
+from chaoslab.probes.health_answer import Answer
+from chaoslab.probes.prober import ProberProbe
 
 from .rig import (
     PATIENCE_S,
@@ -376,3 +379,40 @@ async def test_a_path_is_asked_as_any_client_would_write_it(tmp_path: Path) -> N
     async with server(answer) as port, watching(tmp_path, Here(port), contract) as watched:
         assert (await ask_health(watched, timeout_s=PATIENCE_S)).state is HEALTHY
     assert asked == ["/a%20b?deep=yes"]
+
+
+async def test_the_headers_of_the_contract_are_sent_on_each_path(tmp_path: Path) -> None:
+    """To health, readiness, liveness and the start-up path; a Host replaces the lab's own."""
+    heads: dict[str, list[str]] = {}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
+        heads[lines[0].split()[1]] = [line.lower() for line in lines[1:]]
+        writer.write(said(200, '{"status": "healthy", "startup_complete": true}'))
+        writer.close()
+
+    contract = HealthContract(
+        live_path="/live",
+        ready_path="/ready",
+        startup_path="/startup",
+        headers={"Host": "shop.test", "X-Token": "abc", "Accept": "application/json"},
+    )
+    over = asyncio.Event()
+    async with (
+        await asyncio.start_server(serve, "127.0.0.1", 0) as listening,
+        watching(tmp_path, Here(listening.sockets[0].getsockname()[1]), contract) as watched,
+    ):
+        sampling = Sampling(cadence_s=0.05, prober_cadence_s=0.05)
+        probes = [
+            HealthProbe(watched, sampling).run(over),
+            ProberProbe(watched, "live", sampling).run(over),
+            BootProbe(watched).run(over),
+        ]
+        running = [asyncio.create_task(probe) for probe in probes]
+        await until(watched.journal, lambda _: len(heads) == 4)
+        over.set()
+        await asyncio.gather(*running)
+    assert set(heads) == {"/health", "/live", "/ready", "/startup"}
+    for lines in heads.values():
+        assert {"host: shop.test", "x-token: abc", "accept: application/json"} <= set(lines)
+        assert sum(line.startswith(("host:", "accept:")) for line in lines) == 2

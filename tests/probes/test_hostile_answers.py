@@ -20,7 +20,8 @@ from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.load import Sampling
 from chaoslab.probes.base import guarded
 from chaoslab.probes.boot import BootProbe
-from chaoslab.probes.health import Answer, HealthProbe, ask_health
+from chaoslab.probes.health import HealthProbe, ask_health
+from chaoslab.probes.health_answer import Answer
 from chaoslab.probes.prober import ProberProbe
 from chaoslab.probes.workload import Sender
 

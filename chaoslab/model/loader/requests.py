@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from chaoslab.model.expressions import is_expression
 from chaoslab.model.loader.base import HttpPath, NonEmpty, NoNul, Seconds, Shape, rule, together
+from chaoslab.model.loader.headers import Header, HeaderValue
 from chaoslab.model.requests import (
     LOOKED_FOR,
     Delivery,
@@ -18,22 +19,12 @@ from chaoslab.model.requests import (
     RequestKind,
 )
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_OWN_HEADERS = frozenset(
-    ("host", "content-length", "transfer-encoding", "connection", "accept-encoding", "expect")
-)
 _PATH = "a JMESPath expression in quotation marks, for example 'order.id'"
 _METHOD_OF: dict[RequestKind, str] = {"write": "POST", "job": "POST", "read": "GET", "page": "GET"}
 _WITHIN_S: dict[RequestKind, float] = {"write": 0.0, "job": 10.0}
 
 
-def _is_header(text: str) -> bool:
-    return bool(_TOKEN.fullmatch(text)) and text.lower() not in _OWN_HEADERS
-
-
 Expression = Annotated[str, rule(lambda text: is_expression(text.replace("{id}", "id")))]
-Header = Annotated[str, rule(_is_header)]
-HeaderValue = Annotated[str, rule(lambda text: text.isprintable() and text.isascii())]
 Method = Annotated[str, rule(lambda text: bool(re.fullmatch("[A-Z]+", text)))]
 
 

@@ -19,6 +19,7 @@ from chaoslab.model.loader.base import (
 )
 from chaoslab.model.loader.deployment import DEPLOYMENT_SHAPES, DeploymentShape
 from chaoslab.model.loader.gate import GATE_SHAPES, GateShape
+from chaoslab.model.loader.headers import HeaderOrHost, HeaderValue
 from chaoslab.model.loader.kinds import PINNED, ImageName
 from chaoslab.model.loader.policies import PoliciesShape
 from chaoslab.model.loader.renamed import VERSION
@@ -56,6 +57,11 @@ class HealthShape(Shape):
     period_s: Seconds | None = Field(default=None, description="a number of seconds above 0")
     phases: list[NonEmpty] = Field(
         default_factory=list, description="a list of strings, the phases of every start-up"
+    )
+    headers: dict[HeaderOrHost, HeaderValue] = Field(
+        default_factory=dict,
+        description="a table of printable ASCII strings; the lab itself sends Content-Length and "
+        "Connection",
     )
     dialect: DialectName | None = Field(default=None, description=f"one of: {', '.join(DIALECTS)}")
     status_field: FieldOfBody | None = Field(
