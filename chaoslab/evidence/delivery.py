@@ -21,6 +21,7 @@ from chaoslab.history.events import (
     StartupComplete,
     StopRequested,
     Subscription,
+    SubscriptionAccepted,
 )
 from chaoslab.history.journal import History
 
@@ -100,10 +101,12 @@ def jobs_of(
             absent_s |= dict.fromkeys(event.missing, event.at_s)
             looked |= {*event.found, *event.missing}
     subscriptions = subscriptions_of(app, name, history)
+    last = {each.user: each for each in subscriptions}
     for each in subscriptions:
-        sent_in = [job.op for job in acknowledged if each.since_s <= job.at_s <= each.at_s]
+        mine = (job for job in acknowledged if job.user == each.user)
+        sent_in = [job.op for job in mine if each.since_s <= job.at_s <= each.at_s]
         absent_s |= dict.fromkeys(sent_in, each.at_s)
-        looked |= set(sent_in) if each is subscriptions[-1] else set()
+        looked |= set(sent_in) if each is last[each.user] else set()
     return [
         Job(
             request=job,
@@ -121,6 +124,35 @@ def subscriptions_of(app: str, request: str, history: History) -> list[Subscript
     """The lab's subscriptions to the events that deliver the jobs `request` of the app."""
     each = (s for s in history.of(Subscription) if (s.app, s.request) == (app, request))
     return sorted(each, key=lambda subscription: subscription.since_s)
+
+
+def sent_unwatched(jobs: Sequence[Job], subscriptions: Sequence[Subscription]) -> list[Job]:
+    """The jobs that were sent before the first subscription as their user, and not seen later.
+    Empty if there was none: then no job was watched.
+    """
+    first_s: dict[str, float] = {}
+    for each in subscriptions:
+        first_s[each.user] = min(each.since_s, first_s.get(each.user, math.inf))
+    return [
+        job
+        for job in jobs
+        if job.seen is None and job.request.at_s < first_s.get(job.request.user, -math.inf)
+    ]
+
+
+def accepted_spans(app: str, request: str, user: str, history: History) -> list[Span]:
+    """The spans in which the lab was subscribed as `user` to the events of these jobs. One that the
+    history does not end has no end.
+    """
+    mine = (app, request, user)
+    ends_s = {
+        s.since_s: s.at_s for s in history.of(Subscription) if (s.app, s.request, s.user) == mine
+    }
+    return [
+        Span(start_s=a.at_s, end_s=ends_s.get(a.at_s, math.inf))
+        for a in history.of(SubscriptionAccepted)
+        if (a.app, a.request, a.user) == mine
+    ]
 
 
 def clock_of(since_s: float, within_s: float, pauses: Sequence[Span]) -> Span:

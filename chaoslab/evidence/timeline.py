@@ -25,6 +25,7 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
 from chaoslab.model.load import Sampling
+from chaoslab.model.plan import Plan
 from chaoslab.reason import Reason
 
 HEARD_S = 0.5  # an answer this shortly before a bound counts as one at the bound
@@ -82,6 +83,24 @@ def last_healed_s(history: History) -> float | None:
     """The time at which the last fault was healed. None if none was."""
     healed = history.last(FaultHealed)
     return healed.at_s if healed else None
+
+
+def counted_from_s(rests_on: Sequence[str] | None, plan: Plan, history: History) -> float:
+    """The time from which a claim that rests on these faults counts good answers: the last heal, or
+    the time at which one without a stop began. Infinite if that has not come, and minus infinity if
+    the claim rests on no fault.
+    """
+    healed_s = {h.fault: h.at_s for h in history.of(FaultHealed)}
+    requested = {f.fault for f in history.of(FaultRequested)}
+    since_s = -math.inf
+    for label in rests_on or ():
+        fault = plan.fault(label)
+        if fault is not None and fault.stop is None:
+            begun_s = asked_s(history, label) if label in requested else math.inf
+        else:
+            begun_s = healed_s.get(label, math.inf)
+        since_s = max(since_s, begun_s)
+    return since_s
 
 
 def started_by(history: History, app: str, boot: int) -> float | None:

@@ -23,6 +23,7 @@ from chaoslab.expectations.refuses_honestly import RefusesHonestly
 from chaoslab.expectations.regains_latency import RegainsLatency
 from chaoslab.expectations.releases_connections import ReleasesConnections
 from chaoslab.expectations.sampled import Sampled
+from chaoslab.expectations.separates_users import SeparatesUsers
 from chaoslab.expectations.serves import Serves
 from chaoslab.expectations.starts import Starts
 from chaoslab.expectations.stays_available import StaysAvailable
@@ -38,6 +39,7 @@ KINDS: tuple[type[Expectation], ...] = (
     FirstRequestServed,
     KeepsAcknowledged,
     Delivers,
+    SeparatesUsers,
     RefusesHonestly,
     Serves,
     RegainsLatency,
@@ -75,6 +77,7 @@ __all__ = [
     "RegainsLatency",
     "ReleasesConnections",
     "Sampled",
+    "SeparatesUsers",
     "Serves",
     "Starts",
     "StaysAvailable",

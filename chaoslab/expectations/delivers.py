@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
-from chaoslab.evidence.delivery import Job, jobs_of, subscriptions_of
+from chaoslab.evidence.delivery import Job, jobs_of, sent_unwatched, subscriptions_of
 from chaoslab.evidence.reasons import CUT_SHORT
 from chaoslab.evidence.timeline import last_healed_s
 from chaoslab.evidence.writing import dry_s, loads_begin_s, more_of, started_by_s
@@ -89,6 +89,12 @@ UNCLEAR = Code(
     "The bound of a job passed between the last look that did not find it and the first one that "
     "found it.",
     data=("count", "within_s"),
+)
+UNWATCHED = Code(
+    "job.sent_unwatched",
+    "{count} acknowledged jobs were sent before the lab had subscribed, and do not count",
+    "A load sent jobs before the app accepted the lab's first subscription to their events. "
+    "Nothing is known of them.",
 )
 FEW = Code(
     "job.few",
@@ -175,16 +181,21 @@ class Delivers(OfRequest):
             f"every job {self.request} that {self.app} acknowledged is delivered within "
             f"{within_s:g} s (at least {self.at_least})" + (", and none twice" if once else "")
         )
-        counts = COUNTS(acknowledged=len(ok), sent=len(sent))
+        notes = [COUNTS(acknowledged=len(ok), sent=len(sent))]
+        early = sent_unwatched(jobs, subscriptions_of(self.app, self.request or "", run.history))
+        if early:
+            notes.append(UNWATCHED(count=len(early)))
+            unwatched = {job.request.op for job in early}
+            jobs = [job for job in jobs if job.request.op not in unwatched]
         wrong = [*_lost(jobs, place, within_s), *_late(jobs, within_s)]
         wrong += _twice(sent, run.history) if once else ()
         if wrong:
-            return failed(self.kind, claim, *wrong, counts)
+            return failed(self.kind, claim, *wrong, *notes)
         if missing := self._missing(run, jobs, once=once):
-            return unknown(self.kind, claim, missing, counts)
+            return unknown(self.kind, claim, missing, *notes)
         slowest_s = max(job.took_s for job in jobs)
         every = ALL_DELIVERED(place=place.place, slowest_s=slowest_s, once=once)
-        return passed(self.kind, claim, counts, every)
+        return passed(self.kind, claim, *notes, every)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
         """A text that says what the run still waits for: acknowledged jobs, as many as are required
@@ -241,8 +252,10 @@ class Delivers(OfRequest):
 
     def _unseen(self, run: Run, count: int) -> Reason:
         """The reason that jobs may have been delivered while the lab was not subscribed."""
-        each = subscriptions_of(self.app, self.request or "", run.history)[:-1]
-        last = each[-1] if each else None
+        each = subscriptions_of(self.app, self.request or "", run.history)
+        newest = {s.user: s for s in each}
+        ended = [s for s in each if s is not newest[s.user]]
+        last = ended[-1] if ended else None
         return NOT_SUBSCRIBED(
             count=count,
             place=self._found(run).place,

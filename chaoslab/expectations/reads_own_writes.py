@@ -9,16 +9,14 @@ from typing import Any, ClassVar, Literal
 
 from chaoslab.errors import ErrorCode, Problem
 from chaoslab.evidence.reasons import CUT_SHORT
-from chaoslab.evidence.timeline import Span, asked_s
+from chaoslab.evidence.timeline import Span, counted_from_s
 from chaoslab.evidence.traffic import is_near, near_faults, over_s
 from chaoslab.evidence.waits import losses_of, lost_in
 from chaoslab.evidence.writing import dry_s, loads_begin_s, started_by_s
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
-from chaoslab.history.events import FaultHealed, FaultRequested, Request
-from chaoslab.history.journal import History
+from chaoslab.history.events import Request
 from chaoslab.model.expectation import Place
-from chaoslab.model.plan import Plan
 from chaoslab.model.requests import RequestContract
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
@@ -146,7 +144,7 @@ class ReadsOwnWrites(Expectation):
             f"each good answer of {self.app} to {', '.join(compared)} has the content of its own "
             f"request, and reads find acknowledged writes (at least {self.at_least} of each)"
         )
-        since_s = _since_s(self, run.plan, run.history)
+        since_s = counted_from_s(self.rests_on, run.plan, run.history)
         counts = _counts(self, run, since_s)
         notes = [*_compared_well(counts, since_s), *_missing_near(self, run)]
         if wrong_ones := [*_wrong(self, run)]:
@@ -166,7 +164,7 @@ class ReadsOwnWrites(Expectation):
         if none came for too long.
         """
         plan, history = run.plan, run.history
-        since_s = _since_s(self, plan, history)
+        since_s = counted_from_s(self.rests_on, plan, history)
         counts = _counts(self, run, since_s)
         few = next((name for name, count in counts.items() if count < self.at_least), None)
         if few is None:
@@ -196,24 +194,6 @@ def _sent(e: ReadsOwnWrites, run: Run) -> list[Request]:
     compared = _compared(e, run.app(e.app))
     sent = (r for r in run.history.of(Request) if r.app == e.app and r.purpose == "load")
     return [r for r in sent if r.request in compared]
-
-
-def _since_s(e: ReadsOwnWrites, plan: Plan, history: History) -> float:
-    """The time from which good answers are counted: the last heal of the faults that the claim
-    rests on, or the time at which one without a stop began. Infinite if that has not come, and
-    minus infinity if the claim rests on no fault.
-    """
-    healed_s = {h.fault: h.at_s for h in history.of(FaultHealed)}
-    requested = {f.fault for f in history.of(FaultRequested)}
-    since_s = -math.inf
-    for label in e.rests_on or ():
-        fault = plan.fault(label)
-        if fault is not None and fault.stop is None:
-            begun_s = asked_s(history, label) if label in requested else math.inf
-        else:
-            begun_s = healed_s.get(label, math.inf)
-        since_s = max(since_s, begun_s)
-    return since_s
 
 
 def _counts(e: ReadsOwnWrites, run: Run, since_s: float) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 from chaoslab.injection.context import Context
@@ -53,10 +54,11 @@ class LookUps:
         for e in self._plan.expect:
             if "deliveries" in e.watches:
                 each = e.app, getattr(e, "request", "")
-                wanted[each] = max(getattr(e, "within_s", 0.0), wanted.get(each, 0.0))
+                within_s = getattr(e, "within_s", self._declared_s(*each))
+                wanted[each] = max(within_s, wanted.get(each, 0.0))
         for (name, request), within_s in wanted.items():
             jobs = Jobs(apps[name], apps[name].requests[request], within_s, journal)
-            if (looks := self._looks_for(jobs)) is not None:
+            for looks in self._looks_for(jobs):
                 what = f"deliveries of {name}.{request}"
                 work = guarded(what, looks.run(self._all_sent), journal)
                 self._of_jobs.append(asyncio.create_task(work))
@@ -69,12 +71,19 @@ class LookUps:
         self._all_sent.set()
         await asyncio.gather(*self._of_jobs)
 
-    def _looks_for(self, jobs: Jobs) -> Deliveries | Channel | None:
-        """What looks for these jobs. None if nothing can: the verdict says so."""
+    def _looks_for(self, jobs: Jobs) -> Sequence[Deliveries | Channel]:
+        """What looks for these jobs: a channel for each user, or one look-up. Empty if nothing can:
+        the verdict says so.
+        """
         if jobs.place.is_channel:
-            return Channel(jobs, partial(self._address, jobs.app.name))
+            there = partial(self._address, jobs.app.name)
+            return [Channel(jobs, there, user) for user in jobs.contract.users or ("",)]
         look_up = self.of(jobs.app, jobs.contract)
-        return None if look_up is None else Deliveries(jobs, look_up)
+        return [] if look_up is None else [Deliveries(jobs, look_up)]
+
+    def _declared_s(self, app: str, request: str) -> float:
+        found = self._context.topology.apps[app].requests[request].found
+        return found.within_s if found else 0.0
 
     def _address(self, app: str) -> Endpoint | None:
         watch = self._boots.watches.get(app)

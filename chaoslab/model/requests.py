@@ -60,7 +60,8 @@ class Found:
       stream of that name with the id among its members, fields or values.
     - `request`: the name of a read of the app whose answer is good for the id.
     - `websocket` or `events`, for a job: a path of the app at which the lab subscribes, to the
-      messages of a WebSocket or to server-sent events. One that has the id delivers the job.
+      messages of a WebSocket or to server-sent events. One that has the id delivers the job. If
+      the job has `users`, `{user}` in the path is one of them: each subscribes for itself.
 
     A write must be there at most `within_s` seconds after its answer, a job after its answer or the
     heal. `delivery` says whether it may be there more than once.
@@ -109,6 +110,9 @@ class RequestContract:
     `kind`: a `write` stores something that is `found` again; a `read` returns it; a `job` is
     accepted here and done later, where it is `found`; a `page` just works. A request waits
     `timeout_s` for its answer; a load sends `rate_per_s` of them per second.
+
+    `users`, for a job that is found in events: the users who send it, in turn. The lab replaces
+    `{user}` in `path`, `headers` and the body by one of them.
     """
 
     name: str
@@ -121,6 +125,7 @@ class RequestContract:
     good: GoodAnswer = field(default_factory=GoodAnswer)
     found: Found | None = None
     of: str = ""
+    users: tuple[str, ...] = ()
     timeout_s: float = 2.0
     rate_per_s: float = 10.0
 

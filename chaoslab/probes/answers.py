@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -31,9 +31,9 @@ class Difference:
     other: str = ""
 
 
-def message_of(contract: RequestContract, op: str) -> Message:
-    """The request of the contract for the id `op`."""
-    values = {"id": op}
+def message_of(contract: RequestContract, op: str, user: str = "") -> Message:
+    """The request of the contract for the id `op`, as `user` if it has users."""
+    values = {"id": op, "user": user}
     headers = tuple((name, fill(text, values)) for name, text in contract.headers.items())
     body: bytes | None = None
     content_type = _FORM
@@ -41,7 +41,7 @@ def message_of(contract: RequestContract, op: str) -> Message:
         form = {name: fill(text, values) for name, text in contract.form.items()}
         body = urlencode(form).encode()
     elif contract.body is not None:
-        body, content_type = json.dumps(_filled(contract.body, op)).encode(), JSON
+        body, content_type = json.dumps(_filled(contract.body, values)).encode(), JSON
     if body is not None and "content-type" not in {name.lower() for name, _ in headers}:
         headers = (content_type, *headers)
     path = fill(contract.path, values)
@@ -72,7 +72,7 @@ def difference(
         if _at(path, op, body) is None:
             return Difference(text=f"{path} is missing")
     for path, value in good.equals.items():
-        wanted_value, got = _filled(value, op), _at(path, op, body)
+        wanted_value, got = _filled(value, {"id": op}), _at(path, op, body)
         if got != wanted_value or isinstance(got, bool) is not isinstance(wanted_value, bool):
             text = f"{path} is {_shown(got)}, expected {_shown(wanted_value)}"
             return Difference(text=text, other=_other_id(got, value, is_other))
@@ -84,14 +84,14 @@ def digest_of(body: bytes) -> str:
     return sha256(body).hexdigest()[:DIGEST_CHARACTERS] if body else ""
 
 
-def _filled(value: JsonValue, op: str) -> JsonValue:
+def _filled(value: JsonValue, values: Mapping[str, str]) -> JsonValue:
     """A copy of the value in which every text is filled."""
     if isinstance(value, str):
-        return fill(value, {"id": op})
+        return fill(value, values)
     if isinstance(value, list):
-        return [_filled(each, op) for each in value]
+        return [_filled(each, values) for each in value]
     if isinstance(value, dict):
-        return {key: _filled(each, op) for key, each in value.items()}
+        return {key: _filled(each, values) for key, each in value.items()}
     return value
 
 

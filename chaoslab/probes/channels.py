@@ -14,9 +14,9 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from chaoslab.history.events import Subscription
+from chaoslab.history.events import CrossTalk, Subscription, SubscriptionAccepted
 from chaoslab.machine.endpoint import Endpoint
-from chaoslab.model.placeholders import names_in
+from chaoslab.model.placeholders import fill, names_in
 from chaoslab.model.requests import ID, RequestContract
 from chaoslab.probes.base import NO_ANSWER, why_no_answer
 from chaoslab.probes.jobs import Jobs
@@ -38,10 +38,13 @@ class Channel:
 
     `there` returns the address of the app's newest boot; None before the first. The id may arrive
     before the answer that acknowledges the job, so arrivals are kept until the job is known.
+
+    Each of a request's users has a channel; they share the `jobs`. The job of another user is not
+    delivered by an event of this `user`: that is cross-talk.
     """
 
-    def __init__(self, jobs: Jobs, there: Callable[[], Endpoint | None]) -> None:
-        self._jobs, self._there = jobs, there
+    def __init__(self, jobs: Jobs, there: Callable[[], Endpoint | None], user: str = "") -> None:
+        self._jobs, self._there, self._user = jobs, there, user
         self._arrived: list[tuple[float, str]] = []
         self._times: Counter[str] = Counter()
 
@@ -71,8 +74,9 @@ class Channel:
         """Subscribe once, and record how long the subscription lasted, and why it ended."""
         journal, since_s, until_s, why = self._jobs.journal, None, 0.0, RUN_ENDED
         try:
-            async with _opened(self._jobs.contract, there) as texts:
+            async with _opened(self._jobs.contract, self._user, there) as texts:
                 since_s = journal.now()
+                self._note_begin(since_s)
                 try:
                     await self._listen(texts)
                     why = "the app ended it"
@@ -90,6 +94,11 @@ class Channel:
             now_s = self._jobs.journal.now()
             self._arrived += [(now_s, op) for op in dict.fromkeys(ID.findall(text))]
 
+    def _note_begin(self, at_s: float) -> None:
+        app, request = self._jobs.app.name, self._jobs.contract.name
+        accepted = SubscriptionAccepted(at_s=at_s, app=app, request=request, user=self._user)
+        self._jobs.journal.append(accepted)
+
     def _note_end(self, since_s: float, until_s: float, why: str) -> None:
         self._jobs.journal.append(
             Subscription(
@@ -98,6 +107,7 @@ class Channel:
                 request=self._jobs.contract.name,
                 since_s=since_s,
                 why=why,
+                user=self._user,
             )
         )
 
@@ -107,17 +117,36 @@ class Channel:
         known = [each for each in self._arrived if each[1] in self._jobs.sent]
         self._arrived = [each for each in self._arrived if each[1] not in self._jobs.sent]
         for at_s, op in known:
-            self._times[op] += 1
-            self._jobs.record(op, at_s, at_s, self._times[op])
+            if (owner := self._jobs.sent[op]) == self._user:
+                self._times[op] += 1
+                self._jobs.record(op, at_s, at_s, self._times[op])
+            else:
+                self._record_cross_talk(at_s, op, owner)
+
+    def _record_cross_talk(self, at_s: float, op: str, owner: str) -> None:
+        self._jobs.journal.append(
+            CrossTalk(
+                at_s=at_s,
+                app=self._jobs.app.name,
+                request=self._jobs.contract.name,
+                op=op,
+                owner=owner,
+                user=self._user,
+            )
+        )
 
 
-def _opened(contract: RequestContract, there: Endpoint) -> AbstractAsyncContextManager[Texts]:
-    """Subscribe to the path of the contract, with those of its headers that have no id."""
+def _opened(
+    contract: RequestContract, user: str, there: Endpoint
+) -> AbstractAsyncContextManager[Texts]:
+    """Subscribe as `user` to the path of the contract, with its headers, but those with an id."""
     assert contract.found is not None
-    headers = tuple(each for each in contract.headers.items() if not names_in(each[1]))
+    values = {"user": user}
+    usable = [each for each in contract.headers.items() if "id" not in names_in(each[1])]
+    headers = tuple((name, fill(text, values)) for name, text in usable)
     if contract.found.websocket:
-        return over_websocket(there, contract.found.websocket, headers)
-    return server_sent(there, contract.found.events, headers)
+        return over_websocket(there, fill(contract.found.websocket, values), headers)
+    return server_sent(there, fill(contract.found.events, values), headers)
 
 
 @asynccontextmanager

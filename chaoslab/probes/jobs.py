@@ -12,8 +12,9 @@ from chaoslab.model.topology import App
 
 
 class Jobs:
-    """The jobs of one request. `sent` are their ids; `waiting` maps the id of each that was
-    acknowledged, and is not delivered yet, to its request. Both are as of the last call of `note`.
+    """The jobs of one request. `sent` maps the id of each to the user who sent it (empty if the
+    request has no users); `waiting` maps the id of each that was acknowledged, and is not delivered
+    yet, to its request. Both are as of the last call of `note`.
     """
 
     def __init__(
@@ -22,7 +23,7 @@ class Jobs:
         assert contract.found is not None, "a job has a place where it is found"
         self.app, self.contract, self.journal = app, contract, journal
         self.place: Found = contract.found
-        self.sent: dict[str, None] = {}
+        self.sent: dict[str, str] = {}
         self.waiting: dict[str, Request] = {}
         self.were_acknowledged = False
         self._within_s = within_s
@@ -38,7 +39,7 @@ class Jobs:
         requests = [event for event in new if isinstance(event, Request)]
         sent = [each for each in requests if (each.app, each.request, each.purpose) == mine]
         acknowledged = [each for each in sent if each.outcome == "ok"]
-        self.sent |= dict.fromkeys(each.op for each in sent)
+        self.sent |= {each.op: each.user for each in sent}
         self.waiting |= {each.op: each for each in acknowledged}
         self.were_acknowledged |= bool(acknowledged)
         return acknowledged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import closing
 from functools import partial
 from itertools import cycle
@@ -41,6 +41,7 @@ class Sender:
         self._seed = fresh_seed() if watched.attached else seed
         self._random: dict[str, Random] = {}
         self._sent: set[str] = set()
+        self._turns: Counter[str] = Counter()
         self._acknowledged: dict[str, list[str]] = defaultdict(list)
         for request in watched.journal.history.of(Request):  # of the boots before
             if request.app == watched.app.name:
@@ -66,7 +67,8 @@ class Sender:
         if op is None:
             return None
         self._sent.add(op)
-        journal, message = self._watched.journal, message_of(contract, op)
+        user = self._user_of(contract)
+        journal, message = self._watched.journal, message_of(contract, op, user)
         sent_s = journal.now()
         reply: Reply | None = None
         error: Exception | None = None
@@ -95,6 +97,7 @@ class Sender:
             digest=digest_of(reply.body) if reply and not reply.encoding else "",
             wrong=found.text if found else "",
             other=found.other if found else "",
+            user=user,
         )
         if error is not None and (why := lab_trouble(error)):
             note_lab_trouble(journal, why)  # the app did not get it: it does not count
@@ -153,6 +156,14 @@ class Sender:
             newest = self._acknowledged[contract.of][-MOST_READ:]
             return random.choice(newest) if newest else None
         return str(uuid.UUID(int=random.getrandbits(128)))
+
+    def _user_of(self, contract: RequestContract) -> str:
+        """The user who sends the next request, each in turn; empty if the request has no users."""
+        if not contract.users:
+            return ""
+        turn = self._turns[contract.name]
+        self._turns[contract.name] += 1
+        return contract.users[turn % len(contract.users)]
 
     def _note(self, request: Request) -> None:
         self._sent.add(request.op)

@@ -43,6 +43,14 @@ MAIL = RequestContract(
     path="/m/{id}",
     found=Found(service="redis", key="mailed", within_s=5.0),
 )
+CHATS = RequestContract(
+    name="chat",
+    kind="job",
+    method="POST",
+    path="/c/{id}?user={user}",
+    found=Found(events="/events/{user}", within_s=5.0),
+    users=("ann", "ben"),
+)
 READS = RequestContract(
     name="seen",
     kind="read",
@@ -63,7 +71,7 @@ TOPOLOGY = Topology(
             links=("postgres", "redis"),
             deadlines=Deadlines(startup_s=3.0, fail_fast_s=4.0, degraded_s=1.0, recovery_s=2.0),
             health=HealthContract(live_path="/live", ready_path="/ready"),
-            requests={"write": WRITES, "mail": MAIL, "seen": READS},
+            requests={"write": WRITES, "mail": MAIL, "chat": CHATS, "seen": READS},
         ),
         "auth": App(
             name="auth",
@@ -101,6 +109,7 @@ EVERY_EXPECTATION: tuple[Expectation, ...] = (
     expect.Recovers(stable_s=0.7),
     expect.KeepsAcknowledged(at_least=3),
     expect.Delivers(at_least=3, within_s=4.0),
+    expect.SeparatesUsers(at_least=3),
     expect.RefusesHonestly(at_least=0),
     expect.FirstRequestServed(fault="s", within_s=1.5),
     expect.StaysAvailable(healthy=False),
@@ -142,6 +151,7 @@ def whole() -> Plan:
         load=(
             Load(start=when.healthy(), stop=when.exited(), rate_per_s=20),
             Load(start=when.healthy(), request="mail"),
+            Load(start=when.healthy(), request="chat"),
             Load(start=when.ready(), request="seen"),
         ),
         sampling=Sampling(quiet_from=when.in_force("r"), quiet_until=when.acknowledged(1)),

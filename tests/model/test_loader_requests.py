@@ -41,6 +41,13 @@ kind = "job"
 path = "/mails"
 form = { id = "{id}" }
 found = { service = "redis", key = "mailed", delivery = "at_least_once" }
+
+[apps.backend.requests.chat]
+kind = "job"
+path = "/chats/{id}"
+headers = { X-User = "{user}" }
+users = ["ann", "ben"]
+found = { websocket = "/ws/{user}" }
 """
 
 
@@ -48,7 +55,7 @@ def test_requests_become_contracts_with_the_defaults_of_their_kinds(tmp_path: Pa
     """The method, the status and the time follow from the kind."""
     (tmp_path / "t.toml").write_text(LINKED + REQUESTS)
     app = read_topology(tmp_path / "t.toml", kinds=services.kinds()).apps["backend"]
-    order, seen, mail = app.requests.values()
+    order, seen, mail, chat = app.requests.values()
     assert order == RequestContract(
         name="order",
         kind="write",
@@ -62,6 +69,8 @@ def test_requests_become_contracts_with_the_defaults_of_their_kinds(tmp_path: Pa
     assert (seen.method, seen.of, seen.good.text) == ("GET", "order", "{id}")
     assert mail.found is not None
     assert (mail.method, mail.found.within_s, mail.found.key) == ("POST", 10.0, "mailed")
+    assert chat.found is not None
+    assert (chat.users, chat.found.websocket) == (("ann", "ben"), "/ws/{user}")
     assert app.write is order
     assert app.first_request is order
 
@@ -157,6 +166,55 @@ def test_requests_become_contracts_with_the_defaults_of_their_kinds(tmp_path: Pa
             'form = { id = "{id}" }',
             'form = { id = "{id}" }\nbody = {}',
             wrong(f"{AT}.mail", "topology.keys_conflict", what="has body and form"),
+        ),
+        (
+            'users = ["ann", "ben"]\n',
+            "",
+            wrong(f"{AT}.chat.headers.X-User", "name.unknown", kind="placeholder", name="{user}"),
+        ),
+        (
+            '{ X-User = "{user}" }\nusers = ["ann", "ben"]',
+            "{}",
+            wrong(
+                f"{AT}.chat.found.websocket", "topology.channel_of_one",
+                "a path without placeholders, or users in the request, and {user} here",
+            ),
+        ),
+        (
+            '"/ws/{user}"',
+            '"/ws/{id}"',
+            wrong(f"{AT}.chat.found.websocket", "name.unknown", kind="placeholder", name="{id}"),
+        ),
+        (
+            '{ X-User = "{user}" }',
+            "{}",
+            wrong(
+                f"{AT}.chat", "topology.no_user", "path, headers, body or form", place="request"
+            ),
+        ),
+        (
+            '"{user}" }\nusers = ["ann", "ben"]\nfound = { websocket = "/ws/{user}"',
+            '"{user}{id}" }\nusers = ["ann", "ben"]\nfound = { websocket = "/ws"',
+            wrong(
+                f"{AT}.chat", "topology.no_user", "a header without {id}", place="subscription"
+            ),
+        ),
+        (
+            '["ann", "ben"]',
+            '["ann"]',
+            wrong(f"{AT}.chat", "topology.keys_conflict", what="has one user, or one twice"),
+        ),
+        (
+            '["ann", "ben"]',
+            '["ann", "a/b"]',
+            bad(f"{AT}.chat.users[1]", "'a/b'", "a string", "names or tokens of letters"),
+        ),
+        (
+            '{ websocket = "/ws/{user}" }',
+            '{ service = "redis", key = "chats" }',
+            wrong(
+                f"{AT}.chat", "topology.keys_conflict", what="has users and is not found in events"
+            ),
         ),
         (
             "Authorization =",

@@ -14,7 +14,7 @@ from chaoslab.model import when
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Plan, resolve
-from chaoslab.model.requests import Found, RequestContract
+from chaoslab.model.requests import Found, GoodAnswer, RequestContract
 from chaoslab.model.topology import App, Service, Topology
 
 WEB = App(
@@ -30,12 +30,23 @@ WEB = App(
             path="/t",
             body={},
             found=Found(service="postgres", table="t"),
-        )
+        ),
+        "seen": RequestContract(
+            name="seen", kind="read", path="/t/{id}", good=GoodAnswer(equals={"id": "{id}"})
+        ),
+        "chat": RequestContract(
+            name="chat",
+            kind="job",
+            path="/c/{id}/{user}",
+            found=Found(events="/e/{user}", within_s=1.0),
+            users=("ann", "ben"),
+        ),
     },
 )
 POSTGRES = Service(name="postgres", kind="postgres")
 SEVERED = Severed(target="postgres", stop=when.degraded(0.6))
 LOAD = Load(start=when.healthy())
+READS, CHATS = replace(LOAD, request="seen"), replace(LOAD, request="chat")
 EVERYTHING: tuple[Expectation, ...] = (
     expect.Serves(),
     expect.StaysLive(),
@@ -164,3 +175,43 @@ def test_a_prober_must_have_a_cadence() -> None:
     """A cadence of zero would send requests without a pause."""
     said = problems(plan(sampling=Sampling(prober_cadence_s=0.0)))
     assert "sampling: prober_cadence_s is 0.0" in said
+
+
+def test_requests_under_a_fault_need_a_fault_a_load_and_its_patience() -> None:
+    """A load that gives up before the bound could not show that an answer came in time."""
+    asked = expect.AnswersRequests(within_s=1.5)
+    assert resolve(plan(asked), topology())
+    assert "'answers_requests' needs a fault" in problems(plan(asked, faults=()))
+    assert "and the plan has no load of web" in problems(plan(asked, load=()))
+    impatient = replace(LOAD, timeout_s=1.0)
+    assert "timeout_s" in problems(plan(asked, load=(impatient,)))
+    assert "rests_on is ()" in problems(plan(replace(asked, rests_on=())))
+    assert "at_least is 0" in problems(plan(replace(asked, at_least=0)))
+    assert "within_s is 0" in problems(plan(replace(asked, within_s=0.0)))
+
+
+def test_own_content_needs_a_good_answer_with_an_id_and_a_load_of_it() -> None:
+    """Otherwise there is nothing to compare, or nothing comes."""
+    asked = expect.ReadsOwnWrites()
+    assert resolve(plan(asked, load=(READS,)), topology())
+    bare = replace(WEB, requests={"write": WEB.requests["write"]})
+    said = problems(plan(asked), bare)
+    assert "compares answers with the requests, and no good answer of 'web' has an id" in said
+    said = problems(plan(asked))
+    assert "the plan has no load of web with the request seen" in said
+    assert "load=[Load(start=when.healthy(), request='seen')]" in said
+    assert "request is 'sene'" in problems(plan(replace(asked, request="sene"), load=(READS,)))
+    assert "at_least is 0" in problems(plan(replace(asked, at_least=0), load=(READS,)))
+
+
+def test_separate_users_need_a_job_with_users_and_a_load_of_it() -> None:
+    """Otherwise nobody could get another one's event."""
+    asked = expect.SeparatesUsers()
+    assert resolve(plan(asked, load=(CHATS,)), topology())
+    alone = replace(WEB.requests["chat"], users=())
+    said = problems(plan(asked), replace(WEB, requests={"chat": alone}))
+    assert "is about the users of a job, and no job of 'web' has users" in said
+    assert "the plan has no load of web with the request chat" in problems(plan(asked))
+    said = problems(plan(replace(asked, request="write"), load=(CHATS,)))
+    assert "request is 'write'" in said
+    assert "at_least is 0" in problems(plan(replace(asked, at_least=0), load=(CHATS,)))

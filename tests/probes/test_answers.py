@@ -40,6 +40,23 @@ def test_the_id_is_filled_into_path_headers_and_nested_json() -> None:
     assert json.loads(message.body) == {"id": MINE, "{id}": [{"n": 2, "of": [MINE, None, True]}]}
 
 
+def test_the_user_is_filled_into_path_headers_and_nested_json() -> None:
+    """Beside the id."""
+    contract = RequestContract(
+        name="mail",
+        kind="job",
+        method="POST",
+        path="/{user}/mails",
+        headers={"Authorization": "Bearer {user}"},
+        body={"id": "{id}", "to": ["{user}"]},
+        users=("ann", "ben"),
+    )
+    message = message_of(contract, MINE, "ben")
+    assert message.path == "/ben/mails"
+    assert ("Authorization", "Bearer ben") in message.headers
+    assert json.loads(message.body or b"") == {"id": MINE, "to": ["ben"]}
+
+
 def test_a_form_is_encoded_as_browsers_do_and_an_own_content_type_stays() -> None:
     """Without a body there is no content type."""
     form = RequestContract(name="f", kind="page", path="/", form={"a b": "{id}&"})

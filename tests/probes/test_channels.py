@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -12,7 +13,13 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from chaoslab.history.events import Delivered, Request, Subscription
+from chaoslab.history.events import (
+    CrossTalk,
+    Delivered,
+    Request,
+    Subscription,
+    SubscriptionAccepted,
+)
 from chaoslab.history.journal import Journal
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.requests import Found, RequestContract
@@ -33,6 +40,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.joined = asyncio.Semaphore(0)
+        self.asked: list[str] = []  # by whom, as path and header name it
         self.port = 0
         self.send: Publish
         self.drop: Callable[[], Awaitable[None]]
@@ -44,6 +52,9 @@ async def websocket() -> AsyncIterator[Hub]:
     hub, members = Hub(), set[ServerConnection]()
 
     async def member(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        name = connection.request.headers.get("x-user", "")
+        hub.asked.append(f"{connection.request.path} {name}".strip())
         members.add(connection)
         hub.joined.release()
         with suppress(ConnectionClosed):
@@ -70,7 +81,9 @@ async def server_sent() -> AsyncIterator[Hub]:
     hub, members = Hub(), set[asyncio.StreamWriter]()
 
     async def member(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        name = re.search(r"(?i)^x-user: (.*)\r$", head, re.MULTILINE)
+        hub.asked.append(f"{head.split()[1]} {name[1] if name else ''}".strip())
         writer.write(HEAD)
         members.add(writer)
         hub.joined.release()
@@ -98,22 +111,30 @@ async def server_sent() -> AsyncIterator[Hub]:
 HUBS = {"websocket": websocket, "events": server_sent}
 
 
-def sent(journal: Journal, op: str) -> None:
+def sent(journal: Journal, op: str, user: str = "") -> None:
     """A job that a load sent just now, and that the app acknowledged."""
-    journal.append(
-        Request(at_s=journal.now(), app="app", op=op, outcome="ok", took_s=0.0, request="mail")
-    )
+    mine = {"app": "app", "request": "mail", "user": user}
+    journal.append(Request(at_s=journal.now(), op=op, outcome="ok", took_s=0.0, **mine))
 
 
 def subscribed(
     kind: str, hub: Hub, journal: Journal, over: asyncio.Event, within_s: float = 0.4
 ) -> asyncio.Task[None]:
     """The probe, at work."""
-    mail = RequestContract(name="mail", kind="job", path="/mails/{id}", found=Found())
-    found = Found(websocket="/ws") if kind == "websocket" else Found(events="/events")
-    jobs = Jobs(APP, replace(mail, found=found), within_s, journal)
+    (channel,) = channels(kind, hub, journal, ("",), within_s)
+    return asyncio.create_task(channel.run(over))
+
+
+def channels(
+    kind: str, hub: Hub, journal: Journal, users: tuple[str, ...], within_s: float = 0.4
+) -> list[Channel]:
+    """The probe of each user."""
+    headers = {"X-User": "{user}"} if any(users) else {}
+    mail = RequestContract(name="mail", kind="job", path="/mails/{id}", headers=headers)
+    found = Found(websocket="/ws/{user}") if kind == "websocket" else Found(events="/sse/{user}")
+    jobs = Jobs(APP, replace(mail, found=found, users=users), within_s, journal)
     there = Endpoint(host="127.0.0.1", port=hub.port)
-    return asyncio.create_task(Channel(jobs, lambda: there).run(over))
+    return [Channel(jobs, lambda: there, user) for user in users]
 
 
 @pytest.mark.parametrize("kind", HUBS)
@@ -139,6 +160,32 @@ async def test_each_event_with_the_id_of_a_job_is_recorded(tmp_path: Path, kind:
     assert all(e.at_s == e.not_before_s for e in seen)
     assert subscription.why == RUN_ENDED
     assert subscription.since_s < seen[0].at_s < subscription.at_s
+
+
+@pytest.mark.parametrize("kind", HUBS)
+async def test_an_event_at_another_user_is_cross_talk(tmp_path: Path, kind: str) -> None:
+    """The hub sends to everybody: each user's own event is a delivery, the other's is none."""
+    over = asyncio.Event()
+    async with HUBS[kind]() as hub, watching(tmp_path, Here(1)) as watched:
+        journal = watched.journal
+        both = channels(kind, hub, journal, ("ann", "ben"))
+        work = [asyncio.create_task(each.run(over)) for each in both]
+        for _ in work:
+            await hub.joined.acquire()
+        await hub.send(A)
+        sent(journal, A, "ann")
+        await until(journal, lambda e: isinstance(e, CrossTalk))
+        over.set()
+        await asyncio.gather(*work)
+        (seen,) = journal.history.of(Delivered)
+        (crossed,) = journal.history.of(CrossTalk)
+        accepted = [*journal.history.of(SubscriptionAccepted)]
+        ended = [*journal.history.of(Subscription)]
+    path = "/ws" if kind == "websocket" else "/sse"
+    assert sorted(hub.asked) == [f"{path}/ann ann", f"{path}/ben ben"]
+    assert (seen.op, crossed.op, crossed.owner, crossed.user) == (A, A, "ann", "ben")
+    assert {(each.user, each.at_s) for each in accepted} == {(e.user, e.since_s) for e in ended}
+    assert {each.user for each in ended} == {"ann", "ben"}
 
 
 @pytest.mark.parametrize("kind", HUBS)

@@ -285,3 +285,21 @@ async def test_a_read_has_the_id_of_a_write_that_was_acknowledged(tmp_path: Path
     assert wrong
     assert {(w.outcome, w.other) for w in wrong} == {("wrong", one.op)}
     assert wrong[0].wrong == f'id is "{one.op}", expected "{two.op}"'
+
+
+async def test_the_users_of_a_job_send_it_in_turn(tmp_path: Path) -> None:
+    """The app sees the user, and the history names it."""
+    seen: list[str] = []
+
+    async def answer(method: str, path: str, body: bytes) -> Reply:
+        seen.append(path.rpartition("/")[2])
+        return 202, {}
+
+    path, users = "/mails/{id}/{user}", ("ann", "ben")
+    mail = RequestContract(name="mail", kind="job", method="POST", path=path, users=users)
+    async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
+        by = Sender(watched, SEED)
+        for _ in range(3):
+            await by.send(mail, timeout_s=PATIENCE_S)
+        users_of_record = [request.user for request in watched.journal.history.of(Request)]
+    assert seen == users_of_record == ["ann", "ben", "ann"]

@@ -26,6 +26,7 @@ from chaoslab.expectations import (
     RegainsLatency,
     ReleasesConnections,
     Sampled,
+    SeparatesUsers,
     Serves,
     Starts,
     StaysAvailable,
@@ -64,7 +65,7 @@ from .altered import (
     stuck,
 )
 from .costing import after_heal, costing, in_fault
-from .delivering import delivering
+from .delivering import chatting, delivering
 from .events import (
     DEGRADED,
     HEALTHY,
@@ -74,6 +75,7 @@ from .events import (
     back,
     complete,
     counted,
+    cross_talk,
     ended,
     exited,
     of,
@@ -254,6 +256,18 @@ CASES = {
             delivering(times=2),
             delivering(until_s=5.2),
             stopped_under_load(),
+        ),
+        fault=DOWN,
+    ),
+    "users separated": Case(
+        expect=SeparatesUsers(at_least=3),
+        keeps=chatting(),
+        breaks=(
+            [*chatting(), cross_talk(2.0, "c1.2", "ann", "ben")],
+            [*chatting(), cross_talk(5.6, "c5.5", "ben", "ann")],
+            chatting(ben_from_s=5.85),
+            chatting(until_s=5.3),
+            without(chatting(), of(FaultHealed)),
         ),
         fault=DOWN,
     ),

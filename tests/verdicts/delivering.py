@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaoslab.history.events import AnyEvent
 
-from .events import delivered, job, last_look
+from .events import chat, delivered, job, last_look, subscribed
 from .histories import stopped_under_load
 
 LAST_LOOK_S = 7.06
@@ -34,3 +34,14 @@ def delivering(
     often = {"j4.9": times} if times > 1 else {}
     looked = last_look(LAST_LOOK_S, *found, missing=lost, repeated=often)
     return [*stopped_under_load(), *events, looked]
+
+
+def chatting(*, until_s: float = 6.2, ben_from_s: float = 1.0) -> list[AnyEvent]:
+    """The run in which Postgres is stopped, with ten jobs a second of two users in turn, from 1.2
+    to 2.2 s and from 5.0 s until `until_s`. Ben is subscribed from `ben_from_s` on.
+    """
+    sent_s = [round(0.1 * n, 1) for n in (*range(12, 22), *range(50, 62)) if 0.1 * n <= until_s]
+    turns = zip(sent_s, ("ann", "ben") * len(sent_s), strict=False)
+    jobs = [event for at_s, user in turns for event in chat(at_s, user, f"c{at_s}")]
+    ann, ben = subscribed("ann", 1.0, 7.1), subscribed("ben", ben_from_s, 7.1)
+    return [*stopped_under_load(), *ann, *ben, *jobs]

@@ -10,6 +10,7 @@ from chaoslab.history.events import (
     AnyEvent,
     AppSockets,
     CanaryProbe,
+    CrossTalk,
     Delivered,
     Effect,
     Exited,
@@ -31,6 +32,8 @@ from chaoslab.history.events import (
     Spawned,
     StartupComplete,
     StartupSnapshot,
+    Subscription,
+    SubscriptionAccepted,
 )
 from chaoslab.model.health import HealthState
 
@@ -131,6 +134,28 @@ def delivered(at_s: float, op: str, not_before_s: float, times: int = 1) -> Deli
     return Delivered(
         at_s=at_s, app="backend", request="job", op=op, not_before_s=not_before_s, times=times
     )
+
+
+def chat(at_s: float, user: str, op: str) -> list[AnyEvent]:
+    """A job of this user, acknowledged, and delivered to the user 0.1 s after it was sent."""
+    sent = replace(job(at_s, op), request="chat", user=user)
+    return [sent, replace(delivered(at_s + 0.1, op, at_s + 0.1), request="chat")]
+
+
+def subscribed(
+    user: str, since_s: float, until_s: float | None = None, why: str = "the run ended"
+) -> list[AnyEvent]:
+    """A subscription of the lab as this user; without its end if `until_s` is None."""
+    about = {"app": "backend", "request": "chat", "user": user}
+    accepted = SubscriptionAccepted(at_s=since_s, **about)
+    if until_s is None:
+        return [accepted]
+    return [accepted, Subscription(at_s=until_s, since_s=since_s, why=why, **about)]
+
+
+def cross_talk(at_s: float, op: str, owner: str, user: str) -> CrossTalk:
+    """An event of the owner's job that arrived at the user."""
+    return CrossTalk(at_s=at_s, app="backend", request="chat", op=op, owner=owner, user=user)
 
 
 def last_look(

@@ -14,6 +14,7 @@ from chaoslab.expectations import (
     ReadsOwnWrites,
     Recovers,
     Sampled,
+    SeparatesUsers,
     Starts,
     Stops,
 )
@@ -61,6 +62,15 @@ def app(name: str) -> App:
                 path="/jobs/{id}",
                 found=Found(service="redis", key="done", within_s=1.0),
             ),
+            "chat": RequestContract(
+                name="chat",
+                kind="job",
+                method="POST",
+                path="/chats/{id}",
+                headers={"X-User": "{user}"},
+                found=Found(websocket="/ws/{user}", within_s=1.0),
+                users=("ann", "ben"),
+            ),
             "seen": RequestContract(
                 name="seen",
                 kind="read",
@@ -90,6 +100,7 @@ SEVERED = Severed(target="vpc")
 SAMPLING = Sampling(cadence_s=0.05, prober_cadence_s=0.1)  # that of the samples made here
 
 LOAD = Load(start=AtMoment(moment="healthy"), rate_per_s=20)
+CHATS = Load(start=AtMoment(moment="healthy"), rate_per_s=10, request="chat")
 JOBS = Load(start=AtMoment(moment="healthy"), rate_per_s=10, request="job")
 READS = replace(LOAD, request="seen")
 
@@ -108,6 +119,7 @@ def plan_of(
     boots = max(getattr(e, "boot", 1) for e in expect or usual)
     asks_users = any(isinstance(e, OfRequest | Stops) for e in expect)
     sends_jobs = any(isinstance(e, Delivers) for e in expect)
+    has_users = any(isinstance(e, SeparatesUsers) for e in expect)
     reads_writes = any(isinstance(e, ReadsOwnWrites) for e in expect)
     supervised = any(isinstance(e, NoRestarts) for e in expect)
     first = Boot(stop=_never) if any(isinstance(e, Stops) for e in expect) else Boot()
@@ -120,6 +132,7 @@ def plan_of(
         or (
             *((LOAD,) if asks_users else ()),
             *((JOBS,) if sends_jobs else ()),
+            *((CHATS,) if has_users else ()),
             *((READS,) if reads_writes else ()),
         ),
         sampling=SAMPLING,

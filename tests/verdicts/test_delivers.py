@@ -15,7 +15,18 @@ from chaoslab.model.verdict import Verdict
 
 from .cases import DOWN
 from .delivering import delivering
-from .events import complete, delivered, ended, exited, fault, job, last_look, spawned
+from .events import (
+    chat,
+    complete,
+    delivered,
+    ended,
+    exited,
+    fault,
+    job,
+    last_look,
+    spawned,
+    subscribed,
+)
 from .histories import HEALTHY, history_of, run_of
 from .plans import TOPOLOGY, plan_of, with_app
 
@@ -184,3 +195,31 @@ def test_a_run_waits_for_jobs_after_the_heal_and_for_their_delivery() -> None:
     assert waits_for(5.8) is None
     assert waits_for(6.5, lost_from_s=4.7) == "the delivery of 2 jobs"
     assert waits_for(6.7, lost_from_s=4.7) is None
+
+
+def of_users(*events: AnyEvent) -> Verdict:
+    """The verdict on the job of two users, without a fault."""
+    e = Delivers(request="chat", at_least=1, rests_on=()).resolved(APP)
+    return e.judged(run_of([*events, ended(60.0)]))
+
+
+BOTH = (*subscribed("ann", 1.0, 9.0), *subscribed("ben", 1.1, 9.0))
+
+
+def test_each_user_has_subscriptions_of_its_own() -> None:
+    """What one hears shows nothing of the other's jobs."""
+    jobs = (*chat(1.2, "ann", "a"), *chat(1.3, "ben", "b"))
+    assert of_users(*BOTH, *jobs).outcome == "PASS"
+    lost = of_users(*BOTH, *jobs[:3])
+    assert (lost.outcome, codes(lost)[0]) == ("FAIL", "job.lost")
+    gone = of_users(*subscribed("ann", 1.0, 9.0), *subscribed("ben", 1.1, 1.35, "gone"), *jobs[:3])
+    assert (gone.outcome, codes(gone)[0]) == ("UNKNOWN", "job.not_subscribed")
+
+
+def test_jobs_before_the_first_subscription_do_not_count() -> None:
+    """The lab could not hear of them. Without any subscription nothing is known."""
+    early, later = chat(0.9, "ann", "e")[0], chat(1.2, "ann", "a")
+    verdict = of_users(*BOTH, early, *later)
+    assert (verdict.outcome, "job.sent_unwatched" in codes(verdict)) == ("PASS", True)
+    assert of_users(*BOTH, early).outcome == "UNKNOWN"
+    assert of_users(early, *later).outcome == "UNKNOWN"

@@ -68,12 +68,14 @@ from chaoslab.history.events.own import (
     StepDone,
 )
 from chaoslab.history.events.requests import (
+    CrossTalk,
     Delivered,
     ReadBack,
     Request,
     RequestOutcome,
     RequestPurpose,
     Subscription,
+    SubscriptionAccepted,
 )
 
 AnyEvent = Annotated[
@@ -119,6 +121,8 @@ AnyEvent = Annotated[
     | AppStarved
     | Request
     | Delivered
+    | CrossTalk
+    | SubscriptionAccepted
     | Subscription
     | ReadBack
     | StepDone
@@ -136,6 +140,7 @@ __all__ = [
     "BootEvent",
     "Bound",
     "CanaryProbe",
+    "CrossTalk",
     "Delivered",
     "Effect",
     "Event",
@@ -184,6 +189,7 @@ __all__ = [
     "StepDone",
     "StopRequested",
     "Subscription",
+    "SubscriptionAccepted",
     "TriedOutside",
     "TriggerMissed",
     "UncountedOutside",

@@ -28,7 +28,8 @@ class Request(Event):
     been stored. `answer` is the beginning of the body, and `digest` the first 16 hexadecimal digits
     of the SHA-256 of the whole body (empty if there was no body, or an encoded one). `other` is the
     id of another request of this run that the answer has where it must have its own; empty if there
-    is none. `fresh`: it was sent on a new connection, not on one that was kept alive.
+    is none. `fresh`: it was sent on a new connection, not on one that was kept alive. `user` is the
+    one of the request's `users` who sent it; empty if it has none.
     """
 
     app: str
@@ -46,6 +47,7 @@ class Request(Event):
     digest: str = ""
     wrong: str = ""
     other: str = ""
+    user: str = ""
     kind: Literal["request", "write"] = "request"  # `write` in runs of before
 
 
@@ -67,15 +69,41 @@ class Delivered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CrossTalk(Event):
+    """An event with the id `op` of a job that `owner` sent arrived where `user` is subscribed."""
+
+    app: str
+    request: str
+    op: str
+    owner: str
+    user: str
+    kind: Literal["cross_talk"] = "cross_talk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionAccepted(Event):
+    """The app accepted a subscription of the lab to its events, in which the jobs `request` are
+    delivered; as `user`, if the request has users.
+    """
+
+    app: str
+    request: str
+    user: str = ""
+    kind: Literal["subscription_accepted"] = "subscription_accepted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription(Event):
     """The lab was subscribed to the events of an app, in which the jobs `request` are delivered,
-    from `since_s`, when the app accepted that, to `at_s`. `why` is why it ended.
+    from `since_s`, when the app accepted that, to `at_s`. `why` is why it ended. `user` is as whom,
+    if the request has users.
     """
 
     app: str
     request: str
     since_s: float
     why: str
+    user: str = ""
     kind: Literal["subscription"] = "subscription"
 
 

@@ -10,6 +10,7 @@ from chaoslab.model.loader.mistakes import Mistake, Place, Table, table_of, tabl
 from chaoslab.model.loader.uses import linked, unfilled
 from chaoslab.model.placeholders import names_in
 
+CHANNELS = ("websocket", "events")  # keys of `found`
 NO_ID = ErrorCode(
     "topology.no_id",
     "has no {{id}}",
@@ -37,7 +38,13 @@ READS_NOTHING = ErrorCode(
 CHANNEL_OF_ONE = ErrorCode(
     "topology.channel_of_one",
     "has a placeholder, and the lab subscribes to one path for all jobs",
-    "The events of each job or user have a path of their own, which is not supported.",
+    "The events of each job have a path of their own, which is not supported; or those of each "
+    "user have one, and the request has no users.",
+)
+NO_USER = ErrorCode(
+    "topology.no_user",
+    "has users, and {{user}} is not in the {place}",
+    "The app cannot know for which user a request or a subscription of the lab is.",
 )
 
 
@@ -48,6 +55,7 @@ def request_mistakes(app: str, known: Declared) -> Iterator[Mistake]:
         here: Place = ("apps", app, "requests", name)
         yield from _placeholders(here, table)
         yield from _found(here, app, table_of(table.get("found")), requests, known)
+        yield from _channel(here, table)
         if isinstance(of := table.get("of"), str):
             yield from _other((*here, "of"), of, "write", requests)
 
@@ -56,12 +64,14 @@ def _placeholders(here: Place, table: Table) -> Iterator[Mistake]:
     """The mistakes in the texts that the lab fills, and one if the id is in none of them although
     it is needed.
     """
-    sent = [*_texts((), {key: table.get(key) for key in ("path", "headers", "body", "form")})]
+    sent = _sent(table)
     expected = [*_texts((), table_of(table.get("good")).get("equals"))]
-    texts = [*sent, *((("good", "equals", *rest), text) for rest, text in expected)]
+    texts = [(("good", "equals", *rest), text) for rest, text in expected]
     found = table_of(table.get("found"))
     texts += _texts(("found", "key"), found.get("key"))
     texts += _texts(("good", "text"), table_of(table.get("good")).get("text"))
+    for rest, text in sent:
+        yield from unfilled((*here, *rest), text, ["id", "user"] if "users" in table else ["id"])
     for rest, text in texts:
         yield from unfilled((*here, *rest), text, ["id"])
     if (found or "of" in table) and not any("id" in names_in(text) for _, text in sent):
@@ -76,10 +86,6 @@ def _found(
     request: Place, app: str, found: Table, requests: Mapping[str, Table], known: Declared
 ) -> Iterator[Mistake]:
     here: Place = (*request, "found")
-    for channel in ("websocket", "events"):
-        if isinstance(path := found.get(channel), str) and names_in(path):
-            expected = "a path without placeholders"
-            yield Mistake(place=(*here, channel), reason=CHANNEL_OF_ONE(), expected=expected)
     service, through = found.get("service"), found.get("request")
     if isinstance(service, str):
         by = "key" if "key" in found else "table"
@@ -94,6 +100,35 @@ def _found(
                 expected="{id} in the path, and in equals, has or text of its good answer, or a "
                 "status that only an id that is there gets",
             )
+
+
+def _channel(request: Place, table: Table) -> Iterator[Mistake]:
+    """The mistakes in the path at which the lab subscribes, and in what a request with users does
+    with them.
+    """
+    found = table_of(table.get("found"))
+    for channel in CHANNELS:
+        place, path = (*request, "found", channel), found.get(channel)
+        if not isinstance(path, str):
+            continue
+        if "users" in table:
+            yield from unfilled(place, path, ["user"])
+        elif names_in(path):
+            expected = "a path without placeholders, or users in the request, and {user} here"
+            yield Mistake(place=place, reason=CHANNEL_OF_ONE(), expected=expected)
+        else:
+            yield from unfilled(place, path, [])
+    if "users" in table:
+        headers = [text for _, text in _texts((), table.get("headers"))]
+        asks = any("user" in names_in(text) for _, text in _sent(table))
+        subscribes = [*(text for text in map(found.get, CHANNELS) if isinstance(text, str))]
+        subscribes += (text for text in headers if "id" not in names_in(text))
+        if not asks:
+            expected = "the placeholder {user} in path, headers, body or form"
+            yield Mistake(place=request, reason=NO_USER(place="request"), expected=expected)
+        if not any("user" in names_in(text) for text in subscribes):
+            expected = "the placeholder {user} in websocket or events, or in a header without {id}"
+            yield Mistake(place=request, reason=NO_USER(place="subscription"), expected=expected)
 
 
 def _service(place: Place, app: str, name: str, by: str, known: Declared) -> Iterator[Mistake]:
@@ -124,6 +159,11 @@ def _other(
 def _tells_ids_apart(read: Table) -> bool:
     """Whether the answer of a read can differ from id to id."""
     return any("id" in names_in(text) for _, text in _texts((), {"path": read.get("path")}))
+
+
+def _sent(table: Table) -> list[tuple[Place, str]]:
+    """Every text of the request that the lab sends, with its place."""
+    return [*_texts((), {key: table.get(key) for key in ("path", "headers", "body", "form")})]
 
 
 def _texts(place: Place, value: object) -> Iterator[tuple[Place, str]]:

@@ -26,6 +26,8 @@ _WITHIN_S: dict[RequestKind, float] = {"write": 0.0, "job": 10.0}
 
 Expression = Annotated[str, rule(lambda text: is_expression(text.replace("{id}", "id")))]
 Method = Annotated[str, rule(lambda text: bool(re.fullmatch("[A-Z]+", text)))]
+# It stands in paths and headers as it is (RFC 3986, 2.3: unreserved characters).
+User = Annotated[str, rule(lambda text: bool(re.fullmatch(r"[A-Za-z0-9._~-]+", text)))]
 
 
 class GoodShape(Shape):
@@ -99,6 +101,10 @@ class RequestShape(Shape):
     good: GoodShape = Field(default_factory=GoodShape, description="a table")
     found: FoundShape | None = Field(default=None, description="a table")
     of: NonEmpty | None = Field(default=None, description="a string, the write that is read")
+    users: list[User] = Field(
+        default_factory=list,
+        description="a list of names or tokens of letters, digits, '-', '.', '_' and '~'",
+    )
     timeout_s: Seconds = Field(default=2.0, description="a number of seconds above 0")
     rate_per_s: float = Field(default=10.0, gt=0, description="a number above 0")
 
@@ -119,6 +125,11 @@ class RequestShape(Shape):
         if self.of is not None and self.kind != "read":
             fix = "remove of, or make it a read"
             raise together(f"is a {self.kind} and has of", "of in a read", fix)
+        if self.users and not (self.found and (self.found.websocket or self.found.events)):
+            fix = "remove users, or make it a job that is found in websocket or events"
+            raise together("has users and is not found in events", "a job found in events", fix)
+        if self.users and len(set(self.users)) != max(2, len(self.users)):
+            raise together("has one user, or one twice", "two or more different users", "add one")
         return self
 
 
@@ -140,6 +151,7 @@ def request_contract(name: str, shape: RequestShape) -> RequestContract:
         ),
         found=None if shape.found is None else _found(shape.kind, shape.found),
         of=shape.of or "",
+        users=tuple(shape.users),
         timeout_s=shape.timeout_s,
         rate_per_s=shape.rate_per_s,
     )
