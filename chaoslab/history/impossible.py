@@ -18,7 +18,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.moments import count, find, is_one
 from chaoslab.model.plan import Plan
-from chaoslab.model.when import AtMoment
+from chaoslab.model.when import OF_FAULTS, AtMoment
 from chaoslab.reason import Code, Reason
 
 _ONCE_A_BOOT = frozenset(
@@ -68,7 +68,7 @@ def why_impossible(
     `without` are the boots of the plan, by number from 0, that start only at this moment: they
     cannot cause it.
     """
-    if moment.moment in ("in_force", "healed"):
+    if moment.moment in OF_FAULTS:
         return _fault_cannot(moment, plan, events)
     names = [moment.of] if moment.of else list(dict.fromkeys(b.app for b in plan.boots))
     boots = sum(_boots_to_come(name, moment, plan, events, without) for name in names)
@@ -145,14 +145,16 @@ def _is_kept(label: str, plan: Plan) -> bool:
 
 
 def _why_missed(moment: AtMoment, label: str, events: Sequence[AnyEvent]) -> str:
-    """The recorded reason why the fault `label` can no longer be in force, or no longer be healed,
-    whichever is the moment. Empty if it still can.
+    """The recorded reason why the fault `label` can no longer be in force, affect an app or be
+    healed, whichever is the moment. Empty if it still can.
     """
     mine = [e for e in events if getattr(e, "fault", None) == label]
     why = next((str(e.why) for e in reversed(mine) if isinstance(e, FaultMissed)), "")
     if moment.moment == "in_force":
         return "" if any(isinstance(e, FaultInForce | FaultHealed) for e in mine) else why
-    requested = any(isinstance(e, FaultRequested) for e in mine)
     healing = any(isinstance(e, FaultHealing) for e in mine)
+    if moment.moment == "affected":
+        return "its heal has begun" if healing else why
+    requested = any(isinstance(e, FaultRequested) for e in mine)
     healed = any(isinstance(e, FaultHealed) for e in mine)
     return why if not healed and (healing or not requested) else ""

@@ -8,6 +8,7 @@ from chaoslab.history.events import (
     AnyEvent,
     Bound,
     Exited,
+    FaultEffect,
     FaultHealed,
     FaultInForce,
     FirstAnswer,
@@ -40,6 +41,7 @@ _IS: dict[Moment, _Test] = {
     "lost": lambda e: isinstance(e, LossNamed),
     "exited": lambda e: isinstance(e, Exited),
     "in_force": lambda e: isinstance(e, FaultInForce),
+    "affected": lambda e: isinstance(e, FaultEffect),
     "healed": lambda e: isinstance(e, FaultHealed),
     "acknowledged": lambda e: (
         isinstance(e, Request)
@@ -60,6 +62,7 @@ _WORDS: dict[Moment, str] = {
     "lost": "a health report of lost services:",
     "exited": "an exit",
     "in_force": "a fault in force",
+    "affected": "an effect of a fault on an app",
     "healed": "a healed fault",
     "acknowledged": "an acknowledged write",
 }

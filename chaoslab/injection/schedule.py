@@ -12,6 +12,7 @@ from chaoslab.history.moments import find, in_words
 from chaoslab.history.triggers import RUN_ENDED, Awaited, note_missed
 from chaoslab.injection.base import Injection
 from chaoslab.injection.context import Context
+from chaoslab.injection.effect import is_awaited, watch_effect
 from chaoslab.injection.in_force import injected, requested, uninterrupted
 from chaoslab.injection.missed import NO_CONNECTION, reason_of, record_missed
 from chaoslab.injection.prepare import prepare
@@ -56,7 +57,7 @@ class Nemesis:
                 was_armed = isinstance(fault, TriggeredInjection)
                 async with injected(fault, self._context, armed=was_armed) as ending:
                     _done(armed)
-                    ending.why = await self._until(fault.declared)
+                    ending.why = await self._watched_until(fault)
         except FaultUnsupported as error:
             if armed.done():
                 self._missed(fault, reason_of(error))
@@ -100,6 +101,19 @@ class Nemesis:
             if not fired:
                 await uninterrupted(fault.end())
         return fired
+
+    async def _watched_until(self, fault: Injection) -> str:
+        """As `_until`. Meanwhile the effect of the fault is watched, if the plan waits for it."""
+        if not is_awaited(fault.declared.label, self._plan):
+            return await self._until(fault.declared)
+        watch = asyncio.create_task(watch_effect(fault, self._context))
+        try:
+            return await self._until(fault.declared)
+        finally:
+            watch.cancel()
+            await asyncio.wait([watch])
+            if not watch.cancelled():
+                watch.result()
 
     async def _until(self, declared: Declared) -> str:
         """Wait for the fault's stop, or for the run's end. Returns why the fault ends."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from chaoslab.model.expectation import Place
-from chaoslab.model.when import AtMoment
 
 if TYPE_CHECKING:
     from chaoslab.model.plan import Plan
@@ -24,20 +23,10 @@ def longest_s(plan: Plan, topology: Topology) -> float:
     over. A limit that is too long costs time only if a run hangs. A limit that is too short makes
     verdicts UNKNOWN.
     """
-    waits_s = (*_moments(plan), *_boots(plan, topology), *_expectations(plan, topology))
+    moments_s = ((moment.within_s or 0.0) + moment.after_s for _, moment in plan.moments)
+    waits_s = (*moments_s, *_boots(plan, topology), *_expectations(plan, topology))
     steps_s = sum(step.timeout_s for step in plan.steps)
     return round(max(LEAST_S, sum(waits_s) + steps_s + TURN_S * len(plan.faults)), 3)
-
-
-def _moments(plan: Plan) -> Iterator[float]:
-    loads = (moment for load in plan.load for moment in (load.start, load.stop))
-    faults = (moment for fault in plan.faults for moment in (fault.start, fault.stop))
-    sampling = (plan.sampling.quiet_from, plan.sampling.quiet_until)
-    steps = (step.at for step in plan.steps)
-    boots = (moment for boot in plan.boots for moment in (boot.at, boot.stop))
-    for moment in (*boots, *faults, *loads, *sampling, *steps):
-        if isinstance(moment, AtMoment):
-            yield (moment.within_s or 0.0) + moment.after_s
 
 
 def _boots(plan: Plan, topology: Topology) -> Iterator[float]:

@@ -17,7 +17,7 @@ from chaoslab.model.plan_values import value_problems
 from chaoslab.model.steps import Probe, Step
 from chaoslab.model.topology import App, Deadlines, Topology
 from chaoslab.model.values import names_taken, no_requests, no_writes
-from chaoslab.model.when import AtConnection, AtMoment, bounded
+from chaoslab.model.when import AtConnection, AtMoment, Trigger, bounded
 
 GRACE_S = 10.0
 
@@ -67,6 +67,24 @@ class Plan:
     def fault(self, label: str) -> Declared | None:
         """The declared fault of that label, or None."""
         return next((fault for fault in self.faults if fault.label == label), None)
+
+    @property
+    def moments(self) -> Iterator[tuple[str, AtMoment]]:
+        """Each moment that the plan waits for, after its place, as in `faults[0].stop`."""
+        sampling = self.sampling
+        places: list[tuple[str, Trigger | None]] = []
+        for i, fault in enumerate(self.faults):
+            places += [(f"faults[{i}].start", fault.start), (f"faults[{i}].stop", fault.stop)]
+        for i, boot in enumerate(self.boots):
+            places += [(f"boots[{i}].at", boot.at), (f"boots[{i}].stop", boot.stop)]
+        for i, load in enumerate(self.load):
+            places += [(f"load[{i}].start", load.start), (f"load[{i}].stop", load.stop)]
+        places += [(f"steps[{i}].at", step.at) for i, step in enumerate(self.steps)]
+        places += [("sampling.quiet_from", sampling.quiet_from)]
+        places += [("sampling.quiet_until", sampling.quiet_until)]
+        for place, moment in places:
+            if isinstance(moment, AtMoment):
+                yield place, moment
 
 
 def resolve(plan: Plan, topology: Topology) -> Plan:

@@ -12,7 +12,7 @@ from chaoslab.model.faults import Declared
 from chaoslab.model.placeholders import known_to_app, placeholder_problems
 from chaoslab.model.steps import probe_problems, step_problems
 from chaoslab.model.values import above, names_taken, one_of, wrong
-from chaoslab.model.when import AtConnection, AtMoment, Moment
+from chaoslab.model.when import OF_FAULTS, AtConnection, AtMoment, Moment
 
 if TYPE_CHECKING:
     from chaoslab.model.plan import Boot, Plan
@@ -41,7 +41,7 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
     """
     for i, fault in enumerate(plan.faults):
         yield from _fault(f"{where}: faults[{i}]", fault)
-    for place, moment in _moments(plan):
+    for place, moment in plan.moments:
         yield from _moment(f"{where}: {place}", moment, plan, topology)
     for i, e in enumerate(plan.expect):
         yield from e.problems(Place(where=f"{where}: expect[{i}]", plan=plan, topology=topology))
@@ -107,29 +107,9 @@ def _fault(where: str, fault: Declared) -> Iterator[Problem]:
     yield from fault.problems(where)
 
 
-def _moments(plan: Plan) -> Iterator[tuple[str, AtMoment | None]]:
-    for i, fault in enumerate(plan.faults):
-        yield f"faults[{i}].start", fault.start if isinstance(fault.start, AtMoment) else None
-        yield f"faults[{i}].stop", fault.stop
-    for i, boot in enumerate(plan.boots):
-        yield f"boots[{i}].at", boot.at
-        yield f"boots[{i}].stop", boot.stop
-    for i, load in enumerate(plan.load):
-        yield f"load[{i}].start", load.start
-        yield f"load[{i}].stop", load.stop
-    for i, step in enumerate(plan.steps):
-        yield f"steps[{i}].at", step.at
-    yield "sampling.quiet_from", plan.sampling.quiet_from
-    yield "sampling.quiet_until", plan.sampling.quiet_until
-
-
-def _moment(
-    where: str, moment: AtMoment | None, plan: Plan, topology: Topology
-) -> Iterator[Problem]:
-    if moment is None:
-        return
+def _moment(where: str, moment: AtMoment, plan: Plan, topology: Topology) -> Iterator[Problem]:
     yield from one_of(where, "moment", moment.moment, get_args(Moment))
-    if moment.of and moment.moment in ("in_force", "healed"):
+    if moment.of and moment.moment in OF_FAULTS:
         yield from one_of(where, "fault", moment.of, tuple(f.label for f in plan.faults))
     elif moment.of:
         yield from one_of(where, "app", moment.of, tuple(topology.apps))

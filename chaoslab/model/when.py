@@ -19,8 +19,10 @@ P = ParamSpec("P")
 
 Moment = Literal[
     "spawned", "bound", "first_answer", "startup_complete", "ready",
-    "degraded", "healthy", "lost", "exited", "in_force", "healed", "acknowledged",
+    "degraded", "healthy", "lost", "exited", "in_force", "affected", "healed", "acknowledged",
 ]  # fmt: skip
+# The moments that are of a fault; all others are of an app.
+OF_FAULTS: frozenset[Moment] = frozenset({"in_force", "affected", "healed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,8 @@ class AtConnection:
 class AtMoment:
     """The trigger `after_s` seconds after a moment of the history, the `nth` of its kind.
 
-    `of` is the fault's name for `in_force` and `healed`, else the app's name. Empty means any.
+    `of` is the fault's name for `in_force`, `affected` and `healed`, else the app's name. Empty
+    means any.
     `naming` are the dependencies that health must name for `lost`, in alphabetical order. If the
     moment is the stop of a fault, a change of health that was over before the fault began does not
     count.
@@ -70,7 +73,7 @@ def bounded(moment: AtMoment, deadlines: Deadlines) -> AtMoment:
     if moment.within_s is not None:
         return moment
     match moment.moment:
-        case "degraded" | "lost":
+        case "degraded" | "lost" | "affected":
             within_s = deadlines.startup_s + deadlines.degraded_s
         case "exited":
             within_s = deadlines.startup_s + deadlines.fail_fast_s
@@ -213,6 +216,17 @@ def in_force(fault: str, after_s: float = 0.0, *, within_s: float | None = None)
     read back.
     """
     return AtMoment(moment="in_force", of=fault, after_s=after_s, within_s=within_s)
+
+
+def affected(fault: str, after_s: float = 0.0, *, within_s: float | None = None) -> AtMoment:
+    """The trigger `after_s` seconds after `fault` was first observed to affect an app while in
+    force.
+
+    What counts: the app exited; its health, liveness or readiness answered differently than before,
+    hung past its limit or failed; so did a request of a load; or the lab observed the app's
+    connections under the fault, as the evidence for a verdict requires.
+    """
+    return AtMoment(moment="affected", of=fault, after_s=after_s, within_s=within_s)
 
 
 def healed(fault: str, after_s: float = 0.0, *, within_s: float | None = None) -> AtMoment:

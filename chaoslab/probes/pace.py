@@ -25,11 +25,11 @@ from chaoslab.model.expectation import Seen
 from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App
-from chaoslab.model.when import AtMoment
+from chaoslab.model.when import OF_FAULTS, AtMoment
 
 STEADY_S = 1.0  # after a change of health, to observe whether the new state lasts
 _BY_ANSWERS = frozenset(
-    {"first_answer", "startup_complete", "ready", "degraded", "healthy", "lost"}
+    {"first_answer", "startup_complete", "ready", "degraded", "healthy", "lost", "affected"}
 )
 
 
@@ -133,7 +133,7 @@ class Pace:
         events = self._journal.events_from(0)
         return any(
             when.moment in _BY_ANSWERS
-            and when.of in ("", self._app.name)
+            and (when.moment in OF_FAULTS or when.of in ("", self._app.name))
             and find(when, events) is None
             for when in self._open_triggers(now_s)
         )

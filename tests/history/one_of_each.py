@@ -13,6 +13,7 @@ from chaoslab.history.events import (
     Delivered,
     Effect,
     Exited,
+    FaultEffect,
     FaultHealed,
     FaultHealing,
     FaultInForce,
@@ -114,6 +115,9 @@ EVENTS: tuple[AnyEvent, ...] = (
     LossNamed(at_s=1.15, app="b", boot=1, lost=("postgres",)),
     FaultRequested(at_s=1.2, fault="f", links=("b.postgres",), armed=True),
     FaultInForce(at_s=1.3, fault="f", since_s=1.25, seen="canary refused"),
+    FaultEffect(
+        at_s=1.35, fault="f", app="b", what=Reason(code="app.exited", text="the process exited")
+    ),
     FaultHealing(at_s=1.4, fault="f", why="its time is over"),
     FaultHealed(at_s=1.5, fault="f"),
     FaultMissed(at_s=1.6, fault="g", why=Reason(code="x.never_came", text="never came")),

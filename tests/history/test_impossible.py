@@ -24,6 +24,7 @@ from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.when import (
     AtMoment,
     acknowledged,
+    affected,
     degraded,
     exited,
     healed,
@@ -121,6 +122,19 @@ def test_another_running_app_does_not_count_for_an_app_that_has_ended() -> None:
     assert not gone(AtMoment(moment="degraded"), both, *events)
 
 
+def test_a_fault_affects_no_app_once_it_was_missed_or_its_heal_has_begun() -> None:
+    """An effect counts only while the fault is in force."""
+    never = FaultMissed(at_s=2.0, fault="x", why=Reason(code="text", text="no canary"))
+    seen: list[AnyEvent] = [
+        FaultRequested(at_s=1.0, fault="x", links=("a.b",)),
+        FaultInForce(at_s=1.1, fault="x", since_s=1.0, seen="canary"),
+    ]
+    assert not gone(affected("x"), FAULTS)
+    assert not gone(affected("x"), FAULTS, *seen)
+    assert gone(affected("x"), FAULTS, never)
+    assert gone(affected("x"), FAULTS, *seen, FaultHealing(at_s=2.0, fault="x", why="time"))
+
+
 def test_a_fault_that_was_missed_is_never_in_force() -> None:
     """It is never healed either, where it was not requested."""
     never = FaultMissed(at_s=1.0, fault="x", why=Reason(code="text", text="its start: too late"))
@@ -157,6 +171,7 @@ def test_the_heal_of_a_fault_that_is_kept_to_the_end_never_comes() -> None:
         (lost("redis", "postgres"), "a health report of lost services: postgres, redis"),
         (degraded(nth=2), "a change to degraded, number 2"),
         (healed("x"), "a healed fault, of x"),
+        (affected("x", 0.5), "an effect of a fault on an app, of x, and 0.5 s"),
         (acknowledged(25), "an acknowledged write, number 25"),
     ],
 )

@@ -14,6 +14,7 @@ from chaoslab.errors import FaultUnsupported, InjectionFailed
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
+    FaultEffect,
     FaultHealed,
     FaultHealing,
     FaultInForce,
@@ -30,7 +31,7 @@ from chaoslab.injection.schedule import Nemesis
 from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Plan, resolve
-from chaoslab.model.when import AtMoment, connection, in_force, spawned, started
+from chaoslab.model.when import AtMoment, affected, connection, in_force, spawned, started
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 
@@ -168,6 +169,49 @@ async def test_a_stop_that_occurred_before_the_runs_end_is_not_missed(context: C
         write_spawn(context)
     assert context.journal.history.first(TriggerMissed) is None
     assert context.journal.history.first(FaultHealed) is not None
+
+
+async def test_a_fault_is_held_from_its_first_effect_on_an_app(context: Context, port: int) -> None:
+    """A connection that is opened through it shows the effect, long before the heal."""
+    spec = Severed(target=LINK, mode="silent")
+    spec = replace(spec, stop=affected(spec.label, 0.3, within_s=60.0))
+    async with running(context, spec):
+        await until_written(context, FaultInForce)
+        write_spawn(context)
+        client = await dial(port)
+        assert await client.meets() == "silent"
+        await until_written(context, FaultHealing)
+        client.close()
+    (effect,) = context.journal.history.of(FaultEffect)
+    assert (effect.fault, effect.app, effect.what.code) == (spec.label, "app", "fault.bytes_held")
+    healing = context.journal.history.first(FaultHealing)
+    assert healing is not None
+    assert effect.at_s + 0.3 <= healing.at_s < effect.at_s + 3.3  # a machine that is shared
+    assert healing.why == "its time is over"
+
+
+async def test_a_fault_without_an_effect_is_healed_when_its_wait_is_over(context: Context) -> None:
+    """Canaries are no app: nothing connects, and the trigger does not occur."""
+    spec = replace(REFUSED, stop=affected(REFUSED.label, within_s=0.4))
+    async with running(context, spec):
+        await until_written(context, FaultHealed)
+    assert context.journal.history.first(FaultEffect) is None
+    (missed,) = context.journal.history.of(TriggerMissed)
+    assert (missed.place, missed.why.code) == ("faults[0].stop", "trigger.not_in_time")
+
+
+async def test_an_effect_is_not_recorded_if_nothing_waits_for_it(
+    context: Context, port: int
+) -> None:
+    """The proxy is not asked about its connections then."""
+    spec = Severed(target=LINK, mode="silent", stop=in_force(f"severed:{LINK}", 0.4))
+    async with running(context, spec):
+        await until_written(context, FaultInForce)
+        client = await dial(port)
+        assert await client.meets() == "silent"
+        await until_written(context, FaultHealed)
+        client.close()
+    assert context.journal.history.first(FaultEffect) is None
 
 
 async def test_a_fault_that_waits_for_a_missed_one_is_missed_at_once(context: Context) -> None:

@@ -33,6 +33,7 @@ from chaoslab.history.events.base import (
 from chaoslab.history.events.cost import AppUsage, LinkTraffic, ServerCommands
 from chaoslab.history.events.faults import (
     CanaryProbe,
+    FaultEffect,
     FaultHealed,
     FaultHealing,
     FaultInForce,
@@ -100,6 +101,7 @@ AnyEvent = Annotated[
     | LossNamed
     | FaultRequested
     | FaultInForce
+    | FaultEffect
     | FaultHealing
     | FaultHealed
     | FaultMissed
@@ -145,6 +147,7 @@ __all__ = [
     "Effect",
     "Event",
     "Exited",
+    "FaultEffect",
     "FaultEvent",
     "FaultHealed",
     "FaultHealing",

@@ -34,6 +34,17 @@ class FaultInForce(FaultEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaultEffect(FaultEvent):
+    """The lab first observed that the fault affects `app`; `what` is that observation. Recorded
+    only if the plan waits for it.
+    """
+
+    app: str
+    what: SavedReason
+    kind: Literal["fault_effect"] = "fault_effect"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaultHealing(FaultEvent):
     """The lab begins to heal the fault. `why` says what caused the heal."""
 
