@@ -68,8 +68,18 @@ def open_pair(service: Service, listen: str) -> Callable[[], Pair]:
 
 @pytest.fixture
 def pair(open_pair: Callable[[], Pair]) -> Pair:
-    """One connection through the proxy `db`, opened before the test adds a toxic."""
-    return open_pair()
+    """One connection through the proxy `db`, opened before the test adds a toxic.
+
+    It has carried a byte each way. Toxiproxy starts the two directions of a connection only after
+    it has connected to the upstream; a toxic that is added until then counts as older than the
+    connection.
+    """
+    opened = open_pair()
+    for stream in ("upstream", "downstream"):
+        sender, receiver = opened.toward(stream)
+        sender.send(b".")
+        assert receiver.read_exactly(1).data == b"."
+    return opened
 
 
 @pytest.fixture(scope="session")
