@@ -1,0 +1,1 @@
+"""Looks at a folder and a command, and proposes the topology of a service: `chaoslab init`."""

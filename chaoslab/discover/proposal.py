@@ -1,0 +1,200 @@
+"""What `init` proposes before anything runs: an app with its command and links, and services."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from chaoslab.discover.folder import Folder
+from chaoslab.discover.known import by_image
+from chaoslab.discover.links import Links, Use
+from chaoslab.discover.names import APP_ADDRESSES, APP_HOSTS, APP_PORTS
+from chaoslab.discover.urls import escaped
+from chaoslab.discover.words import assigned, filled_words
+from chaoslab.model.loader.rules import is_pinned
+from chaoslab.model.placeholders import known_to_app, placeholder_problems
+from chaoslab.model.secrets import looks_secret
+
+_UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
+_MOST_VALUE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """A service that is proposed: its name, its kind, and where that was read."""
+
+    name: str
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A topology of one app, as far as it can be read without starting anything.
+
+    `command` and `env` have placeholders. `others` are the commands of the folder that were not
+    chosen. `images` maps a kind to the image that Compose names. `notes` are for people.
+    """
+
+    name: str
+    app: str
+    command: tuple[str, ...]
+    command_from: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    services: tuple[Proposed, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
+    app_port: int = 0
+    health_path: str = ""
+    others: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the user gave: the command with its variables, and services as `name=kind`."""
+
+    words: tuple[str, ...] = ()
+    machine: Mapping[str, str] = field(default_factory=dict)
+    services: Mapping[str, str] = field(default_factory=dict)
+
+
+def propose(folder: Folder, asked: Asked) -> Proposal:
+    """The proposal for a folder and what the user gave. Its command is empty if none was found."""
+    given, words = assigned(asked.words)
+    chosen = next(iter(folder.commands), None)
+    if not words and chosen is not None:
+        more, words = assigned(chosen.words)
+        given = {**more, **given}
+    links = Links(hosts=folder.hosts, sql=_sql(folder, asked))
+    known = {name: variable.value for name, variable in folder.variables.items()}
+    sources = {name: f"in {variable.where}" for name, variable in folder.variables.items()}
+    sources |= dict.fromkeys(given, "of the command")
+    env = links.filled({**known, **given}, lambda name: sources.get(name, ""))
+    env |= _of_machine({k: v for k, v in asked.machine.items() if k not in env}, links)
+    command = filled_words(words, links)
+    env |= _plain_values(folder, given, env)
+    env |= _own_address({**known, **given})
+    services = [*_services(links.uses, folder, asked)]
+    usable = known_to_app([each.name for each in services])
+    kept = {name: text for name, text in env.items() if not _wrong(text, usable)}
+    return Proposal(
+        name=_fit(folder.name) or "system",
+        app=_app_name(folder, services),
+        command=command,
+        command_from="" if asked.words or chosen is None else chosen.where,
+        env=kept,
+        services=tuple(services),
+        images=dict(_images(folder, services)),
+        app_port=folder.app_port,
+        health_path=folder.health_path,
+        others=tuple(
+            f"{each.where}: {' '.join(each.words)}"
+            for each in folder.commands
+            if each.words != words
+        )[:8],
+        notes=(*folder.notes, *links.notes, *_unknown_stack(folder), *_not_copied(folder, kept)),
+    )
+
+
+def _sql(folder: Folder, asked: Asked) -> str:
+    names = {*folder.hosts.values(), *asked.services.values()} & {"postgres", "mysql"}
+    return next(iter(names)) if len(names) == 1 else ""
+
+
+def _of_machine(variables: Mapping[str, str], links: Links) -> dict[str, str]:
+    """What the variables of this machine name: the command gets them too, unless a variable of the
+    topology replaces them.
+    """
+    notes = [*links.notes]
+    found = links.filled(variables, lambda _: "in the environment")
+    links.notes[:] = notes  # most of them belong to other programs
+    return found
+
+
+def _plain_values(
+    folder: Folder, given: Mapping[str, str], env: Mapping[str, str]
+) -> dict[str, str]:
+    """The variables without a server that the app needs all the same: those in front of the
+    command, and those that Compose sets. A secret of a file is not copied.
+    """
+    found = {name: escaped(value) for name, value in given.items() if name not in env}
+    for name in folder.app.environment if folder.app else ():
+        value = folder.variables[name].value
+        if name not in env and name not in found and not looks_secret(name) and value:
+            found[name] = escaped(value)
+    return {k: v for k, v in found.items() if len(v) <= _MOST_VALUE and v.isprintable()}
+
+
+def _own_address(variables: Mapping[str, str]) -> dict[str, str]:
+    found = {"PORT": "{port}"}
+    for name, value in variables.items():
+        upper = name.upper()
+        if upper in APP_PORTS and value.strip().isdecimal():
+            found[name] = "{port}"
+        elif upper in APP_HOSTS and re.fullmatch(r"localhost|[0-9.]+|::1?", value.strip()):
+            found[name] = "{host}"
+        elif upper in APP_ADDRESSES and re.fullmatch(r"[^\s/]*:[0-9]+", value.strip()):
+            found[name] = "{host}:{port}"
+    return found
+
+
+def _services(uses: Iterable[Use], folder: Folder, asked: Asked) -> Iterator[Proposed]:
+    """The services that variables name, then those of Compose that the app depends on, then those
+    that the user named.
+    """
+    seen: dict[str, Proposed] = {
+        use.name: Proposed(name=use.name, kind=use.server.kind, why=use.why) for use in uses
+    }
+    kinds = {each.kind for each in seen.values()}
+    needed = folder.app.depends_on if folder.app else ()
+    for each in folder.stack:
+        server = by_image(each.image)
+        if server is not None and server.kind and server.kind not in kinds and each.name in needed:
+            why = f"{each.image} in Compose"
+            seen.setdefault(server.name, Proposed(name=server.name, kind=server.kind, why=why))
+    for name, kind in asked.services.items():
+        seen[name] = Proposed(name=name, kind=kind, why="--service")
+    yield from seen.values()
+
+
+def _images(folder: Folder, services: Iterable[Proposed]) -> Iterator[tuple[str, str]]:
+    kinds = {each.kind for each in services}
+    for each in folder.stack:
+        server = by_image(each.image)
+        if server is not None and server.kind in kinds and is_pinned(each.image):
+            yield server.kind, each.image
+
+
+def _app_name(folder: Folder, services: Sequence[Proposed]) -> str:
+    taken = {each.name for each in services}
+    names = (folder.app.name if folder.app else "", folder.name, "app", "backend")
+    return next(name for each in names if (name := _fit(each)) and name not in taken)
+
+
+def _fit(name: str) -> str:
+    """The name with the characters that a topology allows; empty if nothing is left."""
+    return _UNFIT.sub("-", name).strip("-_0123456789")[:60]
+
+
+def _wrong(text: str, usable: Sequence[str]) -> bool:
+    return "\0" in text or any(placeholder_problems("", text, usable))
+
+
+def _unknown_stack(folder: Folder) -> Iterator[str]:
+    for each in folder.stack:
+        server = by_image(each.image)
+        if server is None and each.image:
+            yield f"Compose: {each.name} ({each.image}): no known server; declare it as kind 'tcp'"
+        elif server is None and each.build:
+            yield f"Compose: {each.name} is another app; it is not in this file"
+
+
+def _not_copied(folder: Folder, kept: Mapping[str, str]) -> Iterator[str]:
+    """A note with the names of variables that the app may need and that were not copied."""
+    left = [n for n, v in folder.variables.items() if n not in kept and v.value][:20]
+    if left:
+        yield (
+            f"not copied: {', '.join(left)}. Set them in your environment, or in env below, if the "
+            "app does not read them itself"
+        )

@@ -1,0 +1,224 @@
+"""Writes a proposal, and what was observed, as a commented topology file and a scenario file."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+
+import tomlkit
+
+from chaoslab.discover.findings import Findings, PathFound
+from chaoslab.discover.proposal import Proposal
+from chaoslab.model.loader.renamed import VERSION
+from chaoslab.printable import one_line
+
+_WIDTH = 100
+_COMMENT = 220  # characters of one remark; a body of an answer may be long
+SLACK = 3.0  # a deadline is this many times the longest of the three boots
+LEAST_S = 5.0
+
+
+def topology_text(proposal: Proposal, findings: Findings | None, *, schema: str = "") -> str:
+    """The topology file. `schema` is the address of the JSON Schema for editors. Without findings
+    nothing was started, and the file says so.
+    """
+    lines = [f"#:schema {schema}"] if schema else []
+    lines += [*_head(proposal, findings), "", *_services(proposal), *_app(proposal, findings)]
+    lines += [*_images(proposal.images), *_remarks(proposal, findings)]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _head(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
+    yield from comment(
+        "Written by `chaoslab init`. Change it as you like: `chaoslab check` validates it, and "
+        "docs/topology.md explains every key."
+    )
+    if findings is None:
+        yield from comment(
+            "Nothing was started: the paths of health and the deadlines are usual ones."
+        )
+    yield f"version = {VERSION}"
+    yield f"name = {_text(proposal.name)}"
+
+
+def _services(proposal: Proposal) -> Iterator[str]:
+    for each in proposal.services:
+        yield from comment(each.why)
+        yield f"[services.{each.name}]"
+        yield f"kind = {_text(each.kind)}"
+        yield ""
+
+
+def _app(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
+    here = f"apps.{proposal.app}"
+    yield f"[{here}]"
+    if proposal.command_from:
+        yield from comment(f"from {proposal.command_from}")
+    yield f"command = {_list(proposal.command)}"
+    yield f"links = {_list([each.name for each in proposal.services])}"
+    if findings is not None and findings.port:
+        yield from comment(f"It listened on {findings.port}, whatever {{port}} was.")
+        yield f"port = {findings.port}"
+    yield ""
+    if proposal.env:
+        yield f"[{here}.env]"
+        yield from (f"{_key(name)} = {_text(value)}" for name, value in proposal.env.items())
+        yield ""
+    yield from _health(here, proposal, findings)
+    if findings is not None:
+        yield from _deadlines(here, findings)
+        yield from _request(here, findings)
+
+
+def _health(here: str, proposal: Proposal, findings: Findings | None) -> Iterator[str]:
+    yield f"[{here}.health]"
+    if findings is None:
+        yield from comment("Not asked: nothing was started.")
+        yield f"path = {_text(proposal.health_path or '/health')}"
+        yield ""
+        return
+    for found in findings.paths:
+        yield from comment(_seen(found))
+    health = findings.path_of("health")
+    if not health:
+        yield from comment(
+            "No path was observed to notice the loss of a service. So health claims nothing about "
+            "them: declare a request below that needs them."
+        )
+    path = health or findings.path_of("ready") or findings.path_of("live")
+    path = path or next((each.path for each in findings.paths), "/health")
+    yield f"path = {_text(path)}"
+    for key, role in (("live_path", "live"), ("ready_path", "ready")):
+        found_path = next((each.path for each in findings.paths if each.role == role), "")
+        if found_path:
+            yield f"{key} = {_text(found_path)}"
+    for key, value in findings.health_keys.items():
+        yield f"{key} = {tomlkit.item(value).as_string()}"
+    yield ""
+
+
+def _seen(found: PathFound) -> str:
+    parts = [f"{found.path}: {found.steady.text}"]
+    parts += [f"{found.severed[name].text} while {name} was refused" for name in found.noticed]
+    if found.severed and not found.noticed:
+        parts.append(f"does not notice the loss of {_and([*found.severed])}")
+    return "; ".join(parts)
+
+
+def _deadlines(here: str, findings: Findings) -> Iterator[str]:
+    if not findings.boots_s:
+        return
+    yield f"[{here}.deadlines]"
+    boots = ", ".join(f"{each:.1f} s" for each in findings.boots_s)
+    yield from comment(
+        f"{len(findings.boots_s)} boots: {boots} to the first good answer; x {SLACK:g}"
+    )
+    yield f"startup_s = {bound_s(findings.boots_s)}"
+    if findings.back_s:
+        back = ", ".join(f"{name} {s:.1f} s" for name, s in findings.back_s.items())
+        yield from comment(f"back after the heal: {back}; x {SLACK:g}")
+        yield f"recovery_s = {bound_s([*findings.back_s.values()])}"
+    for name in findings.not_back:
+        yield from comment(f"{name}: not as before within the time that init waited after the heal")
+    yield ""
+
+
+def bound_s(observed_s: Sequence[float]) -> float:
+    """A deadline in seconds for what took that long: a multiple of the longest, in halves."""
+    return max(LEAST_S, round(2 * SLACK * max(observed_s)) / 2)
+
+
+def _request(here: str, findings: Findings) -> Iterator[str]:
+    if findings.request:
+        yield f"[{here}.requests.works]"
+        yield 'kind = "page"'
+        yield f"path = {_text(findings.request)}"
+        yield ""
+        return
+    yield from comment(
+        "A request that needs the services shows more than health does. For example:"
+    )
+    yield f"# [{here}.requests.works]"
+    yield '# kind = "page"'
+    yield '# path = "/items"'
+    yield ""
+
+
+def _images(images: Mapping[str, str]) -> Iterator[str]:
+    if images:
+        yield from comment("For runs in containers, as Compose has them.")
+        yield "[images]"
+        yield from (f"{kind} = {_text(image)}" for kind, image in images.items())
+        yield ""
+
+
+def _remarks(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
+    notes = [*proposal.notes, *(findings.notes if findings else ())]
+    notes += [f"another command: {other}" for other in proposal.others]
+    for name, tables in (findings.schema if findings else {}).items():
+        made = (
+            f"{len(tables)} tables in {name} ({', '.join(tables[:5])}{', …' if tables[5:] else ''})"
+        )
+        notes.append(f"the first boot made {made}: it migrates when it starts")
+    if notes:
+        yield "# Seen, and not in the tables above:"
+    for note in notes:
+        yield from comment(f"- {note}")
+
+
+def comment(text: str) -> Iterator[str]:
+    """The text as comment lines, without characters that a terminal or TOML would act on."""
+    yield from textwrap.wrap(
+        one_line(text, _COMMENT), _WIDTH, initial_indent="# ", subsequent_indent="# "
+    )
+
+
+def scenario_text(proposal: Proposal) -> str:
+    """The scenario file: each service is refused for a while, and the app must recover."""
+    services = [each.name for each in proposal.services]
+    return f'''"""Refuse each service for a while: the app must be as before after the heal.
+
+Written by `chaoslab init`. Run it with `pytest`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from chaoslab import Chaos, Severed, expect, when
+
+
+@pytest.mark.parametrize("service", {services!r})
+async def test_a_service_is_refused(chaos: Chaos, service: str) -> None:
+    """The service cannot be reached for two seconds while the app runs."""
+    await chaos.run(
+        Severed(
+            name="cut",
+            target=service,
+            mode="refused",
+            start=when.healthy(0.5),
+            stop=when.in_force("cut", 2.0),
+        ),
+        expect=[expect.Starts(mode="normal"), expect.Recovers()],
+    )
+'''
+
+
+def _text(text: str) -> str:
+    return tomlkit.item(text).as_string()
+
+
+def _list(words: Sequence[str]) -> str:
+    one = f"[{', '.join(map(_text, words))}]"
+    if len(one) < _WIDTH - len("command = "):
+        return one
+    return "[\n" + "".join(f"  {_text(word)},\n" for word in words) + "]"
+
+
+def _key(name: str) -> str:
+    plain = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
+    return name if plain else _text(name)
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"

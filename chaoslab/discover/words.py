@@ -1,0 +1,80 @@
+"""Puts placeholders into the words of a command: for the app's own address and for servers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from chaoslab.discover.known import BY_PORT
+from chaoslab.discover.links import Links
+from chaoslab.discover.urls import escaped
+
+_ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
+_OPTION = re.compile(r"(?P<option>--?[A-Za-z][\w.-]*)(?P<equals>=)(?P<value>.*)", re.DOTALL)
+_PORT_OPTIONS = frozenset(
+    ("--port", "-p", "--http-port", "--server-port", "--listen-port", "-port")
+)
+_HOST_OPTIONS = frozenset(("--host", "--hostname", "--http-host", "-host", "--ip"))
+_ADDRESS_OPTIONS = frozenset(
+    (
+        "--bind",
+        "-b",
+        "--listen",
+        "--addr",
+        "--address",
+        "--listen-addr",
+        "-addr",
+        "-listen",
+        "--http",
+    )
+)
+_ADDRESS = re.compile(r"(?P<host>\[?[A-Za-z0-9.:]*?\]?):(?P<port>[0-9]{2,5})")
+
+
+def assigned(words: Sequence[str]) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """The variables that are set in front of a command, as in `A=1 node server.js` or `env A=1
+    node server.js`, and the rest of the command.
+    """
+    found: dict[str, str] = {}
+    rest = [*words]
+    if len(rest) > 1 and rest[0] == "env" and _ASSIGNED.fullmatch(rest[1]):
+        rest = rest[1:]
+    while rest and (match := _ASSIGNED.fullmatch(rest[0])):
+        found[match["name"]] = match["value"]
+        rest = rest[1:]
+    return found, tuple(rest)
+
+
+def filled_words(words: Sequence[str], links: Links) -> tuple[str, ...]:
+    """The words with placeholders for the port, the host and the URLs of servers; other braces are
+    doubled.
+    """
+    done: list[str] = []
+    before = ""
+    for index, word in enumerate(words):
+        option = _OPTION.fullmatch(word)
+        if option is not None:
+            value = _filled(option["option"], option["value"], links)
+            done.append(f"{escaped(option['option'])}={value}")
+        else:
+            done.append(_filled(before if index else "", word, links))
+        before = word
+    return tuple(done)
+
+
+def _filled(option: str, word: str, links: Links) -> str:
+    if (found := links.value(word, f"the command's {option}".strip())) is not None:
+        return found
+    if option in _PORT_OPTIONS and word.isascii() and word.isdecimal():
+        return "{port}"
+    if option in _HOST_OPTIONS and (word == "localhost" or re.fullmatch(r"[0-9.]+|::1?", word)):
+        return "{host}"
+    if (match := _ADDRESS.fullmatch(word)) is not None:
+        bare = _is_every(match["host"]) and int(match["port"]) not in BY_PORT
+        if bare or option in _ADDRESS_OPTIONS:
+            return "{host}:{port}"
+    return escaped(word)
+
+
+def _is_every(host: str) -> bool:
+    return host.strip("[]") in ("0.0.0.0", "::", "127.0.0.1")

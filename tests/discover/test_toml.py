@@ -1,0 +1,110 @@
+"""The file that `init` writes is one that the loader reads, and says what was observed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaoslab import services
+from chaoslab.discover.findings import Findings, PathAnswer, PathFound
+from chaoslab.discover.proposal import Proposal, Proposed
+from chaoslab.discover.toml import bound_s, scenario_text, topology_text
+from chaoslab.model.loader.topology import read_topology
+from chaoslab.model.topology import Topology
+
+PROPOSAL = Proposal(
+    name="shop",
+    app="web",
+    command=("python", "-m", "shop", 'a "quoted" word', "{port}"),
+    command_from="Procfile",
+    env={"DATABASE_URL": "{postgres.url}", "odd.name": "tab\there", "PORT": "{port}"},
+    services=(Proposed(name="postgres", kind="postgres", why="DATABASE_URL in .env"),),
+    images={"postgres": "postgres:15-alpine"},
+    health_path="/healthz",
+    others=("Dockerfile: serve",),
+    notes=("line one\nline two", "\x1b[31mred"),
+)
+GOOD = PathAnswer(status=200, content_type="application/json", body='{"db": "up"}')
+BAD = PathAnswer(status=503, content_type="application/json", body='{"db": "down"}')
+FINDINGS = Findings(
+    port=8000,
+    paths=(
+        PathFound(path="/ready", steady=GOOD, severed={"postgres": BAD}, role="health"),
+        PathFound(path="/live", steady=GOOD, severed={"postgres": GOOD}, role="live"),
+    ),
+    boots_s=(1.0, 2.0, 1.5),
+    back_s={"postgres": 0.4},
+    schema={"postgres": ("a", "b", "c", "d", "e", "f")},
+)
+
+
+def read(tmp_path: Path, text: str) -> Topology:
+    path = tmp_path / "chaoslab.toml"
+    path.write_text(text)
+    return read_topology(path, kinds=services.kinds())
+
+
+def test_a_proposal_alone(tmp_path: Path) -> None:
+    """Without findings the file has the proposal, and says that nothing was started."""
+    text = topology_text(PROPOSAL, None, schema="./chaoslab.schema.json")
+    assert text.startswith("#:schema ./chaoslab.schema.json\n")
+    assert "Nothing was started" in text
+    topology = read(tmp_path, text)
+    app = topology.apps["web"]
+    assert app.command == PROPOSAL.command
+    assert dict(app.env) == dict(PROPOSAL.env)
+    assert app.health.path == "/healthz"
+    assert topology.images.services == {"postgres": "postgres:15-alpine"}
+
+
+def test_what_was_observed(tmp_path: Path) -> None:
+    """With findings the file has the port, paths, deadlines, and each answer as a comment."""
+    text = topology_text(PROPOSAL, FINDINGS)
+    app = read(tmp_path, text).apps["web"]
+    assert (app.port, app.health.path, app.health.live_path) == (8000, "/ready", "/live")
+    assert app.deadlines.startup_s == bound_s((2.0,)) == 6.0
+    assert app.deadlines.recovery_s == bound_s((0.4,)) == 5.0
+    flat = " ".join(text.replace("\n#", "").split())
+    assert '/ready: 200 {"db": "up"}; 503 {"db": "down"} while postgres was refused' in flat
+    assert "does not notice the loss of postgres" in flat
+    assert "6 tables in postgres (a, b, c, d, e, …)" in flat
+
+
+def test_no_path_notices(tmp_path: Path) -> None:
+    """Where no path notices a loss, the file says so and asks for a request."""
+    found = PathFound(path="/ping", steady=GOOD, severed={"postgres": GOOD})
+    text = topology_text(PROPOSAL, Findings(paths=(found,), boots_s=(1.0,)))
+    assert read(tmp_path, text).apps["web"].health.path == "/ping"
+    assert "No path was observed to notice the loss" in text
+    assert "# [apps.web.requests.works]" in text
+
+
+def test_a_request(tmp_path: Path) -> None:
+    """A request that the user named is declared as a page."""
+    text = topology_text(PROPOSAL, Findings(request="/items"))
+    assert read(tmp_path, text).apps["web"].requests["works"].path == "/items"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "noticed"),
+    [
+        (GOOD, BAD, ("postgres",)),
+        (GOOD, GOOD, ()),
+        (GOOD, PathAnswer(status=200, body='{"db": "down"}'), ("postgres",)),
+        (GOOD, PathAnswer(error="no answer within 2 s"), ("postgres",)),
+        (PathAnswer(status=200, body="t=1"), PathAnswer(status=200, body="t=23"), ()),
+    ],
+)
+def test_what_counts_as_noticed(
+    one: PathAnswer, other: PathAnswer, noticed: tuple[str, ...]
+) -> None:
+    """Another status, another text or no answer is noticed; other figures alone are not."""
+    assert PathFound(path="/", steady=one, severed={"postgres": other}).noticed == noticed
+
+
+def test_the_scenario_is_python() -> None:
+    """The scenario file is valid Python that names each service."""
+    text = scenario_text(PROPOSAL)
+    compile(text, "scenario", "exec")
+    assert "['postgres']" in text
