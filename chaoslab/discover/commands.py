@@ -74,6 +74,7 @@ def _pyproject(files: SmallFiles) -> Iterator[Command]:
 
 
 def _python(files: SmallFiles) -> Iterator[Command]:
+    words: tuple[str, ...]
     if files.text("manage.py") is not None:
         words = ("python", "manage.py", "runserver", "--noreload", "0.0.0.0:8000")
         yield Command(words=words, where="manage.py")

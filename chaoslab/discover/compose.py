@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from chaoslab.discover.shell import split
 from chaoslab.errors import ChaoslabError
@@ -13,6 +14,7 @@ from chaoslab.preflight.yaml_file import yaml_documents
 
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 MOST_SERVICES = 100
+MOST_CHARACTERS, MOST_DEPTH = 250_000, 200
 _VARIABLE = re.compile(
     r"\$\$|\$\{(?P<braced>[A-Za-z_]\w*)(?:(?P<how>:?[-?+])(?P<more>[^{}]*))?\}|\$(?P<bare>[A-Za-z_]\w*)"
 )
@@ -45,6 +47,8 @@ def compose_services(
     `variables` fill the file's own, such as `${TAG}`; one without a value becomes empty. Raises no
     error.
     """
+    if len(text) > MOST_CHARACTERS or _depth(text) > MOST_DEPTH:
+        return (), f"{file}: too large or nested too deeply, not read"
     try:
         documents = yaml_documents(text, file)
     except (ChaoslabError, RecursionError, ValueError) as error:
@@ -57,6 +61,14 @@ def compose_services(
         if isinstance(node, Table)
     ]
     return tuple(found), "" if found else f"{file}: it has no services"
+
+
+def _depth(text: str) -> int:
+    """The depth of brackets, roughly: brackets in texts count as well. The parser's time grows with
+    its square.
+    """
+    steps = (1 if letter in "[{" else -1 for letter in text if letter in "[]{}")
+    return max(accumulate(steps), default=0)
 
 
 def _service(name: str, table: Mapping[str, Node], variables: Mapping[str, str]) -> ComposeService:
@@ -99,8 +111,8 @@ def _pairs(node: Node | None, variables: Mapping[str, str]) -> Iterator[tuple[st
             if isinstance(value, Text):
                 yield key, variables.get(key, "") if value.text is None else value.text
     for item in _texts(node):
-        name, equals, value = item.partition("=")
-        yield name, value if equals else variables.get(name, "")
+        name, equals, given = item.partition("=")
+        yield name, given if equals else variables.get(name, "")
 
 
 def _env_files(node: Node | None) -> Iterator[str]:

@@ -38,7 +38,7 @@ def proposed(place: Path, files: dict[str, str | bytes], asked: Asked | None = N
         ),
         (
             {"docker-compose.yml": COMPOSE},
-            tuple(["uvicorn", "app:app", "--host", "{host}", "--port", "{port}"]),
+            ("uvicorn", "app:app", "--host", "{host}", "--port", "{port}"),
         ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

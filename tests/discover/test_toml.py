@@ -59,7 +59,7 @@ def test_a_proposal_alone(tmp_path: Path) -> None:
 
 
 def test_what_was_observed(tmp_path: Path) -> None:
-    """With findings the file has the port, paths, deadlines, and each answer as a comment."""
+    """With findings the file has port, paths and deadlines, and each answer as a comment."""
     text = topology_text(PROPOSAL, FINDINGS)
     app = read(tmp_path, text).apps["web"]
     assert (app.port, app.health.path, app.health.live_path) == (8000, "/ready", "/live")
