@@ -121,10 +121,12 @@ class Links:
             "host": f"{{{use.name}.host}}" + (f":{{{use.name}.port}}" if after else ""),
             "port": f"{{{use.name}.port}}",
         }
-        if server.name == "redis":  # the lab's has no password, and the number of a database stays
-            fields |= {"user": "", "password": ""}
+        fields |= {"password": f"{{{use.name}.password}}"}
+        if server.name == "redis":  # it has the user `default`, and the number of a database stays
+            fields |= {"user": ""}
         else:
-            fields |= {each: f"{{{use.name}.{each}}}" for each in ("user", "password", "database")}
+            database = "vhost" if server.name == "rabbitmq" else "database"
+            fields |= {"user": f"{{{use.name}.user}}", "database": f"{{{use.name}.{database}}}"}
         return {name: fields[role] for role, name in names.items() if role in fields}
 
     def _server_of(self, group: str, host: str, port: int, kind: str) -> Server | None:

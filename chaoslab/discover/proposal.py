@@ -15,6 +15,7 @@ from chaoslab.discover.words import assigned, filled_words
 from chaoslab.model.loader.rules import is_pinned
 from chaoslab.model.placeholders import known_to_app, placeholder_problems
 from chaoslab.model.secrets import looks_secret
+from chaoslab.services import kinds
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
 _MOST_VALUE = 500
@@ -76,7 +77,8 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
     env |= _plain_values(folder, given, env)
     env |= _own_address({**known, **given})
     services = [*_services(links.uses, folder, asked)]
-    usable = known_to_app([each.name for each in services])
+    known_kinds = kinds()
+    usable = known_to_app({each.name: known_kinds[each.kind].fields for each in services})
     kept = {name: text for name, text in env.items() if not _wrong(text, usable)}
     return Proposal(
         name=_fit(folder.name) or "system",

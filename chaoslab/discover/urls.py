@@ -104,7 +104,7 @@ def filled_url(address: Address, service: str, server: Server) -> str:
     """The URL of `service` through its link, in the form of the URL at that address."""
     where = f"{{{service}.host}}:{{{service}.port}}"
     if address.jdbc:
-        return f"jdbc:{address.written}://{where}/{{{service}.database}}"
+        return f"{{{service}.url:jdbc:{address.written}}}"
     if server.name == "redis" and address.path.strip("/") not in ("", "0"):
         return f"redis://{where}{escaped(address.path)}"
     scheme = address.written.lower()

@@ -24,7 +24,7 @@ PG = {"user": "{postgres.user}", "password": "{postgres.password}"}
         ({"MARIA": "mariadb://u:p@h/d"}, "{mysql.url:mariadb}", ["mysql"]),
         (
             {"SPRING_DATASOURCE_URL": "jdbc:postgresql://h:5432/d"},
-            "jdbc:postgresql://{postgres.host}:{postgres.port}/{postgres.database}",
+            "{postgres.url:jdbc:postgresql}",
             ["postgres"],
         ),
         ({"REDIS_URL": "redis://h:6379/0"}, "{redis.url}", ["redis"]),
@@ -85,14 +85,14 @@ def test_a_group_of_variables(given: dict[str, str], service: str) -> None:
     assert all(text.startswith(f"{{{service}.") for text in filled.values())
 
 
-def test_a_redis_of_the_lab_has_no_password() -> None:
-    """A declared password of Redis is emptied; the number of its database stays."""
+def test_the_number_of_a_redis_database_stays() -> None:
+    """Host, port and password of Redis are the lab's; the number of a database is the app's own."""
     links = Links()
     given = {"REDIS_HOST": "h", "REDIS_PORT": "6379", "REDIS_PASSWORD": "s", "REDIS_DB": "2"}
     assert links.filled(given, lambda _: "") == {
         "REDIS_HOST": "{redis.host}",
         "REDIS_PORT": "{redis.port}",
-        "REDIS_PASSWORD": "",
+        "REDIS_PASSWORD": "{redis.password}",
     }
 
 

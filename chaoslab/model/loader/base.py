@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chaoslab.model.loader.rules import is_path, is_variable
@@ -32,8 +32,12 @@ def together(what: str, expected: str, fix: str) -> PydanticCustomError:
     return PydanticCustomError("together", "{what}", context)
 
 
-HttpPath = Annotated[str, rule(is_path)]
-NonEmpty = Annotated[str, rule(lambda text: bool(text.strip()))]
+HttpPath = Annotated[str, rule(is_path), WithJsonSchema({"type": "string", "pattern": r"^/\S*$"})]
+NonEmpty = Annotated[
+    str,
+    rule(lambda text: bool(text.strip())),
+    WithJsonSchema({"type": "string", "pattern": r"\S"}),
+]
 NoNul = Annotated[str, rule(lambda text: "\0" not in text)]
 VariableName = Annotated[str, rule(is_variable)]
 Seconds = Annotated[float, Field(gt=0)]

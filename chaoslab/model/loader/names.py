@@ -26,7 +26,8 @@ from chaoslab.model.loader.mistakes import (
     unknown,
 )
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+NAME_PATTERN = "[A-Za-z][A-Za-z0-9_-]*"
+_NAME = re.compile(NAME_PATTERN)
 INVALID_NAME = ErrorCode(
     "topology.invalid_name",
     "'{name}' is not a valid name",
