@@ -226,6 +226,18 @@ def analyze(ctx: click.Context, run: str, results: Path) -> None:
         ctx.exit(1)
 
 
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of chaoslab.toml, from which editors complete and check it.
+
+    It has the installed kinds of service. The one that ships with chaoslab has only its own kinds.
+    """
+    from chaoslab import services
+    from chaoslab.model.loader.json_schema import schema_text
+
+    click.echo(schema_text(services.kinds()), nl=False)
+
+
 main.add_command(corpus)
 main.add_command(export)
 main.add_command(gate)
