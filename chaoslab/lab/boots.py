@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
@@ -98,9 +98,9 @@ class Boots:
         if (before := self.watches.get(boot.app)) is not None:
             await before.end()
         app, runtime = self._context.topology.apps[boot.app], self._context.runtime
-        port = await runtime.app_port(app)
+        port, ports = await runtime.app_port(app), await runtime.named_ports(app)
         attached = runtime.external is not None
-        command, env = ((), {}) if attached else self._command_and_env(app, boot, port)
+        command, env = ((), {}) if attached else self._command_and_env(app, boot, port, ports)
         journal.mask.learn_boot(command, env)
         running = await runtime.spawn_app(
             AppStart(
@@ -108,6 +108,7 @@ class Boots:
                 command=command,
                 env=env,
                 port=port,
+                ports=ports,
                 log=self._folder.log_path(f"app-{app.name}"),
                 mask=journal.mask,
             )
@@ -141,7 +142,7 @@ class Boots:
         return watch
 
     def _command_and_env(
-        self, app: App, boot: Boot, port: int
+        self, app: App, boot: Boot, port: int, ports: Mapping[str, int]
     ) -> tuple[tuple[str, ...], dict[str, str]]:
         """The command and the environment of one boot, with every placeholder replaced by its
         value.
@@ -149,6 +150,7 @@ class Boots:
         env = {**app.env, **boot.env}
         used = {name for text in (*app.command, *env.values()) for name in names_in(text)}
         values = self._placeholders(app, port, used)
+        values |= {f"port:{name}": str(number) for name, number in ports.items()}
         filled = {key: fill(value, values) for key, value in env.items()}
         return tuple(fill(word, values) for word in app.command), filled
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chaoslab.errors import UNKNOWN_NAME, ErrorCode, Problem, SpecError, did_you_mean
 from chaoslab.model.mask import Mask
-from chaoslab.model.placeholders import known_to_app, placeholder_problems
+from chaoslab.model.placeholders import known_to_app, placeholder_problems, port_names
 from chaoslab.model.topology import App, Topology
 
 APP_TWICE = ErrorCode(
@@ -105,7 +105,8 @@ def _parsed(
         return app, (), [Problem(reason=reason, where=where, fix="close the quotation")]
     if not command:
         return app, (), [Problem(reason=EMPTY(), where=where, expected=_WANTED)]
-    known_names = known_to_app(topology.fields_of_links(topology.apps[app]))
+    links, named = topology.fields_of_links(topology.apps[app]), topology.apps[app].port_names
+    known_names = known_to_app(links, (*named, *port_names(command)))
     return (
         app,
         command,

@@ -38,6 +38,9 @@ IETF_WORDS = ("pass", "warn")  # may come with 2xx or 3xx (draft-inadarei-api-he
 class HealthContract:
     """The paths that the app serves, and where its answers have its word and its dependencies.
 
+    `port` names the port of the app at which it serves all of the paths, as in `{port:admin}`;
+    empty for the app's own port.
+
     `status_field` and `dependencies_field` are members of the health body, or JMESPath expressions;
     a member of exactly that name counts first. Without a `status_field` only the status code
     counts. A dependency's value is a word, or an object that has its word at `status_field`, else
@@ -53,6 +56,7 @@ class HealthContract:
     are those that a complete start-up must publish; empty means any that the app publishes.
     """
 
+    port: str = ""
     path: str = "/health"
     live_path: str | None = None
     ready_path: str | None = None

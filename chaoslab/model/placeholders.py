@@ -11,6 +11,7 @@ from chaoslab.errors import UNKNOWN_NAME, ErrorCode, Problem, SpecError, did_you
 LINK_FIELDS = ("url", "host", "port")
 # As in `postgresql+asyncpg`, or with a prefix as in `jdbc:postgresql`.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?::[A-Za-z][A-Za-z0-9+.-]*)*")
+_PORT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
 _ESCAPES = {"{{": "{", "}}": "}"}
 UNMATCHED_BRACE = ErrorCode(
@@ -30,7 +31,7 @@ class Name(NamedTuple):
     """The parts of a placeholder's name, as of `postgres.url:postgresql+asyncpg`.
 
     `service` is empty if the name is not that of a service. `scheme` is None if the name asks for
-    none.
+    none. Of `port:grpc` it is the name of a further port.
     """
 
     service: str
@@ -50,12 +51,21 @@ def parsed(name: str) -> Name:
     return Name(service, field, scheme if colon else None)
 
 
-def known_to_app(links: Mapping[str, Iterable[str]]) -> list[str]:
+def port_names(texts: Iterable[str]) -> tuple[str, ...]:
+    """The names of further ports in `texts`, each once: `grpc` of `{port:grpc}`."""
+    found = (parsed(name) for text in texts for name in names_in(text))
+    names = (each.scheme for each in found if each.plain == "port" and each.scheme is not None)
+    return tuple(dict.fromkeys(name for name in names if _PORT_NAME.fullmatch(name)))
+
+
+def known_to_app(links: Mapping[str, Iterable[str]], ports: Iterable[str] = ()) -> list[str]:
     """The names of the placeholders that an app may use in its command and environment, without
     schemes. `links` maps each service that it has a link to, to the fields that only its kind has.
+    `ports` are the names of its further ports.
     """
     return [
         "port",
+        *(f"port:{name}" for name in ports),
         "host",
         "python",
         *(f"{each}.{field}" for each, own in links.items() for field in (*LINK_FIELDS, *own)),
@@ -100,6 +110,17 @@ def _name_problems(where: str, name: str, known: Collection[str]) -> Iterator[Pr
                 where=where,
                 expected=f"a scheme without '://', as in {{{asked.plain}:postgresql+asyncpg}}",
             )
+        return
+    if (
+        asked.plain == "port"
+        and asked.scheme is not None
+        and not _PORT_NAME.fullmatch(asked.scheme)
+    ):
+        yield Problem(
+            reason=UNKNOWN_NAME(kind="placeholder", name=f"{{{name}}}"),
+            where=where,
+            expected="a letter, then letters, digits, '-' and '_', as in {port:grpc}",
+        )
         return
     of_service = [each for each in known if asked.service and parsed(each).service == asked.service]
     yield Problem(

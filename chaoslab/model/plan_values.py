@@ -78,7 +78,7 @@ def _env(where: str, boot: Boot, topology: Topology) -> Iterator[Problem]:
     app = topology.apps.get(boot.app or next(iter(topology.apps)))
     if app is None:
         return
-    known = known_to_app(topology.fields_of_links(app))
+    known = known_to_app(topology.fields_of_links(app), app.port_names)
     for key, text in boot.env.items():
         yield from placeholder_problems(f"{where}.{key}", text, known)
 

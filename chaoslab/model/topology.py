@@ -9,6 +9,7 @@ from typing import Literal
 from chaoslab.model.deployment import Deployment
 from chaoslab.model.gate import Gate
 from chaoslab.model.health import HealthContract
+from chaoslab.model.placeholders import port_names
 from chaoslab.model.policy import Policies
 from chaoslab.model.requests import RequestContract
 
@@ -145,8 +146,9 @@ Network = Literal["own", "host"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A process under test. At the spawn the lab fills placeholders in `command` and `env`:
-    `{port}` and `{host}` (where the app listens), `{python}`, and of each link `{<service>.url}`,
-    `.host` and `.port`, which are those of the link's proxy, and the `fields` of its service.
+    `{port}` and `{host}` (where the app listens), `{port:NAME}` (its further ports), `{python}`,
+    and of each link `{<service>.url}`, `.host` and `.port`, which are those of the link's proxy,
+    and the `fields` of its service.
 
     `cwd` is the absolute path of the folder in which a process of the app runs. Empty means the
     working directory of the test run.
@@ -171,6 +173,15 @@ class App:
     requests: Mapping[str, RequestContract] = field(default_factory=dict)
     policies: Mapping[str, Policies] = field(default_factory=dict)
     container: Container | None = None
+
+    @property
+    def port_names(self) -> tuple[str, ...]:
+        """The names of the ports of the app besides its `port`: those that its command and its
+        environment use, and that of its health.
+        """
+        of_health = (self.health.port,) if self.health.port else ()
+        named = port_names((*self.command, *self.env.values()))
+        return tuple(dict.fromkeys((*named, *of_health)))
 
     @property
     def write(self) -> RequestContract | None:

@@ -49,8 +49,8 @@ MOST_ENTRIES = 256  # of one list or object of an app, in the history
 
 
 async def get(watched: Watched, path: str, *, timeout_s: float) -> Reply:
-    """Send one GET with the headers of the health contract to the app, and return the whole answer,
-    within `timeout_s` seconds in total.
+    """Send one GET to a path of the app's health, with the headers of the health contract, and
+    return the whole answer, within `timeout_s` seconds in total.
 
     Raises one of the errors in NO_ANSWER if there is no complete answer. Raises NotAsked if the lab
     could not send the request; the history then has the reason.
@@ -58,7 +58,8 @@ async def get(watched: Watched, path: str, *, timeout_s: float) -> Reply:
     message = Message(path=path, headers=tuple(watched.app.health.headers.items()))
     try:
         async with asyncio.timeout(timeout_s):
-            return await ask(watched.running.endpoint, message)
+            there = watched.running.endpoint_of(watched.app.health.port)
+            return await ask(there, message)
     except NO_ANSWER as error:
         if why := lab_trouble(error):
             note_lab_trouble(watched.journal, why)

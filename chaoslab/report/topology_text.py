@@ -216,6 +216,7 @@ def _secrets(secrets: Secrets) -> dict[str, str]:
 def _health(app: App) -> dict[str, str]:
     health = app.health
     paths = {
+        **({"port": f"{{port:{health.port}}}"} if health.port else {}),
         "path": health.path,
         "live_path": health.live_path,
         "ready_path": health.ready_path,

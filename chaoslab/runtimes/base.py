@@ -44,15 +44,16 @@ class ServerClient:
 class AppStart:
     """What the runtime needs to start one boot of an app.
 
-    `command` and `env` are final: they have no placeholders. The app should listen on `port`. The
-    app's output goes to the file `log`, limited in size as in `app_log`, with secrets masked by
-    `mask`.
+    `command` and `env` are final: they have no placeholders. The app should listen on `port`.
+    `ports` maps the names of its further ports to their numbers. The app's output goes to the file
+    `log`, limited in size as in `app_log`, with secrets masked by `mask`.
     """
 
     app: App
     command: tuple[str, ...]
     env: Mapping[str, str]
     port: int
+    ports: Mapping[str, int] = field(default_factory=dict)
     log: Path
     mask: Mask = field(default_factory=Mask)
 
@@ -129,6 +130,11 @@ class RunningApp(Protocol):
     @property
     def endpoint(self) -> Endpoint:
         """The app's address for the lab."""
+
+    def endpoint_of(self, port: str) -> Endpoint:
+        """The app's address for the lab at its further port of that name; `endpoint` if the name is
+        empty.
+        """
 
     @property
     def listens_on(self) -> int:
@@ -322,6 +328,9 @@ class Runtime(Protocol):
 
     async def app_port(self, app: App) -> int:
         """The port on which the next boot of `app` should listen."""
+
+    async def named_ports(self, app: App) -> Mapping[str, int]:
+        """Maps each of `app.port_names` to the number of that port for the next boot of `app`."""
 
     async def spawn_app(self, start: AppStart) -> RunningApp:
         """Spawn a boot of an app; does not wait until the app is ready.

@@ -39,6 +39,29 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             ),
         ),
         (
+            BASE + 'env = { A = "{port:admin}" }\n[apps.backend.health]\nport = "adnim"\n',
+            wrong(
+                "apps.backend.health.port",
+                "topology.no_port",
+                "did you mean 'admin'?",
+                port="adnim",
+            ),
+        ),
+        (
+            BASE + '[apps.backend.health]\nport = "admin"\n',
+            wrong("apps.backend.health.port", "topology.no_port", "add {port:admin}", port="admin"),
+        ),
+        (
+            BASE + 'env = { A = "{port:}" }\n',
+            wrong(
+                "apps.backend.env.A",
+                "name.unknown",
+                "as in {port:grpc}",
+                kind="placeholder",
+                name="{port:}",
+            ),
+        ),
+        (
             BASE + '[connectors.vpc]\nlinks = ["redis"]',
             wrong(
                 "connectors.vpc.links[0]",
@@ -367,7 +390,9 @@ def test_a_problem_reads_as_place_mistake_expected_and_fix(tmp_path: Path) -> No
     (problem,) = problems_of(tmp_path, BASE.replace("links", "linsk"))
     first, second = str(problem).splitlines()
     assert first == "chaoslab.toml: apps.backend.linsk: unknown key 'linsk'"
-    assert second.startswith("  expected one of: command, env, links, port, network, outside, ")
+    assert second.startswith(
+        "  expected one of: command, cwd, env, links, port, network, outside, "
+    )
     assert second.endswith("; did you mean 'links'?")
 
 

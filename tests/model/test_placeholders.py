@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from chaoslab.errors import SpecError
-from chaoslab.model.placeholders import fill, known_to_app, names_in, parsed, placeholder_problems
+from chaoslab.model.placeholders import (
+    fill,
+    known_to_app,
+    names_in,
+    parsed,
+    placeholder_problems,
+    port_names,
+)
 
 VALUES = {"port": "7000", "postgres.url": "postgresql://u@127.0.0.1:5/db", "odd": "{port}"}
 
@@ -42,6 +49,20 @@ def test_filling_reports_every_unknown_name() -> None:
 def test_names_are_listed_without_the_escapes() -> None:
     """A double brace begins no placeholder."""
     assert names_in("{a}{{b}}{c.d}") == ("a", "c.d")
+
+
+def test_further_ports_have_names() -> None:
+    """Each once, in order; a name that is not valid is none."""
+    texts = ("--grpc={port:grpc} {port}", "{port:admin} {port:grpc} {port:a b} {port:} {{port:x}}")
+    assert port_names(texts) == ("grpc", "admin")
+
+
+def test_a_further_port_is_known_by_its_name() -> None:
+    """Those that an app uses are known; another is a mistake, with the nearest name."""
+    known = known_to_app({}, ("grpc",))
+    assert not list(placeholder_problems("here", "{port:grpc}", known))
+    (problem,) = placeholder_problems("here", "{port:grcp}", known)
+    assert "port:grpc" in problem.fix
 
 
 KNOWN = known_to_app({"postgres": ("user", "password", "database"), "redis": ()})

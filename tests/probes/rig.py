@@ -51,6 +51,9 @@ class Here:
         self.killed_after_s: float | None = None
         self.ended, self.log_ended = asyncio.Event(), asyncio.Event()
 
+    def endpoint_of(self, port: str) -> Endpoint:
+        return self.endpoint
+
     async def exited(self) -> int:
         await self.ended.wait()
         return 0

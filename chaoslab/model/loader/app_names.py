@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chaoslab.errors import ErrorCode
+from chaoslab.errors import ErrorCode, did_you_mean
 from chaoslab.model.loader.declared import Declared
 from chaoslab.model.loader.mistakes import (
     Mistake,
@@ -19,12 +19,17 @@ from chaoslab.model.loader.mistakes import (
 )
 from chaoslab.model.loader.request_names import request_mistakes
 from chaoslab.model.loader.uses import linked, unfilled
-from chaoslab.model.placeholders import LINK_FIELDS, known_to_app, names_in, parsed
+from chaoslab.model.placeholders import LINK_FIELDS, known_to_app, names_in, parsed, port_names
 
 NOT_LINKED = ErrorCode(
     "topology.placeholder_not_linked",
     "placeholder '{placeholder}' needs a link to '{service}'",
     "An app uses a placeholder of a service that it has no link to.",
+)
+NO_PORT = ErrorCode(
+    "topology.no_port",
+    "neither command nor env uses {{port:{port}}}",
+    "The health of an app has a port that the app does not get.",
 )
 NO_STARTUP_PATH = ErrorCode(
     "topology.no_startup_path",
@@ -47,6 +52,7 @@ def app_mistakes(app: str, known: Declared) -> Iterator[Mistake]:
     health = table_of(table.get("health"))
     yield from _links(app, known)
     yield from _placeholders(app, known)
+    yield from _health_port(app, table)
     yield from _phases(app, health)
     yield from _words(app, table_of(health.get("words")))
     yield from request_mistakes(app, known)
@@ -71,12 +77,9 @@ def _placeholders(app: str, known: Declared) -> Iterator[Mistake]:
     table, links = known.apps[app], known.linked(app)
     # A misspelt link is reported as such, and not once more for each of its placeholders.
     linked = links if all(link in known.services for link in links) else [*known.services]
-    usable = known_to_app({each: known.fields(each) for each in linked})
-    texts: list[tuple[Place, str]] = [
-        (("command", index), text) for index, text in texts_of(table.get("command"))
-    ]
-    env = table_of(table.get("env")).items()
-    texts += [(("env", key), text) for key, text in env if isinstance(text, str)]
+    texts = list(_texts(table))
+    ports = port_names(text for _, text in texts)
+    usable = known_to_app({each: known.fields(each) for each in linked}, ports)
     for rest, text in texts:
         place: Place = ("apps", app, *rest)
         unlinked = {name for name in names_in(text) if _needs_link(name, usable, known)}
@@ -88,6 +91,24 @@ def _placeholders(app: str, known: Declared) -> Iterator[Mistake]:
                 fix=f"add '{service}' to apps.{app}.links",
             )
         yield from unfilled(place, text, [*usable, *unlinked])
+
+
+def _texts(table: Table) -> Iterator[tuple[Place, str]]:
+    """The texts of an app's table that may have placeholders, each with its place."""
+    yield from ((("command", index), text) for index, text in texts_of(table.get("command")))
+    env = table_of(table.get("env")).items()
+    yield from ((("env", key), text) for key, text in env if isinstance(text, str))
+
+
+def _health_port(app: str, table: Table) -> Iterator[Mistake]:
+    port, names = table_of(table.get("health")).get("port"), port_names(t for _, t in _texts(table))
+    if isinstance(port, str) and port and port not in names:
+        yield Mistake(
+            place=("apps", app, "health", "port"),
+            reason=NO_PORT(port=port),
+            expected=f"one of: {', '.join(names)}" if names else "",
+            fix=did_you_mean(port, names) or f"add {{port:{port}}} to command or env",
+        )
 
 
 def _needs_link(name: str, usable: list[str], known: Declared) -> bool:

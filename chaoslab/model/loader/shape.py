@@ -48,6 +48,7 @@ HTTP_ADDRESS = "a string, http://host:port without user, password or path"
 class HealthShape(Shape):
     """The keys of the table `[apps.<name>.health]`."""
 
+    port: str = Field(default="", description="a string, the name of a port, as in {port:admin}")
     path: HttpPath = Field(default="/health", description="a path that begins with '/'")
     live_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
     ready_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")

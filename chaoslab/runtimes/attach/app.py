@@ -38,6 +38,11 @@ class ExternalApp:
         """The app's address, as the topology declares it."""
         return self._endpoint
 
+    def endpoint_of(self, port: str) -> Endpoint:
+        """`endpoint`: the topology declares no address of another port."""
+        assert not port, "attach mode refuses a named port"
+        return self._endpoint
+
     @property
     def listens_on(self) -> int:
         """The port of `endpoint`. On the app's own machine the app may listen on another port."""

@@ -25,7 +25,7 @@ def refuse(plan: Plan, topology: Topology, attach: Attach) -> None:
 
 
 def _reasons(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
-    yield from _boots(plan, attach)
+    yield from _boots(plan, topology, attach)
     yield from _start_up(plan)
     for fault in plan.faults:
         if fault.targets_service:
@@ -45,11 +45,13 @@ def _reasons(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
     yield from _writes(plan, topology, attach)
 
 
-def _boots(plan: Plan, attach: Attach) -> Iterator[str]:
+def _boots(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
     apps = [boot.app for boot in plan.boots]
     for boot in plan.boots:
         if boot.app not in attach.apps:
             yield f"[attach.apps.{boot.app}] is missing: the app's address is unknown"
+        if port := topology.apps[boot.app].health.port:
+            yield f"the health of {boot.app} is at its port '{port}', whose address is unknown"
         if boot.env:
             yield f"the environment of {boot.app} cannot be changed ({', '.join(boot.env)})"
         if boot.at is not None or boot.restarts or apps.count(boot.app) > 1:

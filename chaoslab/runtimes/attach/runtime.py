@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -213,6 +214,11 @@ class AttachedRuntime:
     async def app_port(self, app: App) -> int:
         """The port of the app's declared address."""
         return host_and_port(self._attach.apps[app.name])[1]
+
+    async def named_ports(self, app: App) -> Mapping[str, int]:
+        """None: `check` has refused an app whose health is at one, and the lab starts no app."""
+        del app
+        return {}
 
     async def spawn_app(self, start: AppStart) -> ExternalApp:
         """The app at its declared address. Nothing is spawned: the app runs already."""

@@ -7,6 +7,7 @@ import contextlib
 import re
 import signal
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,19 +40,20 @@ class Pod:
     """The network namespace of one app.
 
     The container of `agent` owns the namespace; the container of every boot joins it. The app
-    listens on port `inside`, which the engine publishes as `published` on loopback.
+    listens on port `inside`; `named` has its further ports by their names. `published` maps each of
+    these ports to the port of loopback on which the engine publishes it.
     """
 
     app: str
     image: str
     agent: ContainerAgent
     inside: int
-    published: int
+    named: Mapping[str, int]
+    published: Mapping[int, int]
 
-    @property
-    def endpoint(self) -> Endpoint:
-        """The app's address for the lab."""
-        return Endpoint(host=HOST, port=self.published)
+    def endpoint_of(self, port: str) -> Endpoint:
+        """The app's address for the lab, at its port of that name; of `inside` if it is empty."""
+        return Endpoint(host=HOST, port=self.published[self.named[port] if port else self.inside])
 
 
 class ContainerApp:
@@ -87,7 +89,11 @@ class ContainerApp:
         """The app's published port on loopback. It accepts connects even if the app does not
         listen.
         """
-        return self._pod.endpoint
+        return self._pod.endpoint_of("")
+
+    def endpoint_of(self, port: str) -> Endpoint:
+        """The published port on loopback for the port of that name; `endpoint` if it is empty."""
+        return self._pod.endpoint_of(port)
 
     @property
     def listens_on(self) -> int:

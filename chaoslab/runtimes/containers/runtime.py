@@ -5,7 +5,7 @@ containers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -197,6 +197,10 @@ class ContainerRuntime:
     async def app_port(self, app: App) -> int:
         """The port on which the app should listen, which its pod publishes."""
         return self._stack.pods[app.name].inside
+
+    async def named_ports(self, app: App) -> Mapping[str, int]:
+        """The app's further ports, which its pod publishes too."""
+        return self._stack.pods[app.name].named
 
     async def spawn_app(self, start: AppStart) -> ContainerApp:
         """Start a container of the app's image in the app's pod, and return the app; the boot's

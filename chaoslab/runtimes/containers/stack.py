@@ -23,6 +23,7 @@ from chaoslab.runtimes.containers.app import Pod
 from chaoslab.runtimes.containers.engine import HOST, Engine, Run
 from chaoslab.runtimes.containers.problems import engine_errors
 from chaoslab.runtimes.containers.service import ServerContainer
+from chaoslab.runtimes.ports_inside import named_ports_inside, port_inside
 from chaoslab.services import kind_of
 from chaoslab.services.base import AGENT_IMAGE, ability
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 API_PORT = 8474
 PROXY_NAME = "toxiproxy"
-APP_PORT = 8080
 _TRIES = 5  # another process may take a port between our choice and the container's start
 
 
@@ -87,24 +87,24 @@ class Stack:
         return agent
 
     def _start_pod(self, app: App, image: str, network: Network) -> None:
-        inside = app.port or APP_PORT
+        inside, named = port_inside(app), named_ports_inside(app)
         run = Run(image=self.agent_image, role="pod", network=network, talks=True)
-        container, port = self._published(run, inside)
+        container, published = self._published(run, inside, *named.values())
         agent = self._agent(container)
         agent.watch()
         self.pods[app.name] = Pod(
-            app=app.name, image=image, agent=agent, inside=inside, published=port
+            app=app.name, image=image, agent=agent, inside=inside, named=named, published=published
         )
 
-    def _published(self, run: Run, inside: int) -> tuple[Container, int]:
-        """Start a container with its port `inside` published on a free port of loopback.
+    def _published(self, run: Run, *inside: int) -> tuple[Container, dict[int, int]]:
+        """Start a container with each of its ports `inside` published on a free port of loopback.
 
-        Returns the container and the free port.
+        Returns the container, and maps each port to the free one.
         """
         for tries_left in reversed(range(_TRIES)):
-            port = self._ports.take()
+            ports = {each: self._ports.take() for each in inside}
             try:
-                return self.engine.run(replace(run, ports={inside: port})), port
+                return self.engine.run(replace(run, ports=ports)), ports
             except PortTaken:
                 if not tries_left:
                     raise
@@ -135,7 +135,7 @@ class StartedStack(Stack):
             image=self.agent_image, role="gateway", network=front, aliases=(PROXY_NAME,),
             talks=True, capabilities=("NET_ADMIN",),
         )  # fmt: skip
-        container, port = self._published(run, API_PORT)
+        container, published = self._published(run, API_PORT)
         with engine_errors("network back"):
             back.connect(container.id)
         agent = self._agent(container)
@@ -145,7 +145,7 @@ class StartedStack(Stack):
             command = ("-host=0.0.0.0",)
             run = Run(image=image, role="toxiproxy", command=command, joins=container.id)
             running = self.engine.run(run)
-        api = Endpoint(host=HOST, port=port)
+        api = Endpoint(host=HOST, port=published[API_PORT])
         self.gateway = Gateway(agent=agent, api=api, proxy=running)
 
     def _start_server(self, service: Service, back: Network) -> None:
@@ -162,7 +162,7 @@ class StartedStack(Stack):
             image=self.agent_image, role="place", entrypoint=("sleep",), command=("infinity",),
             network=back, aliases=(service.name,),
         )  # fmt: skip
-        owner, port = self._published(place, server.port)
+        owner, published = self._published(place, server.port)
         run = Run(
             image=self.agent_image if image == AGENT_IMAGE else image, role=service.kind,
             command=server.command, env=server.env, joins=owner.id,
@@ -171,7 +171,7 @@ class StartedStack(Stack):
             name=service.name,
             server=server,
             container=self.engine.run(run),
-            published=port,
+            published=published[server.port],
             upstream=Endpoint(host=service.name, port=server.port),
         )
 

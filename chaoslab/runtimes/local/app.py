@@ -7,6 +7,7 @@ import signal
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from chaoslab.machine import births
 from chaoslab.machine import process as processes
@@ -33,9 +34,10 @@ class LocalApp:
         output: Output,
         spawned_s: float,
         birthmark: int = 0,
+        ports: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._name, self._process, self._output = name, process, output
-        self._port = port
+        self._port, self._ports = port, ports
         self.spawned_s, self.birthmark = spawned_s, birthmark
         self.left_running: tuple[LeftProcess, ...] = ()
         self.killed_after_s: float | None = None
@@ -53,7 +55,11 @@ class LocalApp:
     @property
     def endpoint(self) -> Endpoint:
         """The address on loopback on which the app should listen."""
-        return Endpoint(host=HOST, port=self._port)
+        return self.endpoint_of("")
+
+    def endpoint_of(self, port: str) -> Endpoint:
+        """The address on loopback of the port of that name; `endpoint` if the name is empty."""
+        return Endpoint(host=HOST, port=self._ports[port] if port else self._port)
 
     @property
     def listens_on(self) -> int:

@@ -159,12 +159,13 @@ class LocalRuntime:
         """Spawn a boot of an app; does not wait until the app is ready.
 
         The app's environment is the machine's, plus the boot's `env`. Raises ServiceFailed if the
-        program cannot be executed, or if another process listens on the app's port: the answers of
-        that process would seem to be the app's. Port 0 is not checked.
+        program cannot be executed, or if another process listens on a port of the app: the answers
+        of that process would seem to be the app's. Port 0 is not checked.
         """
         name, port = start.app.name, start.port
-        if port and not is_free(port):
-            raise PortTaken(port_taken(name, port))
+        for each in (port, *start.ports.values()):
+            if each and not is_free(each):
+                raise PortTaken(port_taken(name, each))
         running = self._boot(start, self._spawn_outside, LocalApp)
         self._apps.append(running)
         return running
@@ -189,7 +190,7 @@ class LocalRuntime:
         birthmark = self._births[next(self._spawns)]
         births.set_birthmark(tree(process.pid), birthmark)
         return made(
-            name=name, process=process, port=start.port, output=output,
+            name=name, process=process, port=start.port, ports=start.ports, output=output,
             spawned_s=spawned_s, birthmark=birthmark,
         )  # fmt: skip
 
@@ -235,6 +236,10 @@ class LocalRuntime:
     async def app_port(self, app: App) -> int:
         """The port that the topology declares for the app, or a free one."""
         return app.port or await self.free_port()
+
+    async def named_ports(self, app: App) -> Mapping[str, int]:
+        """A free port for each of the app's names of ports."""
+        return {name: await self.free_port() for name in app.port_names}
 
     def spawn_helper(
         self, name: str, command: tuple[str, ...], *, log: Path, descriptors: Sequence[int] = ()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from chaoslab.machine.endpoint import Endpoint
-from chaoslab.machine.ports import HOST
 from chaoslab.machine.sockets import AppSocket, sockets_of
 from chaoslab.runtimes.local.app import LocalApp
 from chaoslab.runtimes.netns.namespaces import Pod
@@ -18,10 +18,11 @@ class NetnsApp(LocalApp):
         super().__init__(**of_boot)
         self._pod = pod
 
-    @property
-    def endpoint(self) -> Endpoint:
-        """The app's own loopback, which the lab reaches with sockets made in the pod."""
-        return Endpoint(host=HOST, port=self.listens_on, new_socket=self._pod.sockets)
+    def endpoint_of(self, port: str) -> Endpoint:
+        """An address on the app's own loopback, which the lab reaches with sockets made in the
+        pod.
+        """
+        return replace(super().endpoint_of(port), new_socket=self._pod.sockets)
 
     def sockets(self) -> tuple[AppSocket, ...]:
         """The TCP sockets of the process and its descendants now; empty after the process has

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -31,9 +31,8 @@ from chaoslab.runtimes.netns.namespaces import GATEWAY, Namespaces
 from chaoslab.runtimes.netns.needs import check_boots, only_embedded
 from chaoslab.runtimes.netns.outside import GatewayWatch, Outside
 from chaoslab.runtimes.parts import ApiPart, CheckedPart, Part
+from chaoslab.runtimes.ports_inside import named_ports_inside, port_inside
 from chaoslab.services import last_messages, question_of
-
-APP_PORT = 8080
 
 
 class NetnsRuntime(LocalRuntime):
@@ -141,7 +140,11 @@ class NetnsRuntime(LocalRuntime):
         """The port that the topology declares for the app, else 8080: the app's loopback is its
         own.
         """
-        return app.port or APP_PORT
+        return port_inside(app)
+
+    async def named_ports(self, app: App) -> Mapping[str, int]:
+        """Fixed numbers from 8081 on, as the app's loopback is its own."""
+        return named_ports_inside(app)
 
     async def spawn_app(self, start: AppStart) -> LocalApp:
         """Spawn a boot of an app in its pod; does not wait until the app is ready.
