@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chaoslab.history.events import Exited, HealthSample
+from chaoslab.history.events import Exited, HealthSample, HealthUnread
 from chaoslab.reason import Code, Reason
 
 Data = Mapping[str, Any]
@@ -93,6 +93,13 @@ ANSWERED = Code(
     "An answer of health: its status code, its word and the state that they mean.",
     data=("at_s", "status_code", "word", "state", "error"),
 )
+UNKNOWN_WORD = Code(
+    "health.unknown_word",
+    "the health contract does not have the word '{word}': say in [apps.{app}.health.words] what it "
+    "means",
+    "Health answered 2xx with a word that is not in the health contract, so the answer counts as "
+    "unhealthy.",
+)
 SILENT = Code(
     "health.silent",
     "health gave no answer within {waited_s:.1f} s, asked at {at_s:.3f} s",
@@ -172,6 +179,11 @@ def health_answer(sample: HealthSample) -> Reason:
     if "timeout" in (sample.error or "").lower():
         return SILENT(at_s=sample.at_s, waited_s=sample.took_s, error=sample.error)
     return UNREACHABLE(at_s=sample.at_s, error=sample.error or "no answer")
+
+
+def unread(event: HealthUnread) -> Reason:
+    """The reason with a word of health that the contract does not have."""
+    return UNKNOWN_WORD(word=event.word, app=event.app)
 
 
 def last_log_line(ended: Exited) -> Reason:

@@ -7,13 +7,14 @@ from typing import Any
 
 from chaoslab.evidence.claim import OfBoot
 from chaoslab.evidence.phases import phases_so_far
-from chaoslab.evidence.reasons import LOG_LINE, health_answer
+from chaoslab.evidence.reasons import LOG_LINE, health_answer, unread
 from chaoslab.evidence.starting import LAST_WORDS
 from chaoslab.evidence.timeline import SERVING, samples
 from chaoslab.history.events import (
     Bound,
     Exited,
     FirstAnswer,
+    HealthUnread,
     Listening,
     Spawned,
 )
@@ -128,11 +129,15 @@ def exited_early(e: OfBoot, history: History, begun: Spawned, ended: Exited) -> 
 
 def last_bad_answer(e: OfBoot, history: History) -> list[Reason]:
     """A list with the reason for the last answer of health, if that was neither healthy nor
-    degraded. Else empty.
+    degraded, and one more if the contract does not have its word. Else empty.
     """
     answers = [s for s in samples(history, e.app, e.boot) if s.status_code]
-    bad = answers and answers[-1].state not in SERVING
-    return [health_answer(answers[-1])] if bad else []
+    if not answers or answers[-1].state in SERVING:
+        return []
+    last, reason = answers[-1], health_answer(answers[-1])
+    event = history.first_of_boot(HealthUnread, e.app, e.boot)
+    same = event is not None and event.word and event.word == last.word
+    return [reason, unread(event)] if event is not None and same else [reason]
 
 
 def log_lines(ended: Exited | None) -> list[Reason]:

@@ -19,13 +19,15 @@ class Dialect:
     """Where answers of one convention have the app's word and its dependencies.
 
     `status_field`, `dependencies_field` and `name_separator` are those of a HealthContract. `words`
-    are laid over the known words. A body of one of `content_types` is of this dialect.
+    are laid over the known words. An app of this convention has one of `vocabulary` for its state,
+    written like that; a body of one of `content_types` is of this dialect.
     """
 
     status_field: str
     dependencies_field: str
     words: Mapping[str, HealthState] = field(default_factory=dict)
     name_separator: str = ""
+    vocabulary: tuple[str, ...] = ()
     content_types: tuple[str, ...] = ()
 
 
@@ -43,25 +45,33 @@ _ALL_BOOLEANS = (
     "| [?@] && [?!@] && 'some false' || [?!@] && 'all false' || [?@] && 'all true' || `null`"
 )
 
-# `microprofile` stands before `ietf`: its checks are a list, which `checks` finds as well.
 DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(
     {
         "spring": Dialect(
             status_field="status",
             dependencies_field="components || details",
+            vocabulary=("UP", "DOWN", "OUT_OF_SERVICE", "UNKNOWN"),
             content_types=("application/vnd.spring-boot.actuator",),
         ),
-        "aspnet": Dialect(status_field="status", dependencies_field="entries || results"),
-        "microprofile": Dialect(status_field="status", dependencies_field="checks[*]"),
+        "aspnet": Dialect(
+            status_field="status",
+            dependencies_field="entries || results",
+            vocabulary=("Healthy", "Degraded", "Unhealthy"),
+        ),
+        "microprofile": Dialect(
+            status_field="status", dependencies_field="checks[*]", vocabulary=("UP", "DOWN")
+        ),
         "ietf": Dialect(
             status_field="status",
             dependencies_field="checks",
             name_separator=":",
+            vocabulary=("pass", "warn", "fail"),
             content_types=("application/health+json",),
         ),
         "consul": Dialect(
             status_field=_WORST_CHECK,
             dependencies_field="[].{name: CheckID || Name, status: Status}",
+            vocabulary=("passing", "warning", "critical", "maintenance"),
         ),
         "booleans": Dialect(
             status_field=_ALL_BOOLEANS,
@@ -71,6 +81,7 @@ DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(
                 "some false": HealthState.DEGRADED,
                 "all false": HealthState.UNHEALTHY,
             },
+            vocabulary=("all true", "some false", "all false"),
         ),
         "text": Dialect(status_field="@", dependencies_field=""),
         "status_code": Dialect(status_field="", dependencies_field=""),

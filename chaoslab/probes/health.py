@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from chaoslab.history.events import HealthSample, HealthTurned, LossNamed
+from chaoslab.history.events import HealthSample, HealthTurned, HealthUnread, LossNamed
 from chaoslab.model.health import HealthState
 from chaoslab.model.load import Sampling
 from chaoslab.probes.base import NO_ANSWER, Watched, get, why_no_answer
-from chaoslab.probes.health_answer import Answer, read_answer, unreadable
+from chaoslab.probes.health_answer import Answer, read_answer, unknown_word, unreadable
 from chaoslab.probes.lab_trouble import NotAsked
 from chaoslab.probes.request import AnswerTooLarge
 from chaoslab.probes.sampler import Sampler
@@ -46,6 +46,7 @@ class HealthProbe:
         self._sampling, self._awaits = sampling, awaits
         self._state: HealthState | None = None
         self._lost: tuple[str, ...] = ()
+        self._unread = False
 
     async def run(self, over: asyncio.Event) -> None:
         """Sample until `over` is set, then wait for the last answer up to its time limit."""
@@ -83,7 +84,23 @@ class HealthProbe:
                 error=answer.error,
             )
         )
+        self._note_unread(answer)
         self._note_changes(answer)
+
+    def _note_unread(self, answer: Answer) -> None:
+        """Record the first 2xx answer that the contract does not read: most often the contract is
+        wrong.
+        """
+        code, why = answer.status_code, answer.error or ""
+        word = unknown_word(self._watched.app.health, answer)
+        if self._unread or code is None or not 200 <= code < 300 or not (why or word):
+            return
+        self._unread = True
+        journal = self._watched.journal
+        at_s = journal.now()
+        journal.append(
+            HealthUnread(at_s=at_s, **self._watched.who, status_code=code, why=why, word=word)
+        )
 
     def _note_changes(self, answer: Answer) -> None:
         watched, journal = self._watched, self._watched.journal

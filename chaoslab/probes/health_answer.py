@@ -9,7 +9,10 @@ from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.probes.base import as_text
 from chaoslab.probes.body import BadBody, json_of, kind_of, plain_text_of, word_of
 from chaoslab.probes.health_body import dependencies_of, value_of
+from chaoslab.probes.infer import infer
 from chaoslab.probes.request import Reply
+
+MOST_INFERRED_BYTES = 1 << 14  # of a body for which fields are proposed, each time it comes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +39,23 @@ def read_answer(contract: HealthContract, reply: Reply) -> Answer:
         dependencies = dependencies_of(contract, body)
     except BadBody as bad:
         return _without_json(contract, reply, str(bad))
-    nested = isinstance(stated, list | dict)
     word = word_of(stated)
-    error = f"its '{contract.status_field}' is {kind_of(stated)}, expected a word" if nested else ""
     return Answer(
         state=contract.state_of(code, word),
         status_code=code,
         word=word,
         dependencies=dependencies,
-        error=f"health answered {code}: {error}" if error else None,
+        error=_no_word(contract.status_field, stated, reply) if word is None else None,
     )
+
+
+def unknown_word(contract: HealthContract, answer: Answer) -> str:
+    """The word of a 2xx answer that the contract does not have. Empty if there is none."""
+    counts = answer.status_code is not None and 200 <= answer.status_code < 300
+    word = answer.word or ""
+    if not counts or not contract.status_field or word.lower() in contract.words:
+        return ""
+    return word
 
 
 def unreadable(status_code: int, error: str) -> Answer:
@@ -68,6 +78,35 @@ def _without_json(contract: HealthContract, reply: Reply, got: str) -> Answer:
     if plain is not None or state is not HealthState.UNHEALTHY:
         return Answer(state=state, status_code=code, word=plain or word, dependencies={})
     kind = as_text(reply.headers.get("content-type", "no content type"))
-    return unreadable(
-        code, f"health answered {code} with {kind}, expected a JSON object, got {got}"
-    )
+    error = f"health answered {code} with {kind}, expected a JSON object, got {got}"
+    return unreadable(code, error + _suggestion(reply))
+
+
+def _no_word(field: str, stated: object, reply: Reply) -> str | None:
+    """Why there is no word at the field of a body. None if no word is needed: the status code
+    decides, or the contract has no such field.
+    """
+    code = reply.status_code
+    if stated is not None:
+        return f"health answered {code}: its '{field}' is {kind_of(stated)}, expected a word"
+    if not field or not reply.is_success:
+        return None
+    body = as_text(" ".join(reply.text.split()))
+    return f"health answered {code} {body} without a word at '{field}'{_suggestion(reply)}"
+
+
+def _suggestion(reply: Reply) -> str:
+    """How to declare the fields of a 2xx answer that the contract does not read, if that can be
+    told from it. Else empty.
+    """
+    if not reply.is_success or reply.encoding or len(reply.body) > MOST_INFERRED_BYTES:
+        return ""
+    found = infer(reply.status_code, reply.headers.get("content-type", ""), reply.body)
+    if found is None:
+        return ""
+    if found.dialect == "status_code":
+        return '; if only the status code counts, set status_field = ""'
+    if found.dialect is not None:
+        return f'; did you mean dialect = "{found.dialect}"?'
+    quote = "'" if '"' in found.status_field else '"'
+    return f"; did you mean status_field = {quote}{as_text(found.status_field)}{quote}?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaoslab.evidence.reasons import unread
 from chaoslab.history.events import (
     AnyEvent,
     Bound,
@@ -11,6 +12,7 @@ from chaoslab.history.events import (
     FaultMissed,
     FirstAnswer,
     HealthTurned,
+    HealthUnread,
     LabTrouble,
     LabUp,
     LeftRunning,
@@ -58,14 +60,20 @@ def _words(event: AnyEvent) -> str | None:
             return f"{event.app} start-up complete, {event.state.value}"
         case Ready():
             return f"{event.app} is ready"
-        case HealthTurned():
-            return f"{event.app} health: {event.state.value}"
+        case HealthTurned() | HealthUnread():
+            return _health(event)
         case StopRequested() | Exited():
             return _end(event)
         case ReadBack():
             where = event.service or "answers of the app"
             return f"{len(event.found)} writes found in {where}, {len(event.missing)} missing"
     return None
+
+
+def _health(event: HealthTurned | HealthUnread) -> str:
+    if isinstance(event, HealthTurned):
+        return f"{event.app} health: {event.state.value}"
+    return f"{event.app} HEALTH NOT READ: {event.why or unread(event).text}"
 
 
 def _end(event: StopRequested | Exited) -> str:

@@ -22,6 +22,7 @@ from chaoslab.history.events import (
     FirstAnswer,
     HealthSample,
     HealthTurned,
+    HealthUnread,
     LabLag,
     LabTrouble,
     LabUp,
@@ -112,6 +113,7 @@ EVENTS: tuple[AnyEvent, ...] = (
         at_s=1.0, app="b", boot=1, took_s=1.0, state=HealthState.UNREACHABLE, error="TimeoutError"
     ),
     HealthTurned(at_s=1.1, app="b", boot=1, state=HealthState.UNHEALTHY),
+    HealthUnread(at_s=1.12, app="b", boot=1, status_code=200, why="no status", word="GOOD"),
     LossNamed(at_s=1.15, app="b", boot=1, lost=("postgres",)),
     FaultRequested(at_s=1.2, fault="f", links=("b.postgres",), armed=True),
     FaultInForce(at_s=1.3, fault="f", since_s=1.25, seen="canary refused"),

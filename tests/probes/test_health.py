@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from chaoslab.history.events import HealthSample, HealthTurned, ProbeCrashed
+from chaoslab.history.events import HealthSample, HealthTurned, HealthUnread, ProbeCrashed
 from chaoslab.history.journal import read_history
 from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.load import Sampling
@@ -89,7 +90,7 @@ async def test_a_health_answer_is_read_by_status_and_word(
     ("body", "got"),
     [
         ("<html><body>It works!</body></html>", "invalid JSON"),
-        ("", "no body"),
+        ("", 'no body; if only the status code counts, set status_field = ""'),
         ("null", "null"),
         ("[]", "a list"),
         ('["healthy"]', "a list"),
@@ -118,6 +119,98 @@ async def test_html_is_named_by_its_content_type(tmp_path: Path) -> None:
     assert answer.error == (
         "health answered 200 with text/html, expected a JSON object, got invalid JSON"
     )
+
+
+@pytest.mark.parametrize(
+    ("field", "body", "error"),
+    [
+        (
+            "status",
+            '{"state":"UP"}',
+            """{"state":"UP"} without a word at 'status'; did you mean status_field = "state"?""",
+        ),
+        (
+            "status",
+            '{\n  "my-app": {"status": "up"}\n}',
+            """{ "my-app": {"status": "up"} } without a word at 'status'; """
+            """did you mean status_field = '"my-app".status'?""",
+        ),
+        (
+            "state",
+            '{"status": null}',
+            """{"status": null} without a word at 'state'; """
+            'if only the status code counts, set status_field = ""',
+        ),
+        (
+            "status",
+            '{"database": true, "cache": false}',
+            """{"database": true, "cache": false} without a word at 'status'; """
+            'did you mean dialect = "booleans"?',
+        ),
+        (
+            "status",
+            '[{"Name": "db", "Status": "passing"}]',
+            "with application/json, expected a JSON object, got a list; "
+            'did you mean dialect = "consul"?',
+        ),
+        (
+            "status",
+            json.dumps({"text": "x" * 500}),
+            f"""{{"text": "{"x" * 189}… without a word at 'status'; """
+            'if only the status code counts, set status_field = ""',
+        ),
+    ],
+)
+async def test_a_2xx_without_the_field_is_unhealthy_with_the_body_and_a_suggestion(
+    tmp_path: Path, field: str, body: str, error: str
+) -> None:
+    """After one answer the reader sees what the app sends, and what the contract should have."""
+    answer = await asked(tmp_path, (200, body), HealthContract(status_field=field))
+    assert answer.state is UNHEALTHY
+    assert answer.error == f"health answered 200 {error}"
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_missing_field_matters_only_where_the_word_decides(
+    tmp_path: Path, status: int
+) -> None:
+    """The status code has decided before."""
+    answer = await asked(tmp_path, (status, {"state": "UP"}))
+    assert (answer.word, answer.error) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "why", "word"),
+    [
+        ({"state": "UP"}, "without a word at 'status'", ""),
+        ({"status": "GOOD"}, "", "GOOD"),
+        ({"status": {}}, "is an object, expected a word", ""),
+        ({"status": "down"}, None, None),
+    ],
+)
+async def test_the_first_answer_that_is_not_read_is_recorded_once(
+    tmp_path: Path, body: dict[str, object], why: str | None, word: str | None
+) -> None:
+    """It is printed at once, because most often the contract is wrong."""
+
+    async def answer(method: str, path: str, body_sent: bytes) -> Reply:
+        return 200, body
+
+    over = asyncio.Event()
+    async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
+        probe = asyncio.create_task(HealthProbe(watched, Sampling(cadence_s=0.05)).run(over))
+        await until(
+            watched.journal,
+            lambda _: len(list(watched.journal.history.of(HealthSample))) == 3,
+        )
+        over.set()
+        await probe
+        events = list(watched.journal.history.of(HealthUnread))
+    if why is None:
+        assert events == []
+        return
+    (event,) = events
+    assert (why in event.why, event.word, event.status_code) == (True, word, 200)
 
 
 @pytest.mark.parametrize(

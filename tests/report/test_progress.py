@@ -11,6 +11,7 @@ from chaoslab.history.events import (
     FaultMissed,
     HealthSample,
     HealthTurned,
+    HealthUnread,
     LabUp,
     LeftRunning,
     LinkLeftDead,
@@ -31,6 +32,18 @@ def test_each_turn_of_a_run_is_one_line_with_its_time() -> None:
     assert line(up) == "    0.250 s  lab up: redis Redis 6.2.14 (system)"
     assert line(spawned) == "    1.000 s  spawned: shop, boot 2, pid 77"
     assert line(degraded) == "    2.500 s  shop health: degraded"
+
+
+def test_an_answer_that_the_contract_does_not_read_is_printed_at_once() -> None:
+    """With the reason that the verdict will have, long before the verdict."""
+    why = """health answered 200 {"state":"UP"} without a word at 'status'"""
+    event = HealthUnread(at_s=1.0, app="shop", boot=1, status_code=200, why=why)
+    assert line(event) == f"    1.000 s  shop HEALTH NOT READ: {why}"
+    word = HealthUnread(at_s=1.0, app="shop", boot=1, status_code=200, word="GOOD")
+    assert str(line(word)).endswith(
+        "NOT READ: the health contract does not have the word 'GOOD': "
+        "say in [apps.shop.health.words] what it means"
+    )
 
 
 def test_a_fault_is_printed_in_force_healed_and_missed() -> None:

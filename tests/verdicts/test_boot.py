@@ -11,6 +11,7 @@ from chaoslab.history.events import (
     AnyEvent,
     Bound,
     FirstAnswer,
+    HealthUnread,
     Listening,
     StartupComplete,
     StartupSnapshot,
@@ -135,6 +136,19 @@ def test_a_start_that_was_never_healthy_says_what_health_said() -> None:
     answer = data(started(down), "health.answered")
     assert (answer["status_code"], answer["word"]) == (200, "down")
     assert data(started(page), "health.answered")["error"] == "answered with text/html"
+
+
+def test_a_word_that_the_contract_does_not_have_is_named_as_such() -> None:
+    """The app may be well; then the fix is a line in the topology."""
+    never = without(good(), lambda e: isinstance(e, StartupComplete) or e.at_s > 2.0)
+    answer = replace(sample(3.5, UNHEALTHY), status_code=200, word="GOOD")
+    unread = HealthUnread(at_s=3.6, app="backend", boot=1, status_code=200, word="GOOD")
+    verdict = started([*never, answer, unread, ended(4.3)])
+    assert verdict.outcome == "FAIL"
+    assert data(verdict, "health.unknown_word") == {"word": "GOOD", "app": "backend"}
+    for others in ([], [replace(unread, word="booting")], [replace(unread, word="", why="x")]):
+        verdict = started([*never, answer, *others, ended(4.3)])
+        assert "health.unknown_word" not in codes(verdict)
 
 
 def test_a_phase_that_the_contract_asks_for_must_have_been() -> None:

@@ -7,6 +7,7 @@ from pydantic import Field
 from chaoslab.history.events.answers import (
     HealthSample,
     HealthTurned,
+    HealthUnread,
     LossNamed,
     ProberSample,
     QuestionsAsked,
@@ -98,6 +99,7 @@ AnyEvent = Annotated[
     | ProberSample
     | QuestionsAsked
     | HealthTurned
+    | HealthUnread
     | LossNamed
     | FaultRequested
     | FaultInForce
@@ -157,6 +159,7 @@ __all__ = [
     "FirstAnswer",
     "HealthSample",
     "HealthTurned",
+    "HealthUnread",
     "LabLag",
     "LabTrouble",
     "LabUp",

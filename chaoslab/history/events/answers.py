@@ -68,6 +68,18 @@ class HealthTurned(BootEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HealthUnread(BootEvent):
+    """The health contract does not read a 2xx answer of health: `why` says what it lacks, or `word`
+    is the word that it does not have. Recorded at the first such answer of a boot.
+    """
+
+    status_code: int
+    why: str = ""
+    word: str = ""
+    kind: Literal["health_unread"] = "health_unread"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LossNamed(BootEvent):
     """The lost dependencies that health names differ from those of the sample before. `lost` is
     empty if health names none.
