@@ -83,7 +83,7 @@ def watched(app: str, boot: int, contract: HealthContract, history: History) -> 
         until_s = min(until_s, ended.at_s - (0.0 if ended.asked else EXIT_SEEN_S))
     bound = history.first_of_boot(Bound, app, boot)
     listened_s = bound.at_s if bound else (begun.at_s if begun and begun.standing else None)
-    probes = sorted(_probes(app, boot, contract, history), key=lambda p: p.at_s)
+    probes = probes_of(app, boot, contract, history)
     answers_s = [p.answer_s for p in probes if p.answer_s is not None]
     first = history.first_of_boot(FirstAnswer, app, boot)
     answered_s = min([*answers_s, first.at_s] if first else answers_s, default=None)
@@ -96,6 +96,13 @@ def watched(app: str, boot: int, contract: HealthContract, history: History) -> 
         before=tuple(p for p in own if p.over_s <= turn_s),
         after=tuple(p for p in own if answered_s is not None and p.at_s >= answered_s),
     )
+
+
+def probes_of(app: str, boot: int, contract: HealthContract, history: History) -> list[Probe]:
+    """Every recorded request of one boot to health, liveness and readiness, in the order in which
+    they were sent.
+    """
+    return sorted(_probes(app, boot, contract, history), key=lambda p: p.at_s)
 
 
 def _probes(app: str, boot: int, contract: HealthContract, history: History) -> Iterable[Probe]:

@@ -92,7 +92,7 @@ ANSWERING = Code(
 RESTARTED = Code(
     "start.restarted",
     "its supervisor restarted the app {count} times in the whole run",
-    "How often in the run the app ended by itself and the lab, its supervisor, started it again.",
+    "How often in the run the process ended and the app's supervisor started it again.",
 )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Literal
 
 from chaoslab.errors import Problem
@@ -21,6 +22,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
+from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.topology import App
 from chaoslab.model.values import wrong
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
@@ -62,7 +64,7 @@ GRACE_S = 0.1  # waited after a bound, so that the history has the event that sh
 class NoRestarts(Expectation):
     """The app exits by itself at most `at_most` times while a supervisor restarts it.
 
-    The plan needs a boot with `restarts`, which is how often the lab restarts the app.
+    The app needs a supervisor: that of the topology, or of the plan's boot.
     """
 
     at_most: int = 0
@@ -70,7 +72,7 @@ class NoRestarts(Expectation):
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
-        yield from _allowed(place, self)
+        yield from _too_few(place, self)
 
     def excuse(self, run: Run) -> Reason | None:
         """The reason why the machine may be the cause of the exits; None if more boots than
@@ -108,8 +110,8 @@ class NoRestarts(Expectation):
         if newest is None:
             return f"boot 1 of {self.app}"
         ends = [x for x in history.of(Exited) if x.app == self.app and not x.asked]
-        allowed = max((boot.restarts for boot in run.plan.boots if boot.app == self.app), default=0)
-        if len(ends) > allowed:
+        allowed = _allowed(boot.supervisor for boot in run.plan.boots if boot.app == self.app)
+        if len(ends) > (allowed if allowed < inf else self.at_most):
             return None
         if any(x.boot == newest.boot for x in ends):
             return f"{self.app} to be restarted"
@@ -145,12 +147,21 @@ def _excuse_of_boot(name: str, boot: int, app: App, history: History) -> Reason 
     return next(filter(None, reasons), None)
 
 
-def _allowed(place: Place, e: NoRestarts) -> Iterator[Problem]:
-    """Yields a problem if the plan's boot does not allow more restarts than the claim accepts."""
-    name = needs.app_name(place, e.app)
-    mine = (b.restarts for b in place.plan.boots if needs.app_name(place, b.app) == name)
-    allowed = max(mine, default=0)
+def _too_few(place: Place, e: NoRestarts) -> Iterator[Problem]:
+    """Yields a problem if the app's supervisor does not restart it more often than the claim
+    accepts: then the claim could never fail.
+    """
+    app = place.topology.apps.get(needs.app_name(place, e.app))
+    if app is None:
+        return  # reported as an unknown name
+    mine = (b for b in place.plan.boots if needs.app_name(place, b.app) == app.name)
+    allowed = _allowed(boot.supervisor_of(app) for boot in mine)
     if not 0 <= e.at_most < allowed:
-        expected = f"0 or more, and less than the restarts that the plan's boot allows ({allowed})"
+        expected = f"0 or more, and less than the restarts that the supervisor allows ({allowed})"
         fix = "give the plan boots=[Boot(restarts=...)], with more than are accepted"
         yield wrong(place.where, "at_most", e.at_most, expected, fix)
+
+
+def _allowed(supervisors: Iterable[Supervisor | None]) -> float:
+    """How often the app's supervisor may restart it. 0 without one."""
+    return max((each.most_restarts for each in supervisors if each), default=0)

@@ -13,6 +13,7 @@ from chaoslab.history.events import (
     FaultInForce,
     FaultMissed,
     FaultRequested,
+    RestartDecided,
     Spawned,
     TriggerMissed,
 )
@@ -98,9 +99,9 @@ def _running(app: str, events: Sequence[AnyEvent]) -> Spawned | None:
 
 def _boots_to_come(
     app: str, moment: AtMoment, plan: Plan, events: Sequence[AnyEvent], without: frozenset[int]
-) -> int:
+) -> float:
     """How many boots of an app may still begin, with restarts by a supervisor. The plan's boots
-    with the numbers `without` are left out.
+    with the numbers `without` are left out. Infinite if the supervisor has no limit.
     """
     spawns = [e for e in events if isinstance(e, Spawned) and e.app == app]
     mine = [(n, boot.at) for n, boot in enumerate(plan.boots) if boot.app == app]
@@ -116,8 +117,19 @@ def _boots_to_come(
     to_come = max(0, due - sum(not spawn.restart for spawn in spawns)) + later
     if moment.moment == "spawned":  # this moment does not count restarts
         return to_come
-    restarts = sum(boot.restarts for boot in plan.boots if boot.app == app)
-    return to_come + restarts - sum(spawn.restart for spawn in spawns)
+    return to_come + _restarts_to_come(app, plan, events)
+
+
+def _restarts_to_come(app: str, plan: Plan, events: Sequence[AnyEvent]) -> float:
+    """How often a supervisor may still start the app. None of them comes after it decided against
+    one.
+    """
+    decided = [e for e in events if isinstance(e, RestartDecided) and e.app == app]
+    if decided and decided[-1].wait_s is None:
+        return 0
+    supervisors = (boot.supervisor for boot in plan.boots if boot.app == app)
+    restarted = sum(isinstance(e, Spawned) and e.app == app and e.restart for e in events)
+    return sum(by.most_restarts for by in supervisors if by is not None) - restarted
 
 
 def missed_boots(app: str, plan: Plan, events: Sequence[AnyEvent]) -> Iterator[int]:

@@ -10,11 +10,12 @@ from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.triggers import BOOT_OVER, note_missed, trigger_came
 from chaoslab.injection.context import Context
+from chaoslab.lab.supervise import restart_due
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.placeholders import fill, names_in
 from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.topology import App, Link
-from chaoslab.probes.base import Watched, either
+from chaoslab.probes.base import Watched
 from chaoslab.probes.past_proxy import PastProxyProbe
 from chaoslab.probes.questions import Questions
 from chaoslab.probes.watch import Watch
@@ -35,11 +36,11 @@ class Boots:
         self._counts: Counter[str] = Counter()
         self._of_boot: dict[int, Watch] = {}
         self._spawned_first = [asyncio.Event() for _ in plan.boots]
-        self._stopped: set[int] = set()
+        self._stopped = [asyncio.Event() for _ in plan.boots]
 
     async def run(self, number: int, over: asyncio.Event) -> None:
-        """Spawn the app of boot `number` of the plan at the boot's trigger. If the app exits by
-        itself, spawn it again, up to the boot's `restarts` times, until `over` is set.
+        """Spawn the app of boot `number` of the plan at the boot's trigger, and again as its
+        supervisor restarts it, until `over` is set.
         """
         plan, journal, place = self._plan, self._context.journal, f"boots[{number}].at"
         boot = plan.boots[number]
@@ -49,10 +50,9 @@ class Boots:
             return
         watch = self._of_boot[number] = await self._spawned(boot)
         self._spawned_first[number].set()
-        for _ in range(boot.restarts):
-            await either(watch.ended_by_itself(), over.wait())
-            if over.is_set() or number in self._stopped or not await watch.ended_by_itself():
-                return
+        if boot.supervisor is None:
+            return
+        while await restart_due(boot.supervisor, watch, over, self._stopped[number]):
             watch = self._of_boot[number] = await self._spawned(boot, restart=True)
 
     async def stop(self, number: int) -> None:
@@ -66,7 +66,7 @@ class Boots:
         await self._spawned_first[number].wait()
         if not await trigger_came(place, boot.stop, plan, journal):
             return
-        self._stopped.add(number)
+        self._stopped[number].set()
         if not await self._of_boot[number].stop(place, boot.grace_s):
             note_missed(place, boot.stop, BOOT_OVER(app=boot.app), journal)
 

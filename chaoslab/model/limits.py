@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LEAST_S = 30.0
 ANSWERS = 4  # an expectation may wait for so many answers of an app that is asked rarely
+RESTARTS = 10  # of an app without a limit; a run that needs more declares limit_s
 TURN_S = 10.0  # the time to inject and heal a fault: a service may be stopped and restarted
 
 
@@ -32,7 +33,11 @@ def longest_s(plan: Plan, topology: Topology) -> float:
 def _boots(plan: Plan, topology: Topology) -> Iterator[float]:
     for boot in plan.boots:
         deadlines = topology.apps[boot.app].deadlines
-        yield (1 + boot.restarts) * max(deadlines.startup_s, deadlines.fail_fast_s)
+        start_s = max(deadlines.startup_s, deadlines.fail_fast_s)
+        yield start_s
+        if (by := boot.supervisor) is not None:
+            again_s = max(start_s, by.startup_probe_s if by.liveness else 0.0)
+            yield min(by.most_restarts, RESTARTS) * (again_s + by.wait_s(RESTARTS))
         yield boot.grace_s if boot.stop else 0.0
 
 

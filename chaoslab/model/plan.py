@@ -15,6 +15,7 @@ from chaoslab.model.limits import longest_s
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan_values import value_problems
 from chaoslab.model.steps import Probe, Step
+from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.topology import App, Deadlines, Topology
 from chaoslab.model.values import names_taken, no_requests, no_writes
 from chaoslab.model.when import AtConnection, AtMoment, Trigger, bounded
@@ -27,7 +28,9 @@ class Boot:
     """One start of an app. `at=None` means at once. A later boot of the same app replaces the one
     before it (SIGTERM, then a new process). `env` overrides variables of the topology.
 
-    `restarts` is how often a supervisor starts the app again, at once, if it ends by itself.
+    `supervisor` is what starts the app again if its process ends. None means that of the topology;
+    `Supervisor(restart="never")` does not start it again. `restarts=2` is short for
+    `supervisor=Supervisor(at_most=2, backoff_s=0)`, and is 0 in a resolved plan.
 
     `stop` is when a platform would stop the boot, as in a deployment: the lab sends SIGTERM, and
     SIGKILL if the process still runs `grace_s` seconds later. The load goes on meanwhile. If `stop`
@@ -40,8 +43,15 @@ class Boot:
     at: AtMoment | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     restarts: int = 0
+    supervisor: Supervisor | None = None
     stop: AtMoment | None = None
     grace_s: float = GRACE_S
+
+    def supervisor_of(self, app: App) -> Supervisor | None:
+        """The supervisor of this boot of the app: its own, or else that of the topology."""
+        if self.restarts:
+            return Supervisor(at_most=self.restarts, backoff_s=0)
+        return self.supervisor or app.supervisor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +127,8 @@ def written_out(plan: Plan, topology: Topology) -> Plan:
     resolved = replace(
         plan,
         boots=tuple(
-            replace(b, app=b.app or only, at=at(b.at), stop=at(b.stop)) for b in plan.boots
+            replace(_with_app(b, topology.apps[b.app or only]), at=at(b.at), stop=at(b.stop))
+            for b in plan.boots
         ),
         faults=tuple(_named(fault, slowest) for fault in plan.faults),
         load=tuple(
@@ -142,6 +153,11 @@ def written_out(plan: Plan, topology: Topology) -> Plan:
     if plan.limit_s is not None:
         return resolved
     return replace(resolved, limit_s=longest_s(resolved, topology))
+
+
+def _with_app(boot: Boot, app: App) -> Boot:
+    """The boot with the name of its app, and with the supervisor that it has in the run."""
+    return replace(boot, app=app.name, restarts=0, supervisor=boot.supervisor_of(app))
 
 
 def _named(fault: Declared, deadlines: Deadlines) -> Declared:

@@ -11,6 +11,7 @@ from chaoslab.model.expectation import Place
 from chaoslab.model.faults import Declared
 from chaoslab.model.placeholders import known_to_app, placeholder_problems
 from chaoslab.model.steps import probe_problems, step_problems
+from chaoslab.model.supervisor import supervisor_problems
 from chaoslab.model.values import above, names_taken, one_of, wrong
 from chaoslab.model.when import OF_FAULTS, AtConnection, AtMoment, Moment
 
@@ -22,7 +23,12 @@ MOST_RESTARTS = 10
 TWO_SUPERVISORS = ErrorCode(
     "plan.two_supervisors",
     "'{app}' is restarted both by a supervisor and by the plan",
-    "An app has restarts= and more than one boot.",
+    "An app has a supervisor that restarts it, and more than one boot in the plan.",
+)
+RESTARTS_TWICE = ErrorCode(
+    "plan.restarts_twice",
+    "restarts is {restarts}, and there is a supervisor as well",
+    "A boot has both restarts= and supervisor=, of which restarts= is the short form.",
 )
 NOT_AT_A_CONNECTION = ErrorCode(
     "plan.not_at_a_connection",
@@ -65,7 +71,7 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
     yield from names_taken(where, "probes", [probe.name for probe in plan.probes])
     for i, boot in enumerate(plan.boots):
         yield from _env(f"{where}: boots[{i}].env", boot, topology)
-        yield from _restarts(f"{where}: boots[{i}]", boot, plan, topology)
+        yield from _supervisor(f"{where}: boots[{i}]", boot, plan, topology)
         if not 0 < boot.grace_s < inf:
             expected = "a number of seconds above 0"
             yield wrong(f"{where}: boots[{i}]", "grace_s", boot.grace_s, expected)
@@ -83,19 +89,26 @@ def _env(where: str, boot: Boot, topology: Topology) -> Iterator[Problem]:
         yield from placeholder_problems(f"{where}.{key}", text, known)
 
 
-def _restarts(where: str, boot: Boot, plan: Plan, topology: Topology) -> Iterator[Problem]:
-    """The problems with a boot's `restarts`. Either a supervisor or the plan may start an app
-    again, but not both.
+def _supervisor(where: str, boot: Boot, plan: Plan, topology: Topology) -> Iterator[Problem]:
+    """The problems with a boot's `restarts` and `supervisor`. Either a supervisor or the plan may
+    start an app again, but not both.
     """
-    if not boot.restarts:
-        return
     if not 0 <= boot.restarts <= MOST_RESTARTS:
         yield wrong(where, "restarts", boot.restarts, f"0 to {MOST_RESTARTS}")
+    if boot.restarts and boot.supervisor:
+        fix = "remove restarts=, and give the supervisor at_most="
+        yield Problem(reason=RESTARTS_TWICE(restarts=boot.restarts), where=where, fix=fix)
     only = next(iter(topology.apps))
-    if sum((b.app or only) == (boot.app or only) for b in plan.boots) > 1:
-        reason = TWO_SUPERVISORS(app=boot.app or only)
-        fix = "remove restarts=, or the other boots of this app"
-        yield Problem(reason=reason, where=where, fix=fix)
+    app = topology.apps.get(boot.app or only)
+    if app is None:
+        return  # reported as an unknown name
+    if boot.supervisor is not None:
+        yield from supervisor_problems(f"{where}.supervisor", boot.supervisor, app)
+    several = sum((b.app or only) == app.name for b in plan.boots) > 1
+    supervisor = boot.supervisor_of(app)
+    if several and supervisor is not None and supervisor.most_restarts:
+        fix = 'give each boot supervisor=Supervisor(restart="never"), or plan one boot of this app'
+        yield Problem(reason=TWO_SUPERVISORS(app=app.name), where=where, fix=fix)
 
 
 def _fault(where: str, fault: Declared) -> Iterator[Problem]:

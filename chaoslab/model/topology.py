@@ -12,6 +12,7 @@ from chaoslab.model.health import HealthContract
 from chaoslab.model.placeholders import port_names
 from chaoslab.model.policy import Policies
 from chaoslab.model.requests import RequestContract
+from chaoslab.model.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +158,7 @@ class App:
     reaches nothing outside the lab. `host` means that the app needs the machine's network;
     `outside` are addresses, each a name or an IPv4 address and a port, that it shall reach.
     `policies` maps a service to what the app is to do without it.
+    Without a `supervisor` nothing starts the app again after its process has ended.
     """
 
     name: str
@@ -173,6 +175,7 @@ class App:
     requests: Mapping[str, RequestContract] = field(default_factory=dict)
     policies: Mapping[str, Policies] = field(default_factory=dict)
     container: Container | None = None
+    supervisor: Supervisor | None = None
 
     @property
     def port_names(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from chaoslab.history.events import (
     Ready,
     StartupComplete,
     StartupSnapshot,
+    SupervisorStops,
 )
 from chaoslab.model.health import HealthState
 from chaoslab.printable import cut
@@ -189,11 +190,13 @@ class BootProbe:
 async def watch_exit(watched: Watched, asked: asyncio.Event) -> bool:
     """Wait for the exit of the process, and record it with the last log lines.
 
-    `asked` is set if the lab stops the process. Returns whether the process ended by itself.
+    `asked` is set if the lab stops the process. Returns whether the process ended by itself, or
+    its supervisor stopped it.
     """
     code = await watched.running.exited()
     # Read now: the lab may ask the app to stop while its last log lines are still being read.
     at_s, by_lab = watched.journal.now(), asked.is_set()
+    stops = watched.journal.history.last_of_boot(SupervisorStops, **watched.who)
     await watched.running.wait()
     watched.journal.append(
         Exited(
@@ -203,6 +206,7 @@ async def watch_exit(watched: Watched, asked: asyncio.Event) -> bool:
             asked=by_lab,
             log_tail=tuple(cut(line, LOG_CHARACTERS) for line in watched.running.log_tail()),
             killed_after_s=watched.running.killed_after_s,
+            supervisor=stops.why if stops else None,
         )
     )
     return not by_lab

@@ -88,11 +88,13 @@ class ProberProbe:
 
 
 def probed(plan: Plan, app: App) -> tuple[ProbedPath, ...]:
-    """Those of the app's paths `live` and `ready` that it has and that an expectation of the plan
-    needs.
+    """Those of the app's paths `live` and `ready` that it has and that an expectation of the plan,
+    or the app's supervisor, needs.
     """
     wanted = {watch for e in plan.expect if e.app == app.name for watch in e.watches}
-    paths = {"live": "liveness" in wanted, "ready": "readiness" in wanted}
+    supervisors = (boot.supervisor for boot in plan.boots if boot.app == app.name)
+    supervised = any(each.liveness for each in supervisors if each)
+    paths = {"live": supervised or "liveness" in wanted, "ready": "readiness" in wanted}
     each: tuple[ProbedPath, ...] = ("live", "ready")
     return tuple(which for which in each if paths[which] and _path(app, which) is not None)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Literal
 
-from chaoslab.history.events import LeftRunning, QuestionsAsked, StopRequested
+from chaoslab.history.events import LeftRunning, QuestionsAsked, StopRequested, SupervisorStops
 from chaoslab.model.plan import Plan
 from chaoslab.probes.base import Watched, guarded
 from chaoslab.probes.boot import BootProbe, watch_exit
@@ -87,6 +88,21 @@ class Watch:
             await asyncio.gather(watched.running.terminate(grace_s), self._exit)
         await self.end()
         return True
+
+    async def stop_as_supervisor(self, why: Literal["not_live", "startup"], grace_s: float) -> None:
+        """Send the app SIGTERM, and SIGKILL if it still runs `grace_s` seconds later, as its
+        supervisor does. The probes go on. Does nothing if the process has ended.
+
+        Records the decision and the app's exit.
+        """
+        watched = self.watched
+        if self._exit is None or watched.running.exit_code is not None:
+            return
+        watched.journal.append(
+            SupervisorStops(at_s=watched.journal.now(), **watched.who, why=why, grace_s=grace_s)
+        )
+        async with self._ending:
+            await asyncio.gather(watched.running.terminate(grace_s), self._exit)
 
     async def end(self) -> None:
         """Stop the probes, then the app (SIGTERM, then SIGKILL). Records the app's exit and the

@@ -20,10 +20,12 @@ from chaoslab.history.events import (
     PathBypassed,
     ReadBack,
     Ready,
+    RestartDecided,
     Spawned,
     StartupComplete,
     StepDone,
     StopRequested,
+    SupervisorStops,
     TriedOutside,
     UncountedOutside,
 )
@@ -85,6 +87,16 @@ def _end(event: StopRequested | Exited) -> str:
     return f"{event.app} {how}, code {event.exit_code}"
 
 
+def _of_the_supervisor(event: SupervisorStops | RestartDecided) -> str:
+    who = f"{event.app}'s supervisor"
+    if isinstance(event, SupervisorStops):
+        failed = "liveness failed" if event.why == "not_live" else "it did not start in time"
+        return f"{who} stops it: {failed}"
+    if event.wait_s is None:
+        return f"{who} does not restart it, code {event.exit_code}"
+    return f"{who} restarts it in {event.wait_s:g} s, code {event.exit_code}"
+
+
 def _past_proxy(up: LabUp) -> tuple[str, ...]:
     how = {"prevented": "prevented by the network", "not observed": "not observed"}
     return (f"traffic past the proxy: {how[up.past_proxy]}",) if up.past_proxy in how else ()
@@ -104,6 +116,8 @@ def _of_paths_and_processes(event: AnyEvent) -> str | None:
             return f"left dead by the heal of {event.fault}: {count} of {event.link}"
         case LeftRunning():
             return f"LEFT RUNNING by {event.app}: pid {event.pid} '{event.process}'"
+        case SupervisorStops() | RestartDecided():
+            return _of_the_supervisor(event)
     return None
 
 

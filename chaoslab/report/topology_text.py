@@ -19,6 +19,7 @@ from chaoslab.model.health import DEFAULT_WORDS
 from chaoslab.model.masking import mask_of
 from chaoslab.model.policy import OutageMode, Policies, Policy
 from chaoslab.model.requests import RequestContract
+from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.topology import (
     App,
     Attach,
@@ -88,6 +89,8 @@ def _add_app(branch: Tree, app: App, folder: Path) -> None:
     branch.add("limits").add(_pairs(_figures(app.limits)))
     if app.policies:
         branch.add("policies").add(_pairs(_policies(app.policies)))
+    if app.supervisor is not None:
+        branch.add("supervisor").add(_pairs(_figures(app.supervisor)))
     if app.write is None:
         branch.add("no write declared; no scenario can verify a recovery with a write")
     requests = branch.add("requests") if app.requests else branch
@@ -123,12 +126,14 @@ def _by_mode(policies: Mapping[OutageMode, Policy]) -> str:
     return ", ".join(f"{mode} {policy}" for mode, policy in policies.items())
 
 
-def _figures(table: Deadlines | Limits) -> dict[str, str]:
+def _figures(table: Deadlines | Limits | Supervisor) -> dict[str, str]:
     values = {field.name: getattr(table, field.name) for field in fields(table)}
     return {name: _figure(value) for name, value in values.items() if value not in (None, {})}
 
 
-def _figure(value: float | Mapping[str, int]) -> str:
+def _figure(value: float | str | Mapping[str, int]) -> str:
+    if isinstance(value, str | bool):
+        return str(value).lower()
     if isinstance(value, Mapping):
         return ", ".join(f"{service} {most}" for service, most in value.items())
     return f"{value:g}"

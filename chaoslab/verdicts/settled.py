@@ -5,7 +5,9 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from chaoslab.evidence.supervision import restart_wait_s
 from chaoslab.evidence.timeline import exited, spawned
 from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import (
@@ -117,23 +119,30 @@ def _stops_to_come(plan: Plan, history: History) -> Iterator[str]:
 
 
 def _restarts(plan: Plan, history: History) -> str | None:
-    """The name of an app that ended by itself and that a supervisor will restart. None if there is
-    no such app.
+    """The name of an app whose process has ended and that a supervisor will restart. None if there
+    is no such app.
     """
     for boot in plan.boots:
-        begun = [s for s in history.of(Spawned) if s.app == boot.app]
-        if begun and len(begun) <= boot.restarts:
-            ended = exited(history, boot.app, begun[-1].boot)
-            if ended is not None and not ended.asked:
-                return boot.app
+        if boot.supervisor is None:
+            continue
+        if restart_wait_s(boot.app, boot.supervisor, history) is not None:
+            return boot.app
     return None
+
+
+def _counted_restart(plan: Plan, history: History) -> str | None:
+    """As `_restarts`, but only for a supervisor with a limit: the run waits until that is used up.
+    A supervisor without a limit may restart an app for ever: the claims say what they wait for.
+    """
+    limited = (b for b in plan.boots if b.supervisor and b.supervisor.at_most is not None)
+    return _restarts(replace(plan, boots=tuple(limited)), history)
 
 
 def _waiting(plan: Plan, history: History, now_s: float, topology: Topology) -> Iterator[str]:
     boots, missed = _planned(list(history.of(Spawned))), _missed(plan, history)
     if boots + len(missed) < len(plan.boots):
         yield f"boot {boots + 1} of {len(plan.boots)}"
-    if (app := _restarts(plan, history)) is not None:
+    if (app := _counted_restart(plan, history)) is not None:
         yield f"the restart of {app}"
     over = {e.fault for e in history.of(FaultHealed)} | {e.fault for e in history.of(FaultMissed)}
     for fault in plan.faults:

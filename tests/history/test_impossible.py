@@ -13,6 +13,7 @@ from chaoslab.history.events import (
     FaultInForce,
     FaultMissed,
     FaultRequested,
+    RestartDecided,
     Spawned,
     StartupComplete,
     TriggerMissed,
@@ -21,6 +22,7 @@ from chaoslab.history.impossible import NO_PROCESS, why_impossible
 from chaoslab.history.moments import in_words
 from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Boot, Plan
+from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.when import (
     AtMoment,
     acknowledged,
@@ -37,7 +39,7 @@ from chaoslab.reason import Reason
 
 ONE = Plan(boots=(Boot(app="app"),))
 TWO = Plan(boots=(Boot(app="app"), Boot(app="app", at=exited())))
-SUPERVISED = Plan(boots=(Boot(app="app", restarts=1),))
+SUPERVISED = Plan(boots=(Boot(app="app", supervisor=Supervisor(at_most=1)),))
 FAULTS = Plan(
     boots=(Boot(app="app"),),
     faults=(
@@ -178,3 +180,11 @@ def test_the_heal_of_a_fault_that_is_kept_to_the_end_never_comes() -> None:
 def test_a_moment_has_words(moment: AtMoment, words: str) -> None:
     """With these words a reader finds the moment in the plan."""
     assert in_words(moment) == words
+
+
+def test_a_supervisor_without_a_limit_may_always_start_the_app_again() -> None:
+    """So a moment of any number may still come, until the supervisor decides against a restart."""
+    plan = Plan(boots=(Boot(app="app", supervisor=Supervisor()),))
+    assert not gone(AtMoment(moment="startup_complete", nth=99), plan, spawn(), exit_of())
+    never = RestartDecided(at_s=2.5, app="app", boot=1, why="exited", exit_code=0, wait_s=None)
+    assert gone(AtMoment(moment="startup_complete"), plan, spawn(), exit_of(), never)

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from chaoslab.expectations import Starts
-from chaoslab.history.events import AnyEvent, Spawned
+from chaoslab.history.events import AnyEvent, RestartDecided, Spawned
 from chaoslab.model.plan import Boot, resolve
+from chaoslab.model.supervisor import Supervisor
 from chaoslab.verdicts.settled import unsettled
 
 from .events import exited, spawned
@@ -54,3 +55,17 @@ def test_restarts_are_no_boots_of_the_plan() -> None:
     two = replace(PLAN, boots=(Boot(app="backend"), Boot(app="auth")))
     begun = [spawned(0.4), gone(0.8, 1), again(0.9, 2)]
     assert unsettled(two, history_of(begun), 1.0, TOPOLOGY) == "boot 2 of 2"
+
+
+def test_a_run_does_not_wait_for_restarts_without_end() -> None:
+    """It ends once the claims can be judged, although the supervisor would start the app again."""
+    endless = (Boot(supervisor=Supervisor(backoff_s=3)),)
+    plan = resolve(replace(SUPERVISED, boots=endless), TOPOLOGY)
+    ended = [spawned(0.4), gone(0.8, 1)]
+    assert unsettled(plan, history_of(ended), 0.9, TOPOLOGY) is None
+
+
+def test_a_supervisor_that_decided_against_a_restart_is_not_waited_for() -> None:
+    """The plan stopped the app while it waited."""
+    no = RestartDecided(at_s=0.9, app="backend", boot=1, why="stopped", exit_code=3, wait_s=None)
+    assert waits([spawned(0.4), gone(0.8, 1), no], 1.0) is None

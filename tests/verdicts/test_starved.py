@@ -24,6 +24,7 @@ from chaoslab.history.events import (
     StartupComplete,
 )
 from chaoslab.model.plan import Boot
+from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.judge import judge
 
@@ -141,7 +142,8 @@ def supervised(*waits_of: list[AnyEvent]) -> list[Verdict]:
     boots += [spawned(2.6, boot=3), exited(9.0, boot=3), ended(9.1)]
     again = [replace(s, restart=s.boot > 1) if isinstance(s, Spawned) else s for s in boots]
     e = NoRestarts(app="backend", rests_on=())
-    plan = replace(plan_of(e), boots=(Boot(app="backend", restarts=2),), faults=())
+    boot = Boot(app="backend", supervisor=Supervisor(at_most=2, backoff_s=0))
+    plan = replace(plan_of(e), boots=(boot,), faults=())
     events = history_of([*again, *(wait for each in waits_of for wait in each)])
     return list(judge(TOPOLOGY, plan, events))
 

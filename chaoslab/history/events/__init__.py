@@ -20,10 +20,12 @@ from chaoslab.history.events.app import (
     LeftRunning,
     Listening,
     Ready,
+    RestartDecided,
     Spawned,
     StartupComplete,
     StartupSnapshot,
     StopRequested,
+    SupervisorStops,
 )
 from chaoslab.history.events.base import (
     BootEvent,
@@ -94,6 +96,8 @@ AnyEvent = Annotated[
     | StartupComplete
     | Ready
     | StopRequested
+    | SupervisorStops
+    | RestartDecided
     | Exited
     | HealthSample
     | ProberSample
@@ -185,6 +189,7 @@ __all__ = [
     "Request",
     "RequestOutcome",
     "RequestPurpose",
+    "RestartDecided",
     "RunEnded",
     "SeenMessage",
     "ServerCommands",
@@ -196,6 +201,7 @@ __all__ = [
     "StopRequested",
     "Subscription",
     "SubscriptionAccepted",
+    "SupervisorStops",
     "TriedOutside",
     "TriggerMissed",
     "UncountedOutside",

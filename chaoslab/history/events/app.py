@@ -15,7 +15,7 @@ class Spawned(BootEvent):
     """An app's process was started.
 
     `standing`: the process ran before the lab did. The lab observes neither its start-up nor its
-    end. `restart`: a supervisor started it, because the boot before had ended by itself.
+    end. `restart`: a supervisor started it, because the boot before had ended.
     """
 
     pid: int
@@ -101,17 +101,49 @@ class StopRequested(BootEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorStops(BootEvent):
+    """The app's supervisor stops the process: the lab sends SIGTERM now, and SIGKILL if the process
+    still runs `grace_s` seconds later.
+
+    `why`: `not_live` if liveness missed too many answers in a row, `startup` if it gave no good
+    answer in the time of the start-up probe.
+    """
+
+    why: Literal["not_live", "startup"]
+    grace_s: float
+    kind: Literal["supervisor_stops"] = "supervisor_stops"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartDecided(BootEvent):
+    """The app's process had ended, and its supervisor decided whether to start the app again.
+
+    `why` is why the process ended: by itself, or because its supervisor had stopped it; `stopped`
+    means that the plan stopped the app while the supervisor waited. It starts the app again after
+    `wait_s` seconds, or not at all if that is None.
+    """
+
+    why: Literal["exited", "not_live", "startup", "stopped"]
+    exit_code: int
+    wait_s: float | None
+    kind: Literal["restart_decided"] = "restart_decided"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exited(BootEvent):
-    """The app's process ended. `asked`: the lab stopped it.
+    """The app's process ended. `asked`: the lab stopped it, for the plan or at the run's end; not
+    as its supervisor (`SupervisorStops`).
 
     `killed_after_s`: the process still ran that many seconds after the lab's SIGTERM, and the lab
-    sent SIGKILL. None if it did not.
+    sent SIGKILL. None if it did not. `supervisor` is why the app's supervisor stopped it; None if
+    it did not.
     """
 
     exit_code: int
     asked: bool
     log_tail: tuple[str, ...]
     killed_after_s: float | None = None
+    supervisor: Literal["not_live", "startup"] | None = None
     kind: Literal["exited"] = "exited"
 
 

@@ -1,4 +1,4 @@
-"""Checks the names in the table of one app: links, placeholders, phases, words, requests, pools and
+"""Checks the table of one app: links, placeholders, phases, words, liveness, requests, pools and
 policies.
 """
 
@@ -36,6 +36,11 @@ NO_STARTUP_PATH = ErrorCode(
     "no path publishes phases",
     "The health contract has phases, but no path from which the lab reads them.",
 )
+NO_LIVE_PATH = ErrorCode(
+    "topology.no_live_path",
+    "no path answers whether the app is alive",
+    "The supervisor of an app restarts it on failed liveness, but its health has no live_path.",
+)
 SAME_WORD = ErrorCode(
     "topology.same_word",
     "'{word}' is the same word as '{first}'",
@@ -55,6 +60,7 @@ def app_mistakes(app: str, known: Declared) -> Iterator[Mistake]:
     yield from _health_port(app, table)
     yield from _phases(app, health)
     yield from _words(app, table_of(health.get("words")))
+    yield from _liveness(app, table_of(table.get("supervisor")), health)
     yield from request_mistakes(app, known)
     for name in table_of(table_of(table.get("limits")).get("pool")):
         yield from linked(("apps", app, "limits", "pool", name), app, name, known)
@@ -133,6 +139,16 @@ def _phases(app: str, health: Table) -> Iterator[Mistake]:
         if phase in seen:
             yield named_twice((*here, index), phase, "phase")
         seen.add(phase)
+
+
+def _liveness(app: str, supervisor: Table, health: Table) -> Iterator[Mistake]:
+    if supervisor.get("liveness") is True and "live_path" not in health:
+        yield Mistake(
+            place=("apps", app, "supervisor", "liveness"),
+            reason=NO_LIVE_PATH(),
+            expected="a live_path, which the supervisor asks",
+            fix=f"add live_path to apps.{app}.health",
+        )
 
 
 def _words(app: str, words: Table) -> Iterator[Mistake]:

@@ -33,6 +33,7 @@ from chaoslab.model.loader.rules import (
     is_service_url,
 )
 from chaoslab.model.loader.secrets import SecretsShape
+from chaoslab.model.supervisor import Restart
 from chaoslab.model.topology import Network
 
 HttpAddress = Annotated[str, rule(is_http_address)]
@@ -105,6 +106,21 @@ class LimitsShape(Shape):
     )
 
 
+class SupervisorShape(Shape):
+    """The keys of the table `[apps.<name>.supervisor]`."""
+
+    restart: Restart = Field(default="always", description="one of: always, on_failure, never")
+    at_most: int | None = Field(default=None, ge=0, description="a whole number, 0 or more")
+    backoff_s: float = Field(default=0.1, ge=0, description="a number of seconds, 0 or more")
+    backoff_factor: float = Field(default=2.0, ge=1, description="a number, 1 or more")
+    backoff_max_s: float = Field(default=5.0, ge=0, description="a number of seconds, 0 or more")
+    reset_after_s: float = Field(default=10.0, ge=0, description="a number of seconds, 0 or more")
+    liveness: bool = Field(default=False, description="true or false")
+    liveness_period_s: Seconds = Field(default=1.0, description="a number of seconds above 0")
+    startup_probe_s: Seconds = Field(default=60.0, description="a number of seconds above 0")
+    grace_s: Seconds = Field(default=10.0, description="a number of seconds above 0")
+
+
 class BuildShape(Shape):
     """The keys of the table `[apps.<name>.container.build]`."""
 
@@ -161,6 +177,7 @@ class AppShape(Shape):
         default_factory=dict, description="tables, for example [apps.backend.policies.postgres]"
     )
     container: ContainerShape | None = Field(default=None, description="a table")
+    supervisor: SupervisorShape | None = Field(default=None, description="a table")
 
 
 class ConnectorShape(Shape):
@@ -241,6 +258,7 @@ SHAPES: dict[tuple[str, ...], type[Shape]] = {
     ("apps", "*", "deadlines"): DeadlinesShape,
     ("apps", "*", "limits"): LimitsShape,
     ("apps", "*", "policies", "*"): PoliciesShape,
+    ("apps", "*", "supervisor"): SupervisorShape,
     ("apps", "*", "container"): ContainerShape,
     ("apps", "*", "container", "build"): BuildShape,
     ("connectors", "*"): ConnectorShape,

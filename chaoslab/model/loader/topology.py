@@ -28,6 +28,7 @@ from chaoslab.model.loader.shape import (
     TopologyShape,
 )
 from chaoslab.model.loader.shape_mistakes import in_file_order, shape_mistakes
+from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.topology import (
     App,
     Attach,
@@ -117,6 +118,7 @@ def _app(name: str, shape: AppShape, folder: Path) -> App:
         requests={key: request_contract(key, each) for key, each in shape.requests.items()},
         policies={service: policies(each) for service, each in shape.policies.items()},
         container=_container(shape.container, folder) if shape.container else None,
+        supervisor=Supervisor(**shape.supervisor.model_dump()) if shape.supervisor else None,
     )
 
 

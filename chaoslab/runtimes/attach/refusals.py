@@ -54,7 +54,8 @@ def _boots(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
             yield f"the health of {boot.app} is at its port '{port}', whose address is unknown"
         if boot.env:
             yield f"the environment of {boot.app} cannot be changed ({', '.join(boot.env)})"
-        if boot.at is not None or boot.restarts or apps.count(boot.app) > 1:
+        supervised = boot.supervisor is not None and boot.supervisor.acts
+        if boot.at is not None or supervised or apps.count(boot.app) > 1:
             yield f"{boot.app} cannot be restarted"
         if boot.stop is not None:
             yield f"{boot.app} cannot be stopped: its process belongs to no boot of the lab"

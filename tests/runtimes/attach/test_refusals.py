@@ -10,6 +10,7 @@ import pytest
 from chaoslab import Boot, Killed, Load, Severed, expect, when
 from chaoslab.errors import FaultUnsupported
 from chaoslab.model.plan import Plan, resolve
+from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.topology import Attach
 from chaoslab.runtimes.attach.refusals import refuse
 
@@ -52,6 +53,17 @@ def test_a_fault_under_a_running_app_is_carried_out() -> None:
     [
         ({"boots": (Boot(env={"A": "b"}),)}, "the environment of backend cannot be changed (A)"),
         ({"boots": (Boot(), Boot(at=when.healthy()))}, "backend cannot be restarted"),
+        ({"boots": (Boot(restarts=1),)}, "backend cannot be restarted"),
+        (
+            {
+                "boots": (
+                    Boot(
+                        supervisor=Supervisor(),
+                    ),
+                )
+            },
+            "backend cannot be restarted",
+        ),
         ({"boots": (Boot(stop=when.healthy()),)}, "backend cannot be stopped"),
         (
             {"faults": (Killed(target="redis"),)},

@@ -1,0 +1,91 @@
+"""What an app's supervisor does, by the records of the run: the lab acts on it, and the verdicts
+know by it which restarts are still to come. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from chaoslab.evidence.probes import LATE_S, Probe, probes_of
+from chaoslab.evidence.timeline import exited, spawned
+from chaoslab.history.events import Bound, RestartDecided, Spawned
+from chaoslab.history.journal import History
+from chaoslab.model.supervisor import Supervisor
+from chaoslab.model.topology import App
+
+
+def restart_wait_s(app: str, supervisor: Supervisor, history: History) -> float | None:
+    """The seconds from the end of the app's newest boot to its restart. None if that boot runs, if
+    the plan or the run's end stopped it, or if the supervisor does not restart it.
+    """
+    newest = history.last(Spawned, lambda s: s.app == app)
+    ended = exited(history, app, newest.boot) if newest else None
+    if newest is None or ended is None or ended.asked:
+        return None
+    if (decided := history.last_of_boot(RestartDecided, app, newest.boot)) is not None:
+        return decided.wait_s
+    restarts = sum(s.app == app and s.restart for s in history.of(Spawned))
+    stopped = ended.supervisor is not None
+    if restarts >= supervisor.most_restarts or not supervisor.restarts(
+        ended.exit_code, stopped=stopped
+    ):
+        return None
+    return supervisor.wait_s(_in_a_row(app, supervisor, history))
+
+
+def _in_a_row(app: str, supervisor: Supervisor, history: History) -> int:
+    """How often the supervisor has restarted the app in a row. A boot that ran for long enough
+    begins a new row.
+    """
+    row = 0
+    for boot in history.of(Spawned):
+        if boot.app != app:
+            continue
+        row += boot.restart
+        ended = exited(history, app, boot.boot)
+        if ended is not None and ended.at_s - boot.at_s >= supervisor.reset_after_s:
+            row = 0
+    return row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """When and why a supervisor stops a boot that runs."""
+
+    at_s: float
+    why: Literal["not_live", "startup"]
+
+
+def stop_due(app: App, boot: int, supervisor: Supervisor, history: History) -> Stop | None:
+    """When and why a supervisor with liveness stops the boot, by the answers recorded so far. The
+    time may be in the future: that of the start-up probe. None if it has no reason to.
+    """
+    begun = spawned(history, app.name, boot)
+    if begun is None:
+        return None
+    probes = probes_of(app.name, boot, app.health, history)
+    live = [probe for probe in probes if probe.path == "liveness"]
+    first = next((number for number, probe in enumerate(live) if probe.good), None)
+    if first is not None:
+        at_s = _not_live_s(live[first:], supervisor, app.health.prober_failures)
+        return None if at_s is None else Stop(at_s=at_s, why="not_live")
+    if not live and history.first_of_boot(Bound, app.name, boot) is not None:
+        return None  # it listens, and the lab has not asked
+    return Stop(at_s=begun.at_s + supervisor.startup_probe_s, why="startup")
+
+
+def _not_live_s(live: Sequence[Probe], supervisor: Supervisor, failures: int) -> float | None:
+    """The time at which liveness has missed `failures` answers in a row. None if it has not."""
+    row: list[Probe] = []
+    for probe in live:
+        if probe.good:
+            row = []
+        elif not row or probe.at_s >= max(
+            row[-1].over_s - LATE_S, row[-1].at_s + supervisor.liveness_period_s
+        ):
+            row.append(probe)
+        if len(row) == failures:
+            return probe.over_s
+    return None
