@@ -16,6 +16,7 @@ from chaoslab.model.lengths import doubled
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Boot
 from chaoslab.model.steps import HttpQuestion, Probe, Step
+from chaoslab.model.supervisor import Supervisor
 
 HEAD = """\
 # The public names
@@ -46,7 +47,7 @@ SECTIONS: Mapping[str, tuple[str, tuple[object, ...]]] = {
     "Expectations": ("from chaoslab import expect", tuple(EXPECTATIONS)),
     "Parts of a plan": (
         "from chaoslab import Boot, Load; from chaoslab.plan import Sampling, Step, ...",
-        (Boot, Load, Sampling, Step, Probe, HttpQuestion, doubled),
+        (Boot, Supervisor, Load, Sampling, Step, Probe, HttpQuestion, doubled),
     ),
 }
 PREFIX = {"Triggers": "when.", "Expectations": "expect."}
