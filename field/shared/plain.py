@@ -24,10 +24,13 @@ class Service:
     port: int
     process: subprocess.Popen[bytes]
 
-    def ask(self, path: str, body: object = None, limit_s: float = 3.0) -> tuple[int, Any]:
+    def ask(
+        self, path: str, body: object = None, limit_s: float = 3.0, user: str = ""
+    ) -> tuple[int, Any]:
         """Status and JSON of an answer. Status 0 and the cause if none came within `limit_s`."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://{HOST}:{self.port}{path}", data=data)
+        url, headers = f"http://{HOST}:{self.port}{path}", {"X-User": user} if user else {}
+        request = urllib.request.Request(url, data=data, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=limit_s) as answer:
                 return answer.status, json.load(answer)
@@ -36,9 +39,9 @@ class Service:
         except OSError as error:
             return 0, repr(error)
 
-    def keep(self, note: str) -> int:
-        """The status of the answer to a note that is to be kept."""
-        return self.ask("/notes", {"id": note})[0]
+    def keep(self, note: str, user: str = "") -> int:
+        """The status of the answer to a note that is to be kept, for a user."""
+        return self.ask("/notes", {"id": note}, user=user)[0]
 
     def word(self) -> str:
         """The word of /health; empty without an answer."""
