@@ -81,6 +81,7 @@ def _words(topology: Topology) -> Iterator[str]:
         yield from (*health.phases, health.status_field, health.dependencies_field, *health.words)
         for request in app.requests.values():
             yield from (request.name, request.method, *request.good.equals, *request.good.has)
+            yield from request.users
             yield from _keys(request.body)
             if request.found is not None:
                 yield from (request.found.table, request.found.column)

@@ -207,7 +207,7 @@ def test_requests_become_contracts_with_the_defaults_of_their_kinds(tmp_path: Pa
         (
             '["ann", "ben"]',
             '["ann", "a/b"]',
-            bad(f"{AT}.chat.users[1]", "'a/b'", "a string", "names or tokens of letters"),
+            bad(f"{AT}.chat.users[1]", "'a/b'", "a string", "a list of names of letters"),
         ),
         (
             '{ websocket = "/ws/{user}" }',

@@ -15,7 +15,14 @@ import pytest
 from chaoslab import services
 from chaoslab.clock import now_s
 from chaoslab.errors import SpecError
-from chaoslab.history.events import Effect, Exited, HealthSample, LinkConnection, Spawned
+from chaoslab.history.events import (
+    CrossTalk,
+    Effect,
+    Exited,
+    HealthSample,
+    LinkConnection,
+    Spawned,
+)
 from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.loader import read_topology
 from chaoslab.model.mask import Mask
@@ -165,6 +172,16 @@ def test_a_secret_that_is_a_name_of_the_lab_hides_no_names() -> None:
     assert mask.text("web.postgres is gone") == "web.postgres is gone"
     begins_alike = mask_of(topology(API_KEY="postgres-and-more"))
     assert begins_alike.text("lost web.postgres") == "lost web.postgres"
+
+
+def test_a_password_that_is_the_name_of_a_user_of_the_lab_hides_no_events() -> None:
+    """Verdicts compare the users of events with those of the topology."""
+    whole = topology(API_KEY="annabel")
+    job = RequestContract(name="chat", kind="job", path="/", users=("annabel", "ben"))
+    app = replace(whole.apps["web"], requests={"chat": job})
+    crossed = CrossTalk(at_s=1.0, app="web", request="chat", op="1", owner="annabel", user="ben")
+    assert mask_of(replace(whole, apps={"web": app})).of(crossed) == crossed
+    assert mask_of(whole).of(crossed).owner == "***"
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "amqp", "mysql+asyncmy", "rediss"])

@@ -103,7 +103,7 @@ class RequestShape(Shape):
     of: NonEmpty | None = Field(default=None, description="a string, the write that is read")
     users: list[User] = Field(
         default_factory=list,
-        description="a list of names or tokens of letters, digits, '-', '.', '_' and '~'",
+        description="a list of names of letters, digits, '-', '.', '_' and '~'",
     )
     timeout_s: Seconds = Field(default=2.0, description="a number of seconds above 0")
     rate_per_s: float = Field(default=10.0, gt=0, description="a number above 0")
