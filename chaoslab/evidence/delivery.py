@@ -126,18 +126,16 @@ def subscriptions_of(app: str, request: str, history: History) -> list[Subscript
     return sorted(each, key=lambda subscription: subscription.since_s)
 
 
-def sent_unwatched(jobs: Sequence[Job], subscriptions: Sequence[Subscription]) -> list[Job]:
-    """The jobs that were sent before the first subscription as their user, and not seen later.
-    Empty if there was none: then no job was watched.
+def first_subscribed_s(app: str, request: str, history: History) -> dict[str, float]:
+    """Maps each user as whom the lab subscribed to the events of these jobs to when it first did.
+    What came before is not known, so what comes later of a job that was sent before may be a second
+    event.
     """
-    first_s: dict[str, float] = {}
-    for each in subscriptions:
-        first_s[each.user] = min(each.since_s, first_s.get(each.user, math.inf))
-    return [
-        job
-        for job in jobs
-        if job.seen is None and job.request.at_s < first_s.get(job.request.user, -math.inf)
-    ]
+    first_s = {s.user: s.since_s for s in reversed(subscriptions_of(app, request, history))}
+    for each in history.of(SubscriptionAccepted):  # also one that has not ended
+        if (each.app, each.request) == (app, request):
+            first_s[each.user] = min(each.at_s, first_s.get(each.user, math.inf))
+    return first_s
 
 
 def accepted_spans(app: str, request: str, user: str, history: History) -> list[Span]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
-from chaoslab.evidence.delivery import Job, jobs_of, sent_unwatched, subscriptions_of
+from chaoslab.evidence.delivery import Job, first_subscribed_s, jobs_of, subscriptions_of
 from chaoslab.evidence.reasons import CUT_SHORT
 from chaoslab.evidence.timeline import last_healed_s
 from chaoslab.evidence.writing import dry_s, loads_begin_s, more_of, started_by_s
@@ -93,8 +94,8 @@ UNCLEAR = Code(
 UNWATCHED = Code(
     "job.sent_unwatched",
     "{count} acknowledged jobs were sent before the lab had subscribed, and do not count",
-    "A load sent jobs before the app accepted the lab's first subscription to their events. "
-    "Nothing is known of them.",
+    "A load sent jobs before the app accepted the lab's first subscription to their events. The "
+    "lab may have missed these.",
 )
 FEW = Code(
     "job.few",
@@ -175,18 +176,17 @@ class Delivers(OfRequest):
         place, within_s = self._found(run), self.within_s or 0.0
         sent = self.of_mine(run.history)
         ok = [job for job in sent if job.outcome == "ok"]
-        jobs = self._jobs(run, ok)
+        watched = self._watched(run, ok)
+        jobs = self._jobs(run, watched)
         once = place.delivery == "exactly_once" and place.counts
         claim = (
             f"every job {self.request} that {self.app} acknowledged is delivered within "
             f"{within_s:g} s (at least {self.at_least})" + (", and none twice" if once else "")
         )
         notes = [COUNTS(acknowledged=len(ok), sent=len(sent))]
-        early = sent_unwatched(jobs, subscriptions_of(self.app, self.request or "", run.history))
-        if early:
-            notes.append(UNWATCHED(count=len(early)))
-            unwatched = {job.request.op for job in early}
-            jobs = [job for job in jobs if job.request.op not in unwatched]
+        if unwatched := len(ok) - len(watched):
+            claim += "; jobs sent before the lab had subscribed do not count"
+            notes.append(UNWATCHED(count=unwatched))
         wrong = [*_lost(jobs, place, within_s), *_late(jobs, within_s)]
         wrong += _twice(sent, run.history) if once else ()
         if wrong:
@@ -202,7 +202,7 @@ class Delivers(OfRequest):
         before and after the last heal, then the delivery of these, or the end of their time.
         """
         plan, history = run.plan, run.history
-        ok = [job for job in self.of_mine(history) if job.outcome == "ok"]
+        ok = self._watched(run, [job for job in self.of_mine(history) if job.outcome == "ok"])
         healed_s = last_healed_s(history) or 0.0
         begins_s = [*loads_begin_s(self.app, plan, history), healed_s]
         if not ok:
@@ -229,6 +229,13 @@ class Delivers(OfRequest):
     def _jobs(self, run: Run, acknowledged: Sequence[Request]) -> list[Job]:
         startup_s = run.app(self.app).deadlines.startup_s
         return jobs_of(self.app, acknowledged, self.within_s or 0.0, startup_s, run.history)
+
+    def _watched(self, run: Run, ok: list[Request]) -> list[Request]:
+        """The jobs whose delivery the lab could see: for events, those that were sent after it had
+        first subscribed as their user. All of a user as whom it never did.
+        """
+        first_s = first_subscribed_s(self.app, self.request or "", run.history)
+        return [job for job in ok if job.at_s >= first_s.get(job.user, -math.inf)]
 
     def _after_heal(self, run: Run, ok: Sequence[Request]) -> list[Request]:
         healed_s = last_healed_s(run.history) or 0.0

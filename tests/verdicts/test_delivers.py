@@ -217,9 +217,12 @@ def test_each_user_has_subscriptions_of_its_own() -> None:
 
 
 def test_jobs_before_the_first_subscription_do_not_count() -> None:
-    """The lab could not hear of them. Without any subscription nothing is known."""
-    early, later = chat(0.9, "ann", "e")[0], chat(1.2, "ann", "a")
-    verdict = of_users(*BOTH, early, *later)
-    assert (verdict.outcome, "job.sent_unwatched" in codes(verdict)) == ("PASS", True)
-    assert of_users(*BOTH, early).outcome == "UNKNOWN"
-    assert of_users(early, *later).outcome == "UNKNOWN"
+    """The lab may have missed their events. Without any subscription nothing is known."""
+    early, later = chat(0.95, "ann", "e"), chat(1.2, "ann", "a")
+    for sent in (early[:1], early):  # never seen, and seen once
+        verdict = of_users(*BOTH, *sent, *later)
+        assert (verdict.outcome, "job.sent_unwatched" in codes(verdict)) == ("PASS", True)
+        assert of_users(*BOTH, *sent).outcome == "UNKNOWN"
+        assert of_users(*sent, *later).outcome == "UNKNOWN"
+    never = of_users(*subscribed("ann", 1.0, 9.0), *chat(1.2, "ann", "a"), *chat(1.3, "ben", "b"))
+    assert (never.outcome, codes(never)[0]) == ("UNKNOWN", "job.not_subscribed")
