@@ -13,8 +13,8 @@ from chaoslab.corpus.entry import entry_of
 from chaoslab.corpus.jobs import Done, run
 from chaoslab.corpus.ledger import Entry, Ledger
 from chaoslab.errors import ServiceFailed
-from chaoslab.gate.new_folder import new_folder
 from chaoslab.gate.pytest_job import PytestJob
+from chaoslab.history.new_folder import new_folder
 
 Tell = Callable[[Entry], None]
 

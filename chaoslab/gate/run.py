@@ -12,12 +12,12 @@ from types import FrameType
 from chaoslab.clock import now_s, wall_time
 from chaoslab.errors import UNKNOWN_NAME, ErrorCode, Problem, SpecError, did_you_mean
 from chaoslab.expectations.registry import expectations
-from chaoslab.gate.new_folder import new_folder
 from chaoslab.gate.prepare import Selection, selected
 from chaoslab.gate.pytest_calls import PytestCalls
 from chaoslab.gate.result import GateResult, RoundResult, StageResult
 from chaoslab.gate.stage import StageRun
 from chaoslab.history.files import check_room
+from chaoslab.history.new_folder import new_folder
 from chaoslab.model import builds
 from chaoslab.model.gate import Gate, GateStage
 from chaoslab.model.topology import Topology

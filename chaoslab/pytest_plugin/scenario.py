@@ -41,7 +41,7 @@ class Scenario:
 
     def new_folder(self, kind: str = "") -> Path:
         """A new folder of this test in that of the session; `kind` is added to its name."""
-        from chaoslab.gate.new_folder import new_folder
+        from chaoslab.history.new_folder import new_folder
 
         # a test may run two plans, and two files may have the same name
         name = _scenario_name(self.node)

@@ -8,10 +8,10 @@ import pytest
 
 from chaoslab.errors import RuntimeUnavailable, SpecError
 from chaoslab.gate import runtime_choice
-from chaoslab.gate.new_folder import new_folder
 from chaoslab.gate.pytest_calls import CACHE, PytestCalls
 from chaoslab.gate.result import ChosenRuntime
 from chaoslab.gate.runtime_choice import check_workers, choose_runtime
+from chaoslab.history.new_folder import new_folder
 from chaoslab.model.gate import Gate, GateProxy, GateRuntime
 from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
