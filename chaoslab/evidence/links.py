@@ -163,11 +163,13 @@ class LinkView:
             if not c.fault and c.client_port not in self._canary_ports
         )
 
-    # --- what kernels and proxies count, if only one boot lived in that time ---
+    # --- what kernels and proxies count, if it is all of this boot, or if any boot is meant ---
 
     @cached_property
     def _lived_alone(self) -> bool:
         lasted = self.span.start_s <= self.span.end_s
+        if not self._boot:
+            return lasted
         return lasted and lived_alone(self._history, self._link.app, self._in_force)
 
     @cached_property

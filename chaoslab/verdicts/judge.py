@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from chaoslab.evidence.soundness import disabled, late, unsound
 from chaoslab.evidence.starvation import starved
 from chaoslab.evidence.stopping import kills
 from chaoslab.expectations.base import Expectation, Run, with_startup
@@ -21,7 +22,6 @@ from chaoslab.reason import Code, Reason
 from chaoslab.verdicts.bypass import weighed_by_path
 from chaoslab.verdicts.carried_out import weighed_by_triggers
 from chaoslab.verdicts.outside import tried_outside
-from chaoslab.verdicts.soundness import disabled, late, unsound
 
 NOT_INSTALLED = Code(
     "expectation.not_installed",
