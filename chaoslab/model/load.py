@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from chaoslab.model.requests import RequestContract
 from chaoslab.model.topology import App
 from chaoslab.model.when import AtMoment
+
+ProbedPath = Literal["live", "ready"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +65,15 @@ class Sampling:
 
     From `quiet_from` to `quiet_until` the lab sends no request, so that the first traffic after a
     heal can be a user's: requests for health would renew stale connections in pools. Liveness and
-    readiness are asked every `prober_cadence_s` seconds, if an expectation is about them.
+    readiness are asked every `prober_cadence_s` seconds, if an expectation is about them, or if
+    they are among `probers`.
     """
 
     cadence_s: float = 0.25
     fast_s: float = 0.05
     timeout_s: float = 1.0
     prober_cadence_s: float = 0.25
+    probers: tuple[ProbedPath, ...] = ()
     quiet_from: AtMoment | None = None
     quiet_until: AtMoment | None = None
 

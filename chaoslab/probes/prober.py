@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Literal
 
 from chaoslab.history.events import Bound, ProberSample
-from chaoslab.model.load import Sampling
+from chaoslab.model.load import ProbedPath, Sampling
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App
 from chaoslab.probes.base import NO_ANSWER, Watched, either, get, why_no_answer
 from chaoslab.probes.lab_trouble import NotAsked
 from chaoslab.probes.sampler import Sampler
 
-ProbedPath = Literal["live", "ready"]
 LONGEST_WAIT_S = 1e6  # no limit in practice: the boot ends sooner
 
 
@@ -89,14 +87,17 @@ class ProberProbe:
 
 def probed(plan: Plan, app: App) -> tuple[ProbedPath, ...]:
     """Those of the app's paths `live` and `ready` that it has and that an expectation of the plan,
-    or the app's supervisor, needs.
+    its sampling, or the app's supervisor, asks for.
     """
     wanted = {watch for e in plan.expect if e.app == app.name for watch in e.watches}
     supervisors = (boot.supervisor for boot in plan.boots if boot.app == app.name)
     supervised = any(each.liveness for each in supervisors if each)
-    paths = {"live": supervised or "liveness" in wanted, "ready": "readiness" in wanted}
-    each: tuple[ProbedPath, ...] = ("live", "ready")
-    return tuple(which for which in each if paths[which] and _path(app, which) is not None)
+    needed: dict[ProbedPath, bool] = {
+        "live": supervised or "liveness" in wanted,
+        "ready": "readiness" in wanted,
+    }
+    asked = {which for which, needs in needed.items() if needs} | {*plan.sampling.probers}
+    return tuple(which for which in needed if which in asked and _path(app, which) is not None)
 
 
 def _path(app: App, which: ProbedPath) -> str | None:
