@@ -7,12 +7,19 @@ import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 
-from chaoslab import evidence, expectations, faults, history, verdicts
+from chaoslab import behaviour, evidence, expectations, faults, history, verdicts
 from chaoslab.errors import ErrorCode
 from chaoslab.reason import Code
 from chaoslab.registry import kinds
 
-ROOMS = (evidence, expectations, faults, history, verdicts)  # the packages that make reasons
+ROOMS = (
+    behaviour,
+    evidence,
+    expectations,
+    faults,
+    history,
+    verdicts,
+)  # the packages that make reasons
 
 
 def codes() -> tuple[Code, ...]:

@@ -1,0 +1,88 @@
+"""What an app needs each service for, by how the service is missing: read from its cells. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from chaoslab.behaviour.described import Behaviour
+from chaoslab.behaviour.facts import Facts
+from chaoslab.model.cell import ON_LINKS, CellFault
+
+Need = Literal["hard", "hard only at boot", "lazy", "soft", "not known"]
+MEANS: Mapping[Need, str] = {
+    "hard": "the app does not start without it",
+    "hard only at boot": "the app does not start without it; while it runs, it serves without it",
+    "lazy": "the app starts and reports healthy without it; requests need it",
+    "soft": "the app starts without it",
+    "not known": "not observed: the fault did not reach the app, or the cells were not run",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """What `app` needs `service` for, for each mode in which the path to it fails."""
+
+    app: str
+    service: str
+    needs: Mapping[CellFault, Need]
+
+
+def dependencies(behaviours: Iterable[Behaviour]) -> tuple[Dependency, ...]:
+    """One Dependency for each link that has cells, in the order of the cells."""
+    known = {
+        (b.cell.app, b.cell.target, b.cell.fault, b.cell.moment): b
+        for b in behaviours
+        if not b.cell.steady
+    }
+    links = dict.fromkeys((app, target) for app, target, _, _ in known)
+    return tuple(
+        Dependency(
+            app=app,
+            service=service,
+            needs={
+                fault: _need(
+                    known.get((app, service, fault, "boot")),
+                    known.get((app, service, fault, "running")),
+                )
+                for fault in ON_LINKS
+                if any((app, service, fault, at) in known for at in ("boot", "running"))
+            },
+        )
+        for app, service in links
+    )
+
+
+def _need(boot: Behaviour | None, running: Behaviour | None) -> Need:
+    """What the app needs a service for in one mode, from its cells at boot and while running."""
+    if boot is None or not boot.known:
+        return "not known"
+    if not boot.facts.started_under_fault:
+        served = running is not None and _served(running)
+        return "hard only at boot" if served else "hard"
+    fails = _requests_fail(boot.facts) or (running is not None and _requests_fail(running.facts))
+    if fails and not _reports(boot.facts):
+        return "lazy"
+    observed = boot.facts.affected or boot.facts.changed
+    return "soft" if observed else "not known"
+
+
+def _served(running: Behaviour) -> bool:
+    """Whether the app was observed to serve every request while the fault affected it. Without a
+    declared request that is not known.
+    """
+    facts = running.facts
+    requests = [each for each in facts.under if each.role == "request"]
+    if not running.known or not facts.affected or facts.exits:
+        return False
+    return bool(requests) and all(each.all_good for each in requests)
+
+
+def _requests_fail(facts: Facts) -> bool:
+    return any(not each.all_good for each in facts.under if each.role == "request")
+
+
+def _reports(facts: Facts) -> bool:
+    """Whether health was other than healthy under the fault."""
+    return any(not each.all_good for each in facts.under if each.role == "health")

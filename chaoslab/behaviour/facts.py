@@ -1,0 +1,122 @@
+"""What was observed of an app in one cell: typed facts. Times are in seconds. Plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["health", "liveness", "readiness", "request"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """A process of the app ended by itself `after_s` seconds after its spawn, and `since_fault_s`
+    seconds after the fault was in force (None without a fault). `words` is the last line of its
+    log that tells why; empty if it wrote nothing.
+    """
+
+    code: int
+    after_s: float
+    since_fault_s: float | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The first boot, in seconds since its spawn: when it listened, and when it was complete, with
+    the state of health then. None: not observed. `listens_s` and `last_status`, the last status of
+    health, are those while the fault was in force.
+    """
+
+    listens_s: float | None
+    complete_s: float | None
+    state: str = ""
+    last_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """How one path, or one declared request, answered in a span of time.
+
+    `ways` maps each way, such as `503 unhealthy` or `hangs`, to how often it was observed, in the
+    order in which they came first. `settled` is the last way, and `settled_after_s` how many
+    seconds after the start of the span it began. `good` counts the answers as in a steady state.
+    """
+
+    name: str
+    role: Role
+    ways: Mapping[str, int]
+    settled: str
+    settled_after_s: float
+    turns: int
+    good: int
+    slowest_s: float
+
+    @property
+    def total(self) -> int:
+        """How many answers, and requests without one, there were."""
+        return sum(self.ways.values())
+
+    @property
+    def all_good(self) -> bool:
+        """Whether each answer was as in a steady state."""
+        return self.good == self.total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Back:
+    """How one path, or one declared request, came back after the heal.
+
+    `after_s` is the time from the heal to the first of the good answers with which the watch ends;
+    0 if it was never away, None if it was not back when the watch ended.
+    """
+
+    name: str
+    role: Role
+    after_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """The end after SIGTERM. `killed_after_s`: the process still ran after so many seconds, and the
+    lab killed it. None if it did not.
+    """
+
+    code: int
+    after_s: float
+    killed_after_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that was observed in one cell.
+
+    `exits` are those while the fault was in force, `later_exits` those after its heal. `restarts`
+    are the boots that a supervisor started until the app was up again. `up_after_s` is the time
+    from the heal until a start-up was complete that was not complete under the fault (None: not
+    observed). `reports_healthy`: health was healthy while at least three requests in a row failed,
+    for at least a second. `affected`: the fault was observed to affect the app. The watch ended
+    `watched_s` after the heal.
+    """
+
+    start: Start | None = None
+    exits: tuple[Exit, ...] = ()
+    later_exits: tuple[Exit, ...] = ()
+    restarts: int = 0
+    started_under_fault: bool = False
+    under: tuple[Answers, ...] = ()
+    reports_healthy: bool = False
+    affected: bool = False
+    held_s: float = 0.0
+    up_after_s: float | None = None
+    back: tuple[Back, ...] = ()
+    watched_s: float | None = None
+    stop: Stop | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differed from a steady state, under the fault or after its heal."""
+        away = any(each.after_s != 0.0 for each in self.back)
+        ended = bool(self.exits or self.later_exits)
+        return away or ended or not all(each.all_good for each in self.under)

@@ -1,0 +1,127 @@
+"""Reads the facts of one cell from its history. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from chaoslab.behaviour.answered import Series, answers_in, back_of, reports_healthy, series_of
+from chaoslab.behaviour.boots import completed_s, exits_of, restarts_until, start_of, stop_of
+from chaoslab.behaviour.facts import Facts
+from chaoslab.evidence.timeline import Span, end_s, fault_span, last_healed_s
+from chaoslab.faults.evidence import Evidence
+from chaoslab.history.events import StopRequested
+from chaoslab.history.journal import History
+from chaoslab.model.cell import Cell
+from chaoslab.model.faults import Declared
+from chaoslab.model.topology import App
+
+LATER_S = 1.0  # how long after its heal a short fault, such as a restart, still shows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """The records of a cell: the series of the app's answers, and the times at which a boot was
+    complete. `until_s` is when the watch ended: the plan's SIGTERM, or the run's end.
+    """
+
+    cell: Cell
+    history: History
+    series: tuple[Series, ...]
+    completed_s: tuple[float, ...]
+    until_s: float
+
+
+def observed(
+    cell: Cell, app: App, history: History, fault: Declared | None, evidence: Evidence | None
+) -> Facts:
+    """The facts of a cell whose run can be described."""
+    seen = _Seen(
+        cell=cell,
+        history=history,
+        series=series_of(app, history),
+        completed_s=tuple(completed_s(app.name, history)),
+        until_s=_watched_until_s(app.name, history),
+    )
+    span = fault_span(history, fault.label) if fault else None
+    found = Facts(
+        start=start_of(app.name, history, span.end_s if span else seen.until_s),
+        affected=evidence is not None and evidence.observed,
+        stop=stop_of(app.name, history) if cell.steady or cell.moment == "sigterm" else None,
+    )
+    if fault is None or span is None:
+        return _steady(found, seen)
+    found = _ends(replace(found, held_s=span.end_s - span.start_s), seen, span)
+    if cell.moment == "sigterm":
+        return _answered(found, seen, Span(start_s=span.start_s, end_s=seen.until_s))
+    if not found.exits and (found.started_under_fault or cell.moment == "running"):
+        found = _answered(found, seen, _shown(seen, fault, span))
+    return _healed(found, seen, span)
+
+
+def _watched_until_s(app: str, history: History) -> float:
+    asked = history.last(StopRequested, lambda s: s.app == app)
+    return asked.at_s if asked else end_s(history)
+
+
+def _steady(found: Facts, seen: _Seen) -> Facts:
+    exits = tuple(exit_ for _, exit_ in exits_of(seen.cell.app, seen.history, None))
+    begun_s = min(seen.completed_s, default=math.inf)
+    served = Span(start_s=begun_s, end_s=seen.until_s)
+    return _answered(replace(found, exits=exits), seen, served)
+
+
+def _answered(found: Facts, seen: _Seen, span: Span) -> Facts:
+    answers = (answers_in(each, span) for each in seen.series)
+    return replace(
+        found,
+        under=tuple(each for each in answers if each is not None),
+        reports_healthy=reports_healthy(seen.series, span),
+    )
+
+
+def _shown(seen: _Seen, fault: Declared, span: Span) -> Span:
+    """The time in which the answers show the fault: while it is in force, from the end of the
+    start-up on; for a fault that is over before its heal also shortly after it.
+    """
+    start_s, stop_s = span.start_s, span.end_s
+    if seen.cell.moment == "boot":
+        start_s = min(seen.completed_s, default=start_s)
+    if fault.path_returns_before_heal:
+        stop_s = min(seen.until_s, stop_s + LATER_S)
+    return Span(start_s=start_s, end_s=stop_s)
+
+
+def _ends(found: Facts, seen: _Seen, span: Span) -> Facts:
+    """The facts, with the exits of the app, and whether it completed a start under the fault."""
+    every = exits_of(seen.cell.app, seen.history, span.start_s)
+    exits = [(at_s, exit_) for at_s, exit_ in every if at_s >= span.start_s]
+    last_s = max((at_s for at_s, _ in exits if at_s <= span.end_s), default=-math.inf)
+    started = seen.cell.moment == "boot" or last_s > 0
+    return replace(
+        found,
+        exits=tuple(exit_ for at_s, exit_ in exits if at_s <= span.end_s),
+        later_exits=tuple(exit_ for at_s, exit_ in exits if at_s > span.end_s),
+        started_under_fault=started
+        and any(last_s < at_s <= span.end_s for at_s in seen.completed_s),
+    )
+
+
+def _healed(found: Facts, seen: _Seen, span: Span) -> Facts:
+    """The facts, with what came after the heal."""
+    healed_s = last_healed_s(seen.history)
+    if healed_s is None:
+        return found
+    was_up = found.started_under_fault or (seen.cell.moment == "running" and not found.exits)
+    up_s = next((at_s for at_s in seen.completed_s if at_s > span.end_s), None)
+    if was_up and not found.later_exits:
+        up_s = None
+    back = (back_of(each, span, healed_s, seen.until_s) for each in seen.series)
+    until_s = seen.until_s if up_s is None else up_s
+    return replace(
+        found,
+        up_after_s=None if up_s is None else max(0.0, up_s - healed_s),
+        back=tuple(each for each in back if each is not None),
+        restarts=restarts_until(seen.cell.app, seen.history, until_s),
+        watched_s=max(0.0, seen.until_s - healed_s),
+    )

@@ -1,0 +1,197 @@
+"""Makes the reasons of a cell's sentence from its facts. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from chaoslab.behaviour.facts import Answers, Back, Facts
+from chaoslab.behaviour.words import (
+    BACK,
+    BACK_LATER,
+    EXITS,
+    EXITS_LATER,
+    FEW_ANSWERS,
+    KILLED,
+    NOT_BACK,
+    NOT_UP,
+    PATH,
+    REPORTS_HEALTHY,
+    REQUESTS,
+    RESTARTED,
+    STARTS,
+    STOPS,
+    UNAFFECTED,
+    UP,
+    WAITS,
+)
+from chaoslab.model.cell import Cell
+from chaoslab.reason import Reason
+
+Phases = tuple[tuple[Reason, ...], ...]
+ENOUGH = 3  # answers of each path and request, to say that nothing changed
+APART_S = 1.0  # paths and requests that come back so much apart are named apart
+REQUESTS_WORD = "requests"
+
+
+def phases_of(cell: Cell, facts: Facts, missing: Reason | None) -> Phases:
+    """The reasons of each part of the cell's time. `missing` says that the fault was not observed
+    to affect the app.
+    """
+    if cell.steady:
+        start = [*_starts(facts)] or [*_down(cell, facts)]
+        phases = [[*start, *_answers(facts)], [*_stop(facts)]]
+    elif cell.moment == "sigterm":
+        phases = [[missing] if missing else [], [*_stop(facts)]]
+    elif missing is not None and not facts.changed and not _down_at_boot(cell, facts):
+        phases = [[*_started(facts)], [missing]]
+    else:
+        phases = [[missing] if missing else [], *_under_and_after(cell, facts)]
+    return tuple(tuple(phase) for phase in phases if phase)
+
+
+def _under_and_after(cell: Cell, facts: Facts) -> list[list[Reason]]:
+    after = list(_after(cell, facts))
+    if facts.exits or _down_at_boot(cell, facts):
+        return [[*_down(cell, facts), *after]]
+    return [[*_started(facts), *_affected(facts)], after]
+
+
+def _down_at_boot(cell: Cell, facts: Facts) -> bool:
+    """Whether the app did not complete a start while the fault was in force."""
+    return cell.moment == "boot" and not facts.started_under_fault
+
+
+def _down(cell: Cell, facts: Facts) -> Iterator[Reason]:
+    if facts.exits:
+        first = facts.exits[0]
+        yield EXITS(
+            codes=list(dict.fromkeys(each.code for each in facts.exits)),
+            after_s=first.after_s,
+            since_fault_s=first.since_fault_s,
+            since_start=first.since_fault_s is None or cell.moment == "boot",
+            words=first.words,
+            count=len(facts.exits),
+        )
+    else:
+        start = facts.start
+        yield WAITS(
+            listens=start is not None and start.listens_s is not None,
+            last_status=start.last_status if start else None,
+            held_s=facts.held_s,
+        )
+    if facts.exits and facts.restarts and not facts.later_exits:
+        yield RESTARTED(count=facts.restarts)
+    yield from _started(facts)
+
+
+def _started(facts: Facts) -> Iterator[Reason]:
+    if facts.started_under_fault:
+        yield from _starts(facts)
+
+
+def _starts(facts: Facts) -> Iterator[Reason]:
+    if facts.start is not None and facts.start.complete_s is not None:
+        yield STARTS(after_s=facts.start.complete_s, state=facts.start.state)
+
+
+def _affected(facts: Facts) -> Iterator[Reason]:
+    if facts.changed:
+        if facts.reports_healthy:
+            yield REPORTS_HEALTHY()
+        yield from _answers(facts)
+        return
+    answers = sum(each.total for each in facts.under if each.role == "health")
+    requests = [each.total for each in facts.under if each.role == "request"]
+    code = UNAFFECTED if min([answers, *requests]) >= ENOUGH else FEW_ANSWERS
+    yield code(answers=answers, requests=sum(requests))
+
+
+def _answers(facts: Facts) -> Iterator[Reason]:
+    for each in facts.under:
+        if each.role != "request":
+            yield PATH(
+                path=each.name,
+                role=each.role,
+                ways=list(each.ways),
+                counts=list(each.ways.values()),
+                settled=each.settled,
+                after_s=each.settled_after_s,
+                turns=each.turns,
+                slowest_s=each.slowest_s,
+            )
+    requests = [each for each in facts.under if each.role == "request"]
+    groups: dict[tuple[str, ...], list[Answers]] = {}
+    for each in requests:
+        groups.setdefault(tuple(sorted(each.ways)), []).append(each)
+    for group in groups.values():
+        ways: Counter[str] = Counter()
+        for each in group:
+            ways.update(each.ways)
+        yield REQUESTS(
+            names=[each.name for each in group],
+            named=len(groups) > 1,
+            total=sum(each.total for each in group),
+            ok=sum(each.good for each in group),
+            ways=list(ways),
+            counts=list(ways.values()),
+            slowest_s=max(each.slowest_s for each in group),
+        )
+
+
+def _after(cell: Cell, facts: Facts) -> Iterator[Reason]:
+    if facts.later_exits:
+        last = facts.later_exits[-1]
+        yield EXITS_LATER(code=last.code, words=last.words, count=len(facts.later_exits))
+        if facts.restarts:
+            yield RESTARTED(count=facts.restarts)
+    ended = bool(facts.exits or facts.later_exits or _down_at_boot(cell, facts))
+    if facts.up_after_s is not None:
+        yield UP(after_s=facts.up_after_s)
+    elif ended and not facts.started_under_fault and facts.watched_s is not None:
+        yield NOT_UP(watched_s=facts.watched_s)
+        return
+    yield from _back(facts, up_s=facts.up_after_s)
+
+
+def _back(facts: Facts, *, up_s: float | None) -> Iterator[Reason]:
+    """When the paths and requests that were away were as before again; those that came back with
+    the start-up (`up_s`) are left out.
+    """
+    away = [each for each in facts.back if each.after_s != 0.0]
+    lost = [each for each in away if each.after_s is None]
+    if lost:
+        all_lost = len(lost) == len(facts.back)
+        yield NOT_BACK(names=[] if all_lost else _names(lost, facts), watched_s=facts.watched_s)
+    came = [each for each in away if each.after_s is not None]
+    if up_s is not None:
+        came = [each for each in came if (each.after_s or 0.0) > up_s + APART_S]
+    paths = [each for each in came if each.role != "request"]
+    requests = [each for each in came if each.role == "request"]
+    apart = paths and requests and abs(_last_s(paths) - _last_s(requests)) > APART_S
+    if apart or up_s is not None or lost:
+        for group in filter(None, (paths, requests)):
+            yield BACK_LATER(names=_names(group, facts), after_s=_last_s(group))
+    elif came:
+        yield BACK(after_s=_last_s(came))
+
+
+def _last_s(group: Sequence[Back]) -> float:
+    return max(each.after_s or 0.0 for each in group)
+
+
+def _names(group: Sequence[Back], facts: Facts) -> list[str]:
+    """The names of a group: `requests`, if all requests are in it."""
+    every = {each.name for each in facts.back if each.role == "request"}
+    mine = {each.name for each in group if each.role == "request"}
+    paths = [each.name for each in group if each.role != "request"]
+    return paths + ([REQUESTS_WORD] if mine == every and mine else sorted(mine))
+
+
+def _stop(facts: Facts) -> Iterator[Reason]:
+    if facts.stop is None:
+        return
+    if facts.stop.killed_after_s is not None:
+        yield KILLED(grace_s=facts.stop.killed_after_s)
+    else:
+        yield STOPS(after_s=facts.stop.after_s, code=facts.stop.code)

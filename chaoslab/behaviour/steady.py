@@ -1,0 +1,123 @@
+"""Whether an app is healthy in its steady state; if not, why, for a user who may have declared it
+wrongly. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaoslab.behaviour.described import Behaviour, why_not_started
+from chaoslab.behaviour.facts import Answers
+from chaoslab.evidence.reasons import health_answer
+from chaoslab.evidence.traffic import response, response_text
+from chaoslab.history.events import Exited, HealthSample, Request
+from chaoslab.history.journal import History
+from chaoslab.model.topology import App
+from chaoslab.reason import Code, Reason
+
+Data = Mapping[str, Any]
+LOG_LINES = 8  # of the app's last words
+
+
+def _request(data: Data) -> str:
+    what = f"request '{data['request']}' ({data['method']} {data['path']})"
+    return f"{what}: {data['bad']} of {data['total']} failed; the last one: {response_text(data)}"
+
+
+NOT_HEALTHY = Code(
+    "steady.not_healthy",
+    "{path} is not healthy: {cause}",
+    "The start-up was complete, and at the end of the steady state health was not healthy.",
+)
+REQUEST_FAILS = Code(
+    "steady.request_fails",
+    _request,
+    "A declared request failed although no fault was injected.",
+    data=(
+        "request",
+        "method",
+        "path",
+        "bad",
+        "total",
+        "status_code",
+        "answer",
+        "error",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why an app is not healthy in its steady state: the reasons, the last lines of its log, and
+    what to do.
+    """
+
+    app: str
+    because: tuple[Reason, ...]
+    log: tuple[str, ...]
+    fix: str
+
+
+def problem_of(behaviour: Behaviour, app: App, history: History) -> Problem | None:
+    """The problem of the app's steady state. None if it is healthy and serves every request."""
+    log = _log(app.name, history)
+    if not behaviour.known:
+        fix = "run it again; if it occurs again, see `chaoslab doctor`"
+        return Problem(app=app.name, because=behaviour.lines, log=(), fix=fix)
+    if why := why_not_started(app.name, history):
+        because = tuple(reason for reason in why if reason.code != "app.log_line")
+        return Problem(app=app.name, because=because, log=log, fix=_fix_of_start(app, because))
+    because = tuple(_wrong(behaviour, app, history))
+    if not because:
+        return None
+    fix = f"compare [apps.{app.name}.health] and [apps.{app.name}.requests] with the app"
+    return Problem(app=app.name, because=because, log=log, fix=fix)
+
+
+def _wrong(behaviour: Behaviour, app: App, history: History) -> Iterator[Reason]:
+    for each in behaviour.facts.under:
+        if each.role == "health" and each.settled != _healthy_way(each):
+            last = history.last(HealthSample, lambda s: s.app == app.name)
+            if last is not None:
+                yield NOT_HEALTHY.because_of(health_answer(last), path=each.name)
+        if each.role == "request" and each.settled != "ok":
+            yield _failing(each, app, history)
+
+
+def _healthy_way(each: Answers) -> str:
+    return each.settled if each.settled.endswith(" healthy") else ""
+
+
+def _failing(each: Answers, app: App, history: History) -> Reason:
+    contract = app.requests[each.name]
+    last = history.last(Request, lambda r: (r.app, r.request) == (app.name, each.name))
+    seen = response(last) if last else {"status_code": None, "answer": None, "error": None}
+    return REQUEST_FAILS(
+        request=each.name,
+        method=contract.method,
+        path=contract.path,
+        bad=each.total - each.good,
+        total=each.total,
+        **seen,
+    )
+
+
+def _fix_of_start(app: App, because: tuple[Reason, ...]) -> str:
+    codes = {reason.code for reason in because}
+    if "start.other_port" in codes:
+        return f'let the app listen on {{port}}: [apps.{app.name}.env] PORT = "{{port}}"'
+    if "start.exited" in codes:
+        return f"see its last words; [apps.{app.name}] has its command and env"
+    if "start.never_listened" in codes:
+        return (
+            f"let the app listen on {{host}} and {{port}}; if it needs longer, "
+            f"raise startup_s in [apps.{app.name}.deadlines] ({app.deadlines.startup_s:g} s)"
+        )
+    return f"compare [apps.{app.name}.health] with what {app.health.path} answers"
+
+
+def _log(app: str, history: History) -> tuple[str, ...]:
+    ended = history.last(Exited, lambda e: e.app == app)
+    return ended.log_tail[-LOG_LINES:] if ended else ()

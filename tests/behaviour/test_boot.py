@@ -1,0 +1,124 @@
+"""What is described of a fault that is in force before the app starts, and of the steady state."""
+
+from __future__ import annotations
+
+from rigs.cell_histories import (
+    AT_BOOT_S,
+    all_well,
+    behaviour,
+    boot,
+    both,
+    cell,
+    end,
+    exits,
+    fault,
+    health,
+    live,
+    refused,
+    sentence,
+    stop,
+    up,
+)
+
+from chaoslab.model.health import HealthState
+
+REFUSED = [*fault(AT_BOOT_S), *refused(start_s=AT_BOOT_S)]
+AT_BOOT = cell("refused", "boot")
+STEADY = cell("none")
+DEGRADED = HealthState.DEGRADED
+
+
+def _boots_that_exit() -> list:
+    """Three boots that each end after 1.5 s, and a fourth that is complete 2.9 s after the heal."""
+    events = []
+    for number in (1, 2, 3):
+        at_s = 0.5 + 1.6 * (number - 1)
+        events += [*boot(at_s, number=number), *exits(at_s + 1.5, 1, "ECONNREFUSED", number=number)]
+    return [*events, *boot(5.5, number=4, listens_s=8.0, complete_s=8.9)]
+
+
+def test_exits_are_described_as_in_the_issue() -> None:
+    """Code, time, last words, restarts and the time until it is up."""
+    served = [*health(9.0, 10.0, number=4), *live(9.0, 10.0, number=4), *both(9.0, 10.0)]
+    text = sentence(AT_BOOT, REFUSED, _boots_that_exit(), served, end())
+    assert text == (
+        'exits 1 after 1.5 s ("ECONNREFUSED"), 3 times in all, restarted 3 times, '
+        "up 2.9 s after the heal"
+    )
+
+
+def test_an_app_that_stays_away_is_not_up() -> None:
+    """Nothing was complete after the heal."""
+    gone = [*boot(0.5), *exits(2.0, 0)]
+    text = sentence(AT_BOOT, REFUSED, gone, end())
+    assert text == "exits 0 after 1.5 s (it logged nothing), NOT up within 4.0 s of the heal"
+
+
+def test_an_app_that_does_not_listen_waits() -> None:
+    """It binds its port after the heal."""
+    waits = boot(0.5, listens_s=6.3, complete_s=6.5)
+    text = sentence(AT_BOOT, REFUSED, waits, all_well(6.6, 10.0), end())
+    assert text == "waits: does not listen, up 0.5 s after the heal"
+
+
+def test_an_app_that_listens_and_gives_no_answer_waits() -> None:
+    """It binds its port at once."""
+    waits = boot(0.5, listens_s=1.0, complete_s=6.5)
+    text = sentence(AT_BOOT, REFUSED, waits, all_well(6.6, 10.0), end())
+    assert text == "waits: listens, gives no answer, up 0.5 s after the heal"
+
+
+def test_an_app_that_answers_503_until_the_heal_waits() -> None:
+    """The status is its last one."""
+    unhealthy = health(1.2, 5.8, HealthState.UNHEALTHY, code=503)
+    waits = boot(0.5, listens_s=1.0, complete_s=6.5)
+    text = sentence(AT_BOOT, REFUSED, waits, unhealthy, all_well(6.6, 10.0), end())
+    assert text.startswith("waits: health answers 503, up 0.5 s after the heal")
+
+
+def test_an_app_that_starts_degraded_says_so() -> None:
+    """With what each path and request does then."""
+    starts = boot(0.5, listens_s=1.0, complete_s=1.7, state=DEGRADED)
+    under = [*health(1.8, 5.8, DEGRADED), *live(1.8, 10.0), *both(1.8, 5.8, "failed", code=503)]
+    after = [*health(6.4, 10.0), *both(6.4, 10.0)]
+    text = sentence(AT_BOOT, REFUSED, starts, under, after, end())
+    assert text == (
+        "starts after 1.2 s, /healthcheck 200 degraded, /liveness 200, requests answer 503; "
+        "back 0.4 s after the heal"
+    )
+
+
+def test_an_app_that_starts_as_ever_is_unaffected() -> None:
+    """Health and each request are as in a steady state."""
+    text = sentence(AT_BOOT, REFUSED, up(), all_well(1.6, 10.0), end())
+    assert text.startswith("starts after 1.0 s, unaffected: ")
+
+
+def test_requests_before_the_app_listens_do_not_count() -> None:
+    """Nothing could answer them."""
+    early = both(0.5, 1.0, "failed", code=None, error="ConnectError: refused")
+    text = sentence(AT_BOOT, REFUSED, up(), early, all_well(1.6, 10.0), end())
+    assert "fail" not in text
+
+
+def test_the_steady_state_has_each_path_the_requests_and_the_stop() -> None:
+    """No fault."""
+    text = sentence(STEADY, up(), all_well(1.6, 3.5), stop(3.5), end(4.0))
+    assert text == (
+        "starts after 1.0 s, /healthcheck 200 healthy, /liveness 200, requests ok; "
+        "stops 0.2 s after SIGTERM (0)"
+    )
+
+
+def test_an_app_that_does_not_start_in_the_steady_state_is_not_said_to_wait() -> None:
+    """There is no fault for which it could wait."""
+    assert sentence(STEADY, boot(0.5), stop(30.0), end(31.0)).startswith(
+        "does not start: does not listen"
+    )
+
+
+def test_facts_have_the_figures() -> None:
+    """Programs read them, not the sentence."""
+    facts = behaviour(AT_BOOT, [*REFUSED, *_boots_that_exit(), *end()]).facts
+    assert [each.code for each in facts.exits] == [1, 1, 1]
+    assert (facts.restarts, facts.affected, facts.started_under_fault) == (3, True, False)
