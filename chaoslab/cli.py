@@ -14,6 +14,7 @@ from chaoslab.corpus.command import corpus
 from chaoslab.errors import ChaoslabError, SpecError
 from chaoslab.export.command import export
 from chaoslab.gate.command import gate
+from chaoslab.matrix.command import run
 from chaoslab.preflight.command import preflight
 from chaoslab.printable import each_line, one_line
 from chaoslab.runtimes.table import DEFAULT, NAMES
@@ -242,6 +243,7 @@ main.add_command(corpus)
 main.add_command(export)
 main.add_command(gate)
 main.add_command(preflight)
+main.add_command(run)
 
 
 @main.command()

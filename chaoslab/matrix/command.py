@@ -1,0 +1,156 @@
+"""The command `chaoslab run`: reads the options, runs the cells, and prints what the app does.
+
+Most modules are imported when it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chaoslab.model.cell import ON_LINKS, ON_SERVICES
+from chaoslab.printable import each_line, one_line
+from chaoslab.runtimes.table import DEFAULT, NAMES
+
+if TYPE_CHECKING:
+    from chaoslab.model.cell import Cell
+    from chaoslab.model.topology import Topology
+
+_A_PATH = click.Path(path_type=Path)
+_FAULTS = (*ON_LINKS, *ON_SERVICES)
+
+
+@click.command()
+@click.argument("file", type=_A_PATH, required=False)
+@click.option("--list", "listing", is_flag=True, help="Print the cells. Run nothing.")
+@click.option("--only", "names", multiple=True, metavar="NAME",
+              help="Run only this cell, and the steady state; may be repeated.")  # fmt: skip
+@click.option("--fault", "faults", multiple=True, type=click.Choice(_FAULTS),
+              help="Run only the cells with this fault; may be repeated.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text",
+              show_default=True, help="The form of what is printed at the end.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 64), metavar="N",
+              help="Run N cells in parallel. The default follows from the cores.")  # fmt: skip
+@click.option("--runtime", type=click.Choice(NAMES), default=DEFAULT, show_default=True,
+              help="Where services and apps run.")  # fmt: skip
+@click.option("--seed", type=int, help="The seed of all random choices.")
+@click.option("--results", type=_A_PATH, default=Path("results"), show_default=True,
+              help="Save the run in a new folder inside this one.")  # fmt: skip
+@click.pass_context
+def run(
+    ctx: click.Context,
+    file: Path | None,
+    *,
+    listing: bool,
+    names: tuple[str, ...],
+    faults: tuple[str, ...],
+    form: str,
+    workers: int | None,
+    runtime: str,
+    seed: int | None,
+    results: Path,
+) -> None:
+    """Inject every fault on every link of a topology FILE, and print what each app does.
+
+    The default FILE is the nearest topology. For each link: refused, dropped, silent, and silent
+    with connections that stay dead after the heal, at boot and while the app runs; a stop and a
+    restart of the service; SIGTERM during an outage. The steady state comes first.
+
+    Exits with 1 if something is wrong under any policy, if the steady state is not healthy, or if
+    the run was interrupted; with 2 for a mistake in the file or the options.
+    """
+    from chaoslab import services
+    from chaoslab.matrix.cells import cells, chosen
+    from chaoslab.model.loader import load_topology
+
+    topology = load_topology(file, kinds=services.kinds())
+    wanted = chosen(cells(topology), names, faults)
+    if listing:
+        _list(wanted)
+        return
+    asked = Asked(
+        topology=topology,
+        cells=wanted,
+        form=form,
+        workers=workers or usual_workers(),
+        runtime=runtime,
+        seed=seed,
+        results=results,
+    )
+    ctx.exit(_run(asked))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the command is to run, where, and how it is to print it."""
+
+    topology: Topology
+    cells: tuple[Cell, ...]
+    form: str
+    workers: int
+    runtime: str
+    seed: int | None
+    results: Path
+
+
+def usual_workers() -> int:
+    """One cell more than there are cores: a cell waits most of the time."""
+    return min(8, len(os.sched_getaffinity(0)) + 1)
+
+
+def _list(wanted: tuple[Cell, ...]) -> None:
+    from chaoslab.model.cell import MEANS
+
+    width = max((len(cell.name) for cell in wanted), default=0)
+    for cell in wanted:
+        click.echo(one_line(f"{cell.name:<{width}}  {cell.label}: {MEANS[cell.fault]}"))
+
+
+def _run(asked: Asked) -> int:
+    """Run the cells, print and save the result, and return the exit code."""
+    from chaoslab.clock import wall_time
+    from chaoslab.history.new_folder import new_folder
+    from chaoslab.lab.carry_out import Setting
+    from chaoslab.matrix.decision import decide
+    from chaoslab.matrix.printed import printed, saved
+    from chaoslab.matrix.run import Matrix, MatrixRun
+    from chaoslab.runtimes.choice import choose
+    from chaoslab.runtimes.kind import runtime_kind
+    from chaoslab.runtimes.table import usual_proxy
+    from chaoslab.seeds import fresh_seed
+
+    topology, proxy = asked.topology, usual_proxy(asked.runtime)
+    choice = choose(asked.runtime, topology, proxy)
+    session = runtime_kind(choice.runtime).open_session(topology, proxy)
+    session.check()
+    folder = new_folder(asked.results.resolve() / f"run-{wall_time():%Y%m%d-%H%M%S}")
+    _say(f"{len(asked.cells)} cells, {asked.workers} at a time, runtime {choice.runtime}")
+    setting = Setting(
+        open_runtime=session.lab,
+        runtime_note=choice.note,
+        proxy=proxy,
+        seed=fresh_seed() if asked.seed is None else asked.seed,
+    )
+
+    async def all_cells() -> MatrixRun:
+        matrix = Matrix(topology, setting, folder, workers=asked.workers, say=_say)
+        return await matrix.run(asked.cells)
+
+    try:
+        done = asyncio.run(all_cells())
+    finally:
+        session.close()
+    decision = decide(done, len(asked.cells), gate=False)
+    saved(done, decision, topology)
+    printed(done, decision, topology, asked.form)
+    return decision.exit_code
+
+
+def _say(text: str) -> None:
+    """Print a progress line, beside what may be piped into a file."""
+    click.echo(each_line(text), err=True)

@@ -1,0 +1,62 @@
+"""What a run of the matrix decides: the cells that fail, those that are not known, the exit code.
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chaoslab.model.verdict import Outcome
+
+if TYPE_CHECKING:
+    from chaoslab.matrix.run import MatrixRun, Ran
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The cells with a FAIL, those that could not be described or judged, and the exit code."""
+
+    failed: tuple[str, ...]
+    unknown: tuple[str, ...]
+    text: str
+    exit_code: int
+
+
+def decide(run: MatrixRun, cells: int, *, gate: bool) -> Decision:
+    """The decision on a run of `cells` cells.
+
+    `gate`: the topology has accepted policies, so the run is a gate, and a cell that is not known
+    fails it. Without policies the run describes, and only a FAIL ends it with 1: it is wrong under
+    any policy.
+    """
+    failed = _named(ran for ran in run.ran.values() if ran.outcome is Outcome.FAIL)
+    unknown = _named(ran for ran in run.ran.values() if _is_unknown(ran) and not _failed(ran))
+    missing = cells - len(run.ran)
+    if run.problems:
+        apps = ", ".join(problem.app for problem in run.problems)
+        text, bad = f"not run: the steady state of {apps} is not healthy", True
+    elif run.interrupted:
+        text, bad = f"interrupted: {missing} of {cells} cells were not run", True
+    else:
+        wrong = f"{len(failed)} of {cells} cells are wrong under any policy"
+        if gate:
+            wrong = f"{len(failed)} of {cells} cells are not as accepted"
+        text = wrong if failed else f"nothing wrong in {cells - len(unknown)} of {cells} cells"
+        bad = bool(failed) or (gate and bool(unknown))
+    if unknown:
+        text += f"; {len(unknown)} not known"
+    return Decision(failed=failed, unknown=unknown, text=text, exit_code=1 if bad else 0)
+
+
+def _failed(ran: Ran) -> bool:
+    return ran.outcome is Outcome.FAIL
+
+
+def _is_unknown(ran: Ran) -> bool:
+    return ran.possible and (not ran.behaviour.known or ran.outcome is Outcome.UNKNOWN)
+
+
+def _named(rans: Iterable[Ran]) -> tuple[str, ...]:
+    return tuple(ran.cell.name for ran in rans)

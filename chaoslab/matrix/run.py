@@ -1,0 +1,173 @@
+"""Runs the cells of a topology: the steady state of each app first, then the others in parallel."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from chaoslab.behaviour.described import Behaviour, not_known
+from chaoslab.behaviour.facts import Facts
+from chaoslab.behaviour.steady import Problem, problem_of
+from chaoslab.behaviour.words import LAB_FAILED, UNSUPPORTED
+from chaoslab.clock import now_s
+from chaoslab.errors import ChaoslabError, FaultUnsupported, SpecError
+from chaoslab.history.new_folder import new_folder
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.lab.carry_out import Setting, carry_out
+from chaoslab.lab.interrupts import Interrupts
+from chaoslab.matrix.plans import plan_of
+from chaoslab.matrix.progress import Progress
+from chaoslab.matrix.saved import described_again, save_cell
+from chaoslab.model.cell import Cell
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Topology
+from chaoslab.model.verdict import Outcome, Verdict, worst
+from chaoslab.report.runs import save_verdicts
+
+Say = Callable[[str], None]
+LATE = "lab.late"  # the code of a cell that is run again, alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """One cell that was run: what the app did, the verdicts, and the folder of the run. `possible`:
+    the fault is supported here.
+    """
+
+    cell: Cell
+    behaviour: Behaviour
+    verdicts: tuple[Verdict, ...] = ()
+    folder: Path | None = None
+    took_s: float = 0.0
+    possible: bool = True
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The worst of the verdicts. None if there is none."""
+        return worst(verdict.outcome for verdict in self.verdicts) if self.verdicts else None
+
+
+@dataclass(slots=True, kw_only=True)
+class MatrixRun:
+    """The run of a matrix, as far as it came: it is filled while cells end, and has them in the
+    order of the topology at the end.
+    """
+
+    folder: Path
+    ran: dict[Cell, Ran] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    interrupted: bool = False
+    seconds: float = 0.0
+
+
+class Matrix:
+    """Runs cells of one topology in one folder, at most `workers` at a time.
+
+    All labs share one event loop: a lab waits most of the time, and its services, its proxy and its
+    app are processes of their own. A cell in which the loop was late is run again, alone.
+    """
+
+    def __init__(
+        self, topology: Topology, setting: Setting, folder: Path, *, workers: int, say: Say
+    ) -> None:
+        self._topology, self._setting, self._say = topology, setting, say
+        self._free = asyncio.Semaphore(workers)
+        self._workers = workers
+        self.result = MatrixRun(folder=folder)
+
+    async def run(self, cells: Sequence[Cell]) -> MatrixRun:
+        """Run the cells. After Ctrl-C or SIGTERM everything is healed and stopped, and the result
+        has the cells that were over.
+        """
+        interrupts, begun_s = Interrupts(), now_s()
+        progress = Progress(len(cells), self._workers, self._say)
+        try:
+            with _terminated_like_interrupted(), interrupts.cancelling(self._say):
+                for steady in (cell for cell in cells if cell.steady):
+                    mine = [c for c in cells if c.app == steady.app and not c.steady]
+                    await self._app(steady, mine, progress)
+        except KeyboardInterrupt:
+            self.result.interrupted = True
+        finally:
+            interrupts.restore()
+        order = (cell for cell in cells if cell in self.result.ran)
+        self.result.ran = {cell: self.result.ran[cell] for cell in order}
+        self.result.seconds = now_s() - begun_s
+        return self.result
+
+    async def _app(self, steady: Cell, others: Sequence[Cell], progress: Progress) -> None:
+        """Run the cells of one app. If its steady state is not healthy, only that one is run."""
+        ran = await self._one(steady, 1.0, progress)
+        assert ran.folder is not None
+        history = RunFolder(ran.folder).history()
+        app = self._topology.apps[steady.app]
+        if (problem := problem_of(ran.behaviour, app, history)) is not None:
+            self.result.problems.append(problem)
+            return
+        start = ran.behaviour.facts.start
+        boot_s = (start.complete_s if start else None) or 1.0
+        async with asyncio.TaskGroup() as group:
+            for cell in others:
+                group.create_task(self._one(cell, boot_s, progress))
+        for cell in others:
+            if self._was_late(cell):
+                self._say(f"{cell.name}: the lab itself was late; run again, alone")
+                await self._one(cell, boot_s, progress, again=True)
+
+    def _was_late(self, cell: Cell) -> bool:
+        lines = self.result.ran[cell].behaviour.lines
+        return any(line.data.get("cause") == LATE for line in lines)
+
+    async def _one(
+        self, cell: Cell, boot_s: float, progress: Progress, *, again: bool = False
+    ) -> Ran:
+        async with self._free:
+            if again and (before := self.result.ran[cell].folder) is not None:
+                shutil.rmtree(before, ignore_errors=True)
+            begun_s = now_s()
+            plan = plan_of(cell, self._topology, boot_s=boot_s)
+            ran = replace(await self._carried_out(cell, plan), took_s=now_s() - begun_s)
+            self.result.ran[cell] = ran
+            progress.over(cell, ran.behaviour.sentence, ran.took_s, again=again)
+            return ran
+
+    async def _carried_out(self, cell: Cell, plan: Plan) -> Ran:
+        """Run one cell. What the lab cannot do is the behaviour of the cell, with its reason."""
+        folder = RunFolder(new_folder(self.result.folder / cell.name))
+        try:
+            verdicts = await carry_out(self._topology, plan, self._setting, folder)
+        except FaultUnsupported as error:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            why = ((UNSUPPORTED(why=_first_line(error)),),)
+            behaviour = Behaviour(cell=cell, known=False, facts=Facts(), phases=why)
+            return Ran(cell=cell, behaviour=behaviour, possible=False)
+        except ChaoslabError as error:
+            if cell.steady or isinstance(error, SpecError):
+                raise
+            return Ran(cell=cell, behaviour=not_known(cell, LAB_FAILED(why=_first_line(error))))
+        save_cell(folder, cell)
+        save_verdicts(folder, verdicts)
+        behaviour = described_again(folder)
+        return Ran(cell=cell, behaviour=behaviour, verdicts=verdicts, folder=folder.path)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """While the block runs, SIGTERM does what Ctrl-C does."""
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError, ValueError, RuntimeError):
+        loop.add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
+    try:
+        yield
+    finally:
+        with suppress(NotImplementedError, ValueError, RuntimeError):
+            loop.remove_signal_handler(signal.SIGTERM)
+
+
+def _first_line(error: ChaoslabError) -> str:
+    return str(error).partition("\n")[0]

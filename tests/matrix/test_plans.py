@@ -1,0 +1,73 @@
+"""The plans of cells."""
+
+from __future__ import annotations
+
+import pytest
+from rigs.cell_histories import topology
+
+from chaoslab.faults import Restarted, Severed, Stopped
+from chaoslab.matrix.cells import cells
+from chaoslab.matrix.plans import FAULT, plan_of
+from chaoslab.model.cell import Cell
+from chaoslab.model.plan import resolve
+from chaoslab.model.when import BeforeSpawn
+
+SHOP = topology()
+
+
+@pytest.mark.parametrize("cell", cells(SHOP), ids=str)
+def test_the_plan_of_each_cell_can_be_run(cell: Cell) -> None:
+    """`resolve` finds no problem, and no run lasts for ever."""
+    plan = resolve(plan_of(cell, SHOP), SHOP)
+    assert plan.name == cell.name
+    assert plan.limit_s is not None
+
+
+def test_a_fault_at_boot_is_in_force_before_the_spawn() -> None:
+    """And is held for longer by the time that a start-up takes."""
+    cell = Cell(app="web", target="postgres", fault="dropped", moment="boot")
+    quick, slow = (plan_of(cell, SHOP, boot_s=s).faults[0] for s in (1.0, 4.0))
+    assert isinstance(quick.start, BeforeSpawn)
+    assert quick.stop is not None
+    assert slow.stop is not None
+    assert slow.stop.after_s == quick.stop.after_s + 3.0
+    assert slow.stop.within_s == (quick.stop.within_s or 0.0) + 3.0
+
+
+def test_faults_act_on_the_link_or_on_the_service() -> None:
+    """The link of the cell's own app; a stop affects every app."""
+    kinds = {
+        cell.fault: plan_of(cell, SHOP).faults[0]
+        for cell in cells(SHOP)
+        if cell.moment == "running" and not cell.steady
+    }
+    assert {name for name, fault in kinds.items() if fault.target == "web.postgres"} == {
+        "refused",
+        "dropped",
+        "silent",
+        "silent_dead",
+    }
+    assert isinstance(kinds["stopped"], Stopped)
+    assert isinstance(kinds["restarted"], Restarted)
+    dead = kinds["silent_dead"]
+    assert isinstance(dead, Severed)
+    assert (dead.mode, dead.at_heal) == ("silent", "dead")
+
+
+def test_the_app_is_asked_to_stop_while_the_fault_is_in_force() -> None:
+    """The fault is healed once the process has ended."""
+    cell = Cell(app="web", target="postgres", fault="silent", moment="sigterm")
+    plan = plan_of(cell, SHOP)
+    stop, heal = plan.boots[0].stop, plan.faults[0].stop
+    assert stop is not None
+    assert heal is not None
+    assert (stop.moment, stop.of) == ("in_force", FAULT)
+    assert heal.moment == "exited"
+
+
+def test_each_request_is_sent_and_both_paths_of_probers_are_asked() -> None:
+    """From the spawn on, at the request's own rate."""
+    plan = plan_of(cells(SHOP)[0], SHOP)
+    assert [load.request for load in plan.load] == ["order", "list"]
+    assert plan.sampling.probers == ("live", "ready")
+    assert plan.faults == ()

@@ -1,0 +1,127 @@
+"""What is printed of a run: text, Markdown and JSON; and what it decides."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from io import StringIO
+
+from rich.console import Console
+from rigs.cell_histories import topology
+
+from chaoslab.behaviour.dependency import dependencies
+from chaoslab.behaviour.described import not_known
+from chaoslab.behaviour.steady import Problem
+from chaoslab.behaviour.words import LAB_FAILED
+from chaoslab.matrix.decision import decide
+from chaoslab.matrix.document import as_json
+from chaoslab.matrix.markdown import as_markdown
+from chaoslab.matrix.run import MatrixRun, Ran
+from chaoslab.matrix.table import matrix_text
+from chaoslab.model.verdict import Outcome
+
+from .rig import AT_BOOT, RUNNING, STEADY, behaviours, matrix
+
+
+def printed(run: MatrixRun) -> str:
+    """What a terminal of 80 columns shows."""
+    console = Console(width=80, file=StringIO())
+    console.print(matrix_text(run, decide(run, len(run.ran), gate=False)))
+    assert isinstance(console.file, StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+def test_the_table_fits_a_terminal_and_has_a_heading_for_each_moment() -> None:
+    """80 columns; the decision is at the end."""
+    text = printed(matrix())
+    assert max(map(len, text.splitlines())) <= 80
+    assert "postgres, at boot\n" in text
+    assert '  refused          exits 1 after 1.5 s ("ECONNREFUSED")' in text
+    assert text.endswith("nothing wrong in 3 of 3 cells\nsaved in /results/run-1")
+
+
+def test_a_failed_verdict_is_below_the_table_with_its_reasons() -> None:
+    """And its row begins with FAIL."""
+    text = printed(matrix(running=Outcome.FAIL))
+    assert "FAIL reports healthy while requests fail" in text
+    assert "FAIL    postgres-refused-running: honest_health: no false health" in text
+    assert "          28 of 28 requests failed" in text
+    assert "1 of 3 cells are wrong under any policy" in text
+
+
+def test_text_from_the_app_cannot_steer_the_terminal() -> None:
+    """The last words of the app are escaped."""
+    problem = Problem(app="web", because=(), log=("\x1b[2Jgone",), fix="fix it")
+    assert "\x1b" not in printed(matrix(problem))
+
+
+def test_the_problem_of_a_steady_state_has_words_fix_and_log() -> None:
+    """The first that a new user reads."""
+    problem = Problem(app="web", because=(), log=("KeyError: 'PORT'",), fix="set PORT")
+    text = printed(matrix(problem))
+    assert "'web' is not healthy without a fault, so no fault was injected:" in text
+    assert "    | KeyError: 'PORT'\n  fix: set PORT\n" in text
+    assert "the whole log: /results/run-1/steady/app-web.log" in text
+
+
+def test_json_has_codes_data_and_texts() -> None:
+    """For programs."""
+    run = matrix(running=Outcome.FAIL)
+    found = json.loads(as_json(run, decide(run, 3, gate=False), topology()))
+    assert [cell["name"] for cell in found["cells"]] == [
+        "steady",
+        "postgres-refused-boot",
+        "postgres-refused-running",
+    ]
+    exit_ = found["cells"][1]["lines"][0]
+    assert (exit_["code"], exit_["data"]["codes"]) == ("cell.exits", [1])
+    assert found["dependencies"][0]["needs"] == {"refused": "hard"}
+    assert (found["failed"], found["exit_code"]) == (["postgres-refused-running"], 1)
+
+
+def test_markdown_has_a_row_for_each_cell() -> None:
+    """And escapes what would break its table."""
+    run = matrix(running=Outcome.FAIL)
+    text = as_markdown(run, decide(run, 3, gate=False))
+    assert "| postgres refused, at boot | exits 1 after 1.5 s" in text
+    assert "| web | postgres | hard |" in text
+    assert "- **FAIL** `postgres-refused-running`" in text
+
+
+def test_a_run_that_only_describes_fails_for_what_is_wrong_under_any_policy() -> None:
+    """UNKNOWN is listed, and does not fail it."""
+    assert decide(matrix(running=Outcome.FAIL), 3, gate=False).exit_code == 1
+    described = decide(matrix(running=Outcome.UNKNOWN), 3, gate=False)
+    assert (described.exit_code, described.unknown) == (0, ("postgres-refused-running",))
+
+
+def test_a_gate_fails_for_what_is_not_known() -> None:
+    """With accepted policies the run is a gate."""
+    assert decide(matrix(running=Outcome.UNKNOWN), 3, gate=True).exit_code == 1
+    assert decide(matrix(running=Outcome.PASS), 3, gate=True).exit_code == 0
+
+
+def test_cells_that_were_not_run_and_steady_states_that_are_not_healthy_fail() -> None:
+    """Nothing follows about the others."""
+    stopped = replace(matrix(), interrupted=True)
+    assert decide(stopped, 5, gate=False).text == "interrupted: 2 of 5 cells were not run"
+    assert decide(stopped, 5, gate=False).exit_code == 1
+    problem = Problem(app="web", because=(), log=(), fix="")
+    assert decide(matrix(problem), 3, gate=False).exit_code == 1
+
+
+def test_a_cell_that_is_not_possible_here_is_not_unknown() -> None:
+    """It is shown with its reason, and decides nothing."""
+    run = matrix()
+    lost = not_known(AT_BOOT, LAB_FAILED(why="no port"))
+    run.ran[AT_BOOT] = Ran(cell=AT_BOOT, behaviour=lost, possible=False)
+    assert decide(run, 3, gate=True).unknown == ()
+    run.ran[AT_BOOT] = Ran(cell=AT_BOOT, behaviour=lost)
+    assert decide(run, 3, gate=True).unknown == ("postgres-refused-boot",)
+
+
+def test_the_map_has_what_each_service_is_needed_for() -> None:
+    """From the cells at boot and while running."""
+    every = behaviours()
+    assert dependencies(every.values())[0].needs == {"refused": "hard"}
+    assert dependencies([every[RUNNING], every[STEADY]])[0].needs == {"refused": "not known"}
