@@ -26,7 +26,11 @@ def document(run: MatrixRun, decision: Decision, topology: Topology) -> dict[str
         "interrupted": run.interrupted,
         "cells": [_cell(ran) for ran in run.ran.values()],
         "dependencies": [
-            {"app": each.app, "service": each.service, "needs": {**each.needs}}
+            {
+                "app": each.app,
+                "service": each.service,
+                "needs": {str(fault): need for fault, need in each.needs.items()},
+            }
             for each in dependencies(ran.behaviour for ran in run.ran.values())
         ],
         "not_healthy": [
