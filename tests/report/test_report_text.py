@@ -93,7 +93,7 @@ def test_check_shows_all_that_it_understood() -> None:
         "{redis.url}",
         "/health/startup",
         "startup_s",
-        "phases        init, dependencies, database, cache, services, websocket, finalize",
+        "phases              init, dependencies, database, cache, services, websocket, finalize",
         "write: write, POST /threads, found in postgres: threads.id, exactly once",
         "vpc: backend.postgres, backend.redis",
         "connects_per_s     20",
