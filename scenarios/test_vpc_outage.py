@@ -239,7 +239,7 @@ async def test_without_the_bypass(chaos: Chaos, mode: Mode) -> None:
     await chaos.run(
         Severed(target="vpc", mode=mode, stop=when.exited()),
         boots=[Boot(env=NO_BYPASS)],
-        expect=[expect.FailsFast(naming=("postgres",), cause=causes)],
+        expect=[expect.FailsFast(naming=("postgres",), cause=causes, exit_code=3)],
     )
 
 

@@ -1,10 +1,10 @@
-"""`fails_fast`: an app that cannot start exits in time and logs the cause. Pure."""
+"""`fails_fast`: an app that cannot start exits in time, and logs the cause. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.given import Given, start_of
@@ -19,6 +19,13 @@ from chaoslab.model.values import wrong
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
 
+NONZERO: Final = "nonzero"
+
+
+def _expected(exit_code: int | str) -> str:
+    return "a non-zero exit code" if exit_code == NONZERO else f"exit code {exit_code}"
+
+
 UP = Code(
     "start.up",
     "health answered as for a completed start-up {after_s:.3f} s after the spawn",
@@ -31,8 +38,9 @@ NOT_EXITED = Code(
 )
 OTHER_EXIT_CODE = Code(
     "app.other_exit_code",
-    "expected exit code {expected}, got {exit_code}",
+    lambda data: f"expected {_expected(data['expected'])}, got {data['exit_code']}",
     "The exit code of the process is not the expected one.",
+    data=("expected", "exit_code"),
 )
 NAME_MISSING = Code(
     "log.name_missing",
@@ -55,14 +63,15 @@ class FailsFast(Expectation):
     """The app exits with `exit_code` within `within_s` of the spawn, and its last log lines contain
     each name in `naming`.
 
-    If `cause` is given, the last log lines must also contain at least one of its words: what
-    happened to the path, such as "refused".
+    "nonzero" is every exit code but 0, also the negative one of a process that a signal ended. If
+    `cause` is given, the last log lines must also contain at least one of its words: what happened
+    to the path, such as "refused".
     """
 
-    naming: tuple[str, ...]
+    naming: tuple[str, ...] = ()
     cause: tuple[str, ...] = ()
     within_s: float | None = None
-    exit_code: int = 3
+    exit_code: int | Literal["nonzero"] = NONZERO
     boot: int = 1
     kind: Literal["fails_fast"] = "fails_fast"
 
@@ -72,7 +81,10 @@ class FailsFast(Expectation):
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
-        yield from needs.names(place, self.naming)
+        if self.naming:
+            yield from needs.names(place, self.naming)
+        if isinstance(self.exit_code, str) and self.exit_code != NONZERO:
+            yield wrong(place.where, "exit_code", self.exit_code, f"a number, or {NONZERO!r}")
         if isinstance(self.cause, str):
             fix = f"write ({self.cause!r},)"
             yield wrong(place.where, "cause", self.cause, "a tuple of words", fix)
@@ -96,9 +108,8 @@ class FailsFast(Expectation):
 
     def judged(self, run: Run) -> Verdict:
         history = run.history
-        claim = (
-            f"boot {self.boot} of {self.app} exits with {self.exit_code} within {self.within_s} s"
-        )
+        code = "a non-zero code" if self.exit_code == NONZERO else self.exit_code
+        claim = f"boot {self.boot} of {self.app} exits with {code} within {self.within_s} s"
         begun, ended = spawned(history, self.app, self.boot), exited(history, self.app, self.boot)
         if begun is None:
             return unknown(self.kind, claim, NEVER_SPAWNED(app=self.app, boot=self.boot))
@@ -114,13 +125,16 @@ class FailsFast(Expectation):
         wrong: list[Reason] = []
         if self.within_s is not None and took_s > self.within_s:
             wrong.append(MISSED(late_s=took_s - self.within_s, within_s=self.within_s))
-        if ended.exit_code != self.exit_code:
+        if not self._is_expected(ended.exit_code):
             wrong.append(OTHER_EXIT_CODE(exit_code=ended.exit_code, expected=self.exit_code))
         wrong += _not_named(self, "\n".join(ended.log_tail[-LAST_WORDS:]).lower())
         because = (*exited_early(self, history, begun, ended), last_log_line(ended))
         if wrong:
             return failed(self.kind, claim, *because, *wrong)
         return passed(self.kind, claim, *because)
+
+    def _is_expected(self, exit_code: int) -> bool:
+        return exit_code != 0 if self.exit_code == NONZERO else exit_code == self.exit_code
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
         history = run.history

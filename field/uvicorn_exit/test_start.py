@@ -13,7 +13,9 @@ async def test_path_is_severed(chaos: Chaos, mode: str) -> None:
     await chaos.run(
         Severed(target="postgres", mode=mode, stop=when.exited()),
         expect=[
-            expect.FailsFast(naming=("postgres",), cause=("timeout", "timed out", "refused")),
+            expect.FailsFast(
+                naming=("postgres",), cause=("timeout", "timed out", "refused"), exit_code=3
+            ),
         ],
     )
 

@@ -163,6 +163,8 @@ def test_what_is_measured_after_the_heal_needs_one(asked: Expectation) -> None:
         (expect.BoundedCost(services=("redis",)), "services has 'redis'"),
         (expect.ReleasesConnections(spare=-1), "spare is -1"),
         (expect.FailsFast(naming=("postgres",), cause="refused"), "write ('refused',)"),  # type: ignore[arg-type]
+        (expect.FailsFast(naming="postgres"), "write ('postgres',)"),  # type: ignore[arg-type]
+        (expect.FailsFast(exit_code="any"), "exit_code is 'any'"),  # type: ignore[arg-type]
     ],
     ids=str,
 )

@@ -53,7 +53,7 @@ def started(
 
 
 def failed_fast(events: list[AnyEvent], naming: tuple[str, ...] = ("postgres",)) -> Verdict:
-    e = FailsFast(naming=naming, app="backend", within_s=3.0)
+    e = FailsFast(naming=naming, app="backend", within_s=3.0, exit_code=3)
     return e.judged(run_of(events))
 
 
@@ -241,6 +241,26 @@ def test_an_end_that_is_late_wrong_or_without_a_cause_fails(
 ) -> None:
     """It must be in time, with the right exit code, and with the cause in the last log lines."""
     verdict = failed_fast(events)
+    assert (verdict.outcome, reason in why(verdict)) == ("FAIL", True)
+
+
+@pytest.mark.parametrize("code", [1, 3, 137, -6])
+def test_without_arguments_any_exit_but_0_in_time_passes(code: int) -> None:
+    """Whatever the app logs: many log nothing before they exit."""
+    e = FailsFast(app="backend", within_s=3.0)
+    verdict = e.judged(run_of(dead(code=code, log=())))
+    assert (verdict.outcome, "with a non-zero code within 3.0 s" in verdict.claim) == ("PASS", True)
+
+
+@pytest.mark.parametrize(
+    ("events", "reason"),
+    [(dead(code=0), "expected a non-zero exit code, got 0"), (dead(4.0), "0.600 s too late")],
+)
+def test_without_arguments_a_late_exit_or_one_with_0_fails(
+    events: list[AnyEvent], reason: str
+) -> None:
+    """A supervisor that restarts on failure does not restart after 0."""
+    verdict = FailsFast(app="backend", within_s=3.0).judged(run_of(events))
     assert (verdict.outcome, reason in why(verdict)) == ("FAIL", True)
 
 
