@@ -9,11 +9,13 @@ from chaoslab.expectations.answers_requests import AnswersRequests
 from chaoslab.expectations.backs_off import BacksOff
 from chaoslab.expectations.base import Expectation
 from chaoslab.expectations.bounded_cost import BoundedCost
+from chaoslab.expectations.comes_back import ComesBack
 from chaoslab.expectations.degrades import Degrades
 from chaoslab.expectations.delivers import Delivers
 from chaoslab.expectations.fails_fast import FailsFast
 from chaoslab.expectations.fails_liveness_when_stuck import FailsLivenessWhenStuck
 from chaoslab.expectations.first_request_served import FirstRequestServed
+from chaoslab.expectations.honest_health import HonestHealth
 from chaoslab.expectations.keeps_acknowledged import KeepsAcknowledged
 from chaoslab.expectations.no_restarts import NoRestarts
 from chaoslab.expectations.reads_own_writes import ReadsOwnWrites
@@ -36,6 +38,7 @@ KINDS: tuple[type[Expectation], ...] = (
     Degrades,
     StaysAvailable,
     Recovers,
+    ComesBack,
     FirstRequestServed,
     KeepsAcknowledged,
     Delivers,
@@ -49,6 +52,7 @@ KINDS: tuple[type[Expectation], ...] = (
     FailsLivenessWhenStuck,
     AnswersInTime,
     ReadyWhenServing,
+    HonestHealth,
     NoRestarts,
     ReleasesConnections,
     BacksOff,
@@ -63,11 +67,13 @@ __all__ = [
     "AnswersRequests",
     "BacksOff",
     "BoundedCost",
+    "ComesBack",
     "Degrades",
     "Delivers",
     "FailsFast",
     "FailsLivenessWhenStuck",
     "FirstRequestServed",
+    "HonestHealth",
     "KeepsAcknowledged",
     "NoRestarts",
     "ReadsOwnWrites",

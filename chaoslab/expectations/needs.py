@@ -114,6 +114,15 @@ def a_load(
         yield Problem(where=place.where, reason=reason, fix=fix)
 
 
+def any_load(place: Place, e: Expected) -> Iterator[Problem]:
+    """Yields a problem if the plan has no load of the claim's app."""
+    name = app_name(place, e.app)
+    if not any(app_name(place, load.app) == name for load in place.plan.load):
+        reason = NO_LOAD(kind=e.kind, app=name, request="")
+        fix = "give the plan load=[Load(start=when.healthy())]"
+        yield Problem(where=place.where, reason=reason, fix=fix)
+
+
 def a_request(
     place: Place, e: Expected, request: str | None, *kinds: RequestKind
 ) -> Iterator[Problem]:

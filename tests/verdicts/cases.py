@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import cast
+from dataclasses import replace
 
-from chaoslab import Severed, Stopped
 from chaoslab.expectations import (
     AnswersInTime,
     AnswersRequests,
@@ -14,7 +11,6 @@ from chaoslab.expectations import (
     BoundedCost,
     Degrades,
     Delivers,
-    Expectation,
     FailsFast,
     FirstRequestServed,
     KeepsAcknowledged,
@@ -33,9 +29,7 @@ from chaoslab.expectations import (
     StaysLive,
     Stops,
 )
-from chaoslab.expectations.base import Run
 from chaoslab.history.events import (
-    AnyEvent,
     Exited,
     FaultHealed,
     FaultInForce,
@@ -44,9 +38,6 @@ from chaoslab.history.events import (
     Request,
     StartupComplete,
 )
-from chaoslab.model.faults import Declared
-from chaoslab.model.plan import Plan
-from chaoslab.model.verdict import Outcome
 
 from .altered import (
     LOST,
@@ -64,6 +55,7 @@ from .altered import (
     stopping,
     stuck,
 )
+from .case import DOWN, Case
 from .costing import after_heal, costing, in_fault
 from .delivering import chatting, delivering
 from .events import (
@@ -86,31 +78,9 @@ from .events import (
     write,
     writes,
 )
-from .histories import STOPPED, good, healthy_run, history_of, served_again, stopped_under_load
-from .plans import BOTH, TOPOLOGY, plan_of
-
-DOWN = Stopped(target="postgres")
-OUT = Severed(target="vpc")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One expectation with a run that keeps it and runs that do not."""
-
-    expect: Expectation
-    keeps: list[AnyEvent]
-    breaks: tuple[list[AnyEvent], ...]
-    fault: Declared = OUT
-
-    @cached_property
-    def plan(self) -> Plan:
-        """Resolved once: a case judges hundreds of histories by it."""
-        return plan_of(self.expect, faults=(self.fault,))
-
-    def outcome(self, events: list[AnyEvent]) -> Outcome:
-        run = Run(topology=TOPOLOGY, plan=self.plan, history=history_of(events)).of("backend")
-        return cast("Expectation", self.plan.expect[0]).judged(run).outcome
-
+from .histories import STOPPED, good, healthy_run, served_again, stopped_under_load
+from .plans import BOTH
+from .policy_cases import POLICY_CASES
 
 CASES = {
     "boot": Case(
@@ -434,4 +404,5 @@ CASES = {
         ),
         fault=DOWN,
     ),
+    **POLICY_CASES,
 }

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from chaoslab import Severed
 from chaoslab.expectations import (
+    ComesBack,
     Degrades,
     Delivers,
     Expectation,
+    HonestHealth,
     NoRestarts,
     ReadsOwnWrites,
     Recovers,
@@ -117,7 +119,7 @@ def plan_of(
     usual = (Starts(mode="degraded"), Degrades(naming=BOTH), Recovers())
     stopped = tuple(f if f.stop else replace(f, stop=_never) for f in faults)
     boots = max(getattr(e, "boot", 1) for e in expect or usual)
-    asks_users = any(isinstance(e, OfRequest | Stops) for e in expect)
+    asks_users = any(isinstance(e, OfRequest | Stops | HonestHealth | ComesBack) for e in expect)
     sends_jobs = any(isinstance(e, Delivers) for e in expect)
     has_users = any(isinstance(e, SeparatesUsers) for e in expect)
     reads_writes = any(isinstance(e, ReadsOwnWrites) for e in expect)

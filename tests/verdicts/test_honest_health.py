@@ -1,0 +1,102 @@
+"""Health that stays healthy while requests fail, and when that is not known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chaoslab.errors import SpecError
+from chaoslab.expectations import HonestHealth
+from chaoslab.history.events import AnyEvent, HealthSample, Request
+from chaoslab.model.plan import Plan, resolve
+from chaoslab.model.verdict import Verdict
+
+from .case import DOWN
+from .events import DEGRADED, HEALTHY, UNREACHABLE, between, samples, without, writes
+from .histories import judged
+from .plans import TOPOLOGY
+from .policy_cases import answering
+
+
+def verdict(events: list[AnyEvent], expect: HonestHealth | None = None) -> Verdict:
+    return judged(events, expect or HonestHealth(), faults=(DOWN,))[0]
+
+
+def codes(found: Verdict) -> list[str]:
+    return [reason.code for reason in found.because]
+
+
+LYING = answering(*samples(2.6, 5.0, HEALTHY))
+
+
+def test_a_lie_is_cited_with_its_figures_and_the_first_failure() -> None:
+    """The counts, the times, and what the client got."""
+    found = verdict(LYING)
+    why = next(reason for reason in found.because if reason.code == "health.healthy_while_failing")
+    assert found.outcome == "FAIL"
+    assert (why.data["request"], why.data["status_code"]) == ("write", 503)
+    assert why.data["failed"] == why.data["requests"] == 41
+    assert why.data["start_s"] == pytest.approx(2.47)
+    assert why.data["answers"] > 10
+
+
+@pytest.mark.parametrize("noticed_s", [3.4, 4.2])
+def test_health_that_notices_in_the_end_is_no_lie(noticed_s: float) -> None:
+    """How soon it must notice is a matter of `Degrades`."""
+    late = [*samples(2.6, noticed_s, HEALTHY), *samples(noticed_s, 5.0, DEGRADED)]
+    assert verdict(answering(*late)).outcome == "PASS"
+
+
+def test_an_app_with_more_time_than_the_fault_lasts_is_not_judged() -> None:
+    """An honest app may notice in the last moment."""
+    found = verdict(LYING, HonestHealth(within_s=10.0))
+    assert found.outcome == "UNKNOWN"
+    assert codes(found)[0] == "health.failing_too_shortly"
+
+
+def test_a_health_that_hangs_is_no_lie() -> None:
+    """No answer is not a healthy one."""
+    hung = [replace(s, took_s=0.3) for s in samples(2.6, 4.4, UNREACHABLE)[::8]]
+    assert verdict([*without(LYING, between(2.55, 5.0)), *hung]).outcome == "PASS"
+
+
+@pytest.mark.parametrize("races", [(2.45, 2.7), (4.2, 4.5)])
+def test_the_races_at_the_begin_and_the_end_are_not_judged(races: tuple[float, float]) -> None:
+    """Requests that fail for less than a second, while all others are served."""
+    start_s, end_s = races
+    kept = without(LYING, lambda e: isinstance(e, Request) and 2.3 < e.at_s < 5.0)
+    served = [w for w in writes(2.4, 5.0) if not start_s <= w.at_s < end_s]
+    failed = writes(start_s, end_s, "failed", code=503)
+    assert verdict([*kept, *served, *failed]).outcome == "PASS"
+
+
+def test_requests_that_hang_fail_as_well() -> None:
+    """Their clients stopped waiting."""
+    kept = without(LYING, lambda e: isinstance(e, Request) and 2.3 < e.at_s < 5.0)
+    hung = writes(2.4, 5.0, "indeterminate", code=None, took_s=0.4)
+    assert verdict([*kept, *hung]).outcome == "FAIL"
+
+
+def test_a_request_that_never_works_shows_nothing_about_health() -> None:
+    """It may be declared wrongly."""
+    never = [
+        replace(e, outcome="failed", status_code=404) if isinstance(e, Request) else e
+        for e in LYING
+    ]
+    found = verdict(never)
+    assert found.outcome == "UNKNOWN"
+    assert codes(found)[0] == "health.request_never_good"
+
+
+def test_few_answers_of_health_are_not_enough() -> None:
+    """Two answers in the whole outage show no state that lasted."""
+    few = without(LYING, lambda e: isinstance(e, HealthSample) and 2.5 < e.at_s < 4.5)
+    assert verdict(few).outcome == "UNKNOWN"
+
+
+def test_a_plan_without_a_load_cannot_show_it() -> None:
+    """The claim compares health with requests."""
+    with pytest.raises(SpecError) as caught:
+        resolve(Plan(faults=(DOWN,), expect=(HonestHealth(),)), TOPOLOGY)
+    assert "expectation.no_load" in {p.reason.code for p in caught.value.problems}
