@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chaoslab.evidence.claim import OfApp
-from chaoslab.evidence.over_boots import health_answers, requests_of, steady_health
+from chaoslab.evidence.every_boot import health_answers, requests_of, steady_health
 from chaoslab.evidence.timeline import HEARD_S, Span, answered_s
 from chaoslab.evidence.traffic import over_s
 from chaoslab.history.events import HealthSample

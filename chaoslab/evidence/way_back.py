@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from chaoslab.evidence.back import is_as_before
 from chaoslab.evidence.claim import OfApp
-from chaoslab.evidence.over_boots import health_answers, requests_of, steady_health
+from chaoslab.evidence.every_boot import health_answers, requests_of, steady_health
 from chaoslab.evidence.timeline import Span, answered_s, faults_begun_s
 from chaoslab.evidence.traffic import app_connections, over_s
 from chaoslab.evidence.writing import looked_up

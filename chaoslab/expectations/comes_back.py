@@ -8,8 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.back import Back, health_back, request_back
-from chaoslab.evidence.given import Given
-from chaoslab.evidence.over_boots import (
+from chaoslab.evidence.every_boot import (
     gone,
     healed_span,
     load_names,
@@ -18,6 +17,7 @@ from chaoslab.evidence.over_boots import (
     restarts,
     watched_app_until_s,
 )
+from chaoslab.evidence.given import Given
 from chaoslab.evidence.reasons import (
     CUT_SHORT,
     NEVER_SPAWNED,
@@ -121,7 +121,8 @@ NEVER_GOOD = Code(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComesBack(Expectation):
     """Within `within_s` of the last heal health and every request of a load are as in the steady
-    state again: by themselves, or after at most `restarts` restarts by the app's supervisor.
+    state again: by themselves, or after at most `restarts_at_most` restarts by the app's
+    supervisor; None means any number.
 
     The steady state of health is its state and status before the first fault, or healthy if the app
     was not up then. A request is as in the steady state if it gets a good answer, `at_least` times
@@ -129,7 +130,7 @@ class ComesBack(Expectation):
     """
 
     within_s: float | None = None
-    restarts: int = 3
+    restarts_at_most: int | None = 3
     at_least: int = 3
     kind: Literal["comes_back"] = "comes_back"
 
@@ -139,7 +140,7 @@ class ComesBack(Expectation):
         yield from needs.bounds(place, self)
         yield from needs.a_fault(place, self)
         yield from needs.healed(place, self, place.plan.faults)
-        yield from needs.least(place, 0, restarts=self.restarts)
+        yield from needs.least(place, 0, restarts_at_most=self.restarts_at_most)
         yield from needs.least(place, 1, at_least=self.at_least)
 
     def awaits(self, seen: Seen) -> bool:
@@ -163,9 +164,11 @@ class ComesBack(Expectation):
 
     def judged(self, run: Run) -> Verdict:
         history, span = run.history, healed_span(self, run.history)
+        allowed = self.restarts_at_most
+        often = "any number of" if allowed is None else f"at most {allowed}"
         claim = (
             f"health and requests of {self.app} are as before within {self.within_s:g} s of the "
-            f"heal, with at most {self.restarts} restarts"
+            f"heal, with {often} restarts"
         )
         if newest_boot(self, history) is None:
             return unknown(self.kind, claim, NEVER_SPAWNED(app=self.app, boot=1))
@@ -301,6 +304,6 @@ def _restarted(e: ComesBack, history: History, span: Span) -> Found:
     after = len(restarts(e, history, span))
     begun_s = min(faults_begun_s(history).values(), default=span.start_s)
     under = len(restarts(e, history, Span(start_s=begun_s, end_s=span.start_s)))
-    if after > e.restarts:
-        return Outcome.FAIL, TOO_MANY(restarts=after, allowed=e.restarts)
+    if e.restarts_at_most is not None and after > e.restarts_at_most:
+        return Outcome.FAIL, TOO_MANY(restarts=after, allowed=e.restarts_at_most)
     return Outcome.PASS, RESTARTS(restarts=after, under=under)

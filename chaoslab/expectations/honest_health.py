@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
+from chaoslab.evidence.every_boot import health_answers, load_names, requests_of
 from chaoslab.evidence.given import Given
 from chaoslab.evidence.honesty import Spell, all_healthy, heard_in, spells
-from chaoslab.evidence.over_boots import health_answers, load_names, requests_of
 from chaoslab.evidence.reasons import CUT_SHORT, NOT_IN_FORCE
 from chaoslab.evidence.timeline import Span, answered_s, fault_span
 from chaoslab.evidence.traffic import over_s, response, response_text

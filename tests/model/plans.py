@@ -115,7 +115,7 @@ EVERY_EXPECTATION: tuple[Expectation, ...] = (
     expect.StaysAvailable(healthy=False),
     expect.Serves(at_least=5),
     expect.HonestHealth(within_s=1.5),
-    expect.ComesBack(restarts=1),
+    expect.ComesBack(restarts_at_most=1),
     expect.StaysLive(),
     expect.FailsLivenessWhenStuck(stuck_s=2.0),
     expect.AnswersInTime(boot=2),

@@ -113,7 +113,7 @@ POLICY_CASES = {
         fault=DOWN,
     ),
     "comes back restarted": Case(
-        expect=ComesBack(restarts=2),
+        expect=ComesBack(restarts_at_most=2),
         keeps=restarting(),
         breaks=(
             restarting(times=3),
