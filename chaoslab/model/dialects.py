@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from chaoslab.model.health import HealthState
+from chaoslab.model.health import DEFAULT_WORDS, HealthContract, HealthState
 
 DialectName = Literal[
     "ietf", "spring", "aspnet", "microprofile", "consul", "booleans", "text", "status_code"
@@ -29,6 +29,16 @@ class Dialect:
     name_separator: str = ""
     vocabulary: tuple[str, ...] = ()
     content_types: tuple[str, ...] = ()
+
+    @property
+    def contract(self) -> HealthContract:
+        """The health contract of an app of this convention, with the usual paths."""
+        return HealthContract(
+            status_field=self.status_field,
+            dependencies_field=self.dependencies_field,
+            name_separator=self.name_separator,
+            words={**DEFAULT_WORDS, **self.words},
+        )
 
 
 # A contract without a dialect.

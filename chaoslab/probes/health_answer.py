@@ -12,6 +12,7 @@ from chaoslab.probes.health_body import dependencies_of, value_of
 from chaoslab.probes.infer import infer
 from chaoslab.probes.request import Reply
 
+MOST_SHOWN = 1000  # characters of a body from which a line is made
 MOST_INFERRED_BYTES = 1 << 14  # of a body for which fields are proposed, each time it comes
 
 
@@ -91,7 +92,7 @@ def _no_word(field: str, stated: object, reply: Reply) -> str | None:
         return f"health answered {code}: its '{field}' is {kind_of(stated)}, expected a word"
     if not field or not reply.is_success:
         return None
-    body = as_text(" ".join(reply.text.split()))
+    body = as_text(" ".join(reply.text[:MOST_SHOWN].split()))
     return f"health answered {code} {body} without a word at '{field}'{_suggestion(reply)}"
 
 

@@ -23,15 +23,7 @@ DEPENDENCY_NAMES = (
 )
 _TEXTS = STATUS_NAMES[:3]  # whose text is taken for a word, even if it is no known one
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_CONTRACTS = {
-    name: HealthContract(
-        status_field=dialect.status_field,
-        dependencies_field=dialect.dependencies_field,
-        name_separator=dialect.name_separator,
-        words={**DEFAULT_WORDS, **dialect.words},
-    )
-    for name, dialect in DIALECTS.items()
-}
+_CONTRACTS = {name: dialect.contract for name, dialect in DIALECTS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

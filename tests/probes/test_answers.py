@@ -82,6 +82,8 @@ def test_a_form_is_encoded_as_browsers_do_and_an_own_content_type_stays() -> Non
         (GoodAnswer(equals={"length(n)": 2}), {"n": 5}, "length(n) is null, expected 2"),
         (GoodAnswer(has=("a",)), {"a": 0}, None),
         (GoodAnswer(has=("a",)), {"a": None}, "a is missing"),
+        (GoodAnswer(has=("contains('x', a)",)), {"a": 1}, "contains('x', a) is missing"),
+        (GoodAnswer(has=("ceil(a)",)), {"a": float("inf")}, "ceil(a) is missing"),
         (GoodAnswer(has=("a",)), b"<html>", "the body is no JSON"),
         (GoodAnswer(has=("a",)), b"[" * 100_000, "the body is no JSON"),
         (GoodAnswer(text="id={id}"), f"<p>id={MINE}</p>".encode(), None),

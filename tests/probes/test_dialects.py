@@ -8,7 +8,7 @@ import time
 import pytest
 
 from chaoslab.model.dialects import DIALECTS, DialectName
-from chaoslab.model.health import DEFAULT_WORDS, HealthContract, HealthState
+from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.probes.body import MOST_VALUES
 from chaoslab.probes.health_answer import Answer, read_answer
 from chaoslab.probes.request import MOST_BODY_BYTES, Reply
@@ -16,15 +16,7 @@ from chaoslab.probes.request import MOST_BODY_BYTES, Reply
 from .dialects import JSON, SENT, Sent
 
 HEALTHY, DEGRADED, UNHEALTHY = HealthState.HEALTHY, HealthState.DEGRADED, HealthState.UNHEALTHY
-CONTRACTS = {
-    name: HealthContract(
-        status_field=each.status_field,
-        dependencies_field=each.dependencies_field,
-        name_separator=each.name_separator,
-        words={**DEFAULT_WORDS, **each.words},
-    )
-    for name, each in DIALECTS.items()
-}
+CONTRACTS = {name: dialect.contract for name, dialect in DIALECTS.items()}
 
 
 def read(

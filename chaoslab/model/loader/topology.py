@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os.path
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from chaoslab.errors import OldTopology, SpecError
 from chaoslab.model.dialects import DIALECTS, USUAL
-from chaoslab.model.health import DEFAULT_WORDS, HealthContract, HealthState
+from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.loader.deployment import deployment
 from chaoslab.model.loader.document import shown, table_place, topology_file, topology_table
 from chaoslab.model.loader.gate import gate
@@ -147,13 +148,7 @@ def _health(shape: HealthShape) -> HealthContract:
     """The contract that a table means: a dialect gives the fields and words that the file does not
     declare.
     """
-    preset = DIALECTS[shape.dialect] if shape.dialect else USUAL
-    given = shape.model_dump(exclude={"dialect", "words", "phases"})
-    fields = ("status_field", "dependencies_field")
+    usual = (DIALECTS[shape.dialect] if shape.dialect else USUAL).contract
+    given = shape.model_dump(exclude={"dialect", "words", "phases"}, exclude_none=True)
     own_words = {word.lower(): HealthState(state) for word, state in shape.words.items()}
-    return HealthContract(
-        **given | {name: getattr(preset, name) for name in fields if given[name] is None},
-        phases=tuple(shape.phases),
-        name_separator=preset.name_separator,
-        words={**DEFAULT_WORDS, **preset.words, **own_words},
-    )
+    return replace(usual, **given, phases=tuple(shape.phases), words={**usual.words, **own_words})
