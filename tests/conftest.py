@@ -65,6 +65,7 @@ SLOW = (
     "test_lab.py",
     "test_lab_disk.py",
     "test_lab_past_proxy.py",
+    "test_lab_prepare.py",
     "test_lab_supervisor.py",
     "test_lab_trouble.py",
     "test_readme.py",

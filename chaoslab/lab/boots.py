@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
 
 from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.triggers import BOOT_OVER, note_missed, trigger_came
 from chaoslab.injection.context import Context
+from chaoslab.lab.filled import Filled, filled, links_of
 from chaoslab.lab.supervise import restart_due
 from chaoslab.machine.endpoint import Endpoint
-from chaoslab.model.placeholders import fill, names_in
 from chaoslab.model.plan import Boot, Plan
-from chaoslab.model.topology import App, Link
+from chaoslab.model.topology import Link
 from chaoslab.probes.base import Watched
 from chaoslab.probes.past_proxy import PastProxyProbe
 from chaoslab.probes.questions import Questions
 from chaoslab.probes.watch import Watch
 from chaoslab.probes.workload import Sender
 from chaoslab.runtimes.base import AppStart
-from chaoslab.services import url_values
 
 
 class Boots:
@@ -98,17 +96,22 @@ class Boots:
         if (before := self.watches.get(boot.app)) is not None:
             await before.end()
         app, runtime = self._context.topology.apps[boot.app], self._context.runtime
-        port, ports = await runtime.app_port(app), await runtime.named_ports(app)
         attached = runtime.external is not None
-        command, env = ((), {}) if attached else self._command_and_env(app, boot, port, ports)
-        journal.mask.learn_boot(command, env)
+        if attached:
+            what = Filled(command=(), env={}, port=await runtime.app_port(app), ports={})
+        else:
+            env = {**app.env, **boot.env}
+            what = await filled(
+                app, app.command, env, context=self._context, address_of=self._address_for_app
+            )
+        journal.mask.learn_boot(what.command, what.env)
         running = await runtime.spawn_app(
             AppStart(
                 app=app,
-                command=command,
-                env=env,
-                port=port,
-                ports=ports,
+                command=what.command,
+                env=what.env,
+                port=what.port,
+                ports=what.ports,
                 log=self._folder.log_path(f"app-{app.name}"),
                 mask=journal.mask,
             )
@@ -121,9 +124,9 @@ class Boots:
                 app=app.name,
                 boot=number,
                 pid=running.pid,
-                port=port,
-                argv=command,
-                env=env,
+                port=what.port,
+                argv=what.command,
+                env=what.env,
                 standing=attached,
                 restart=restart,
             )
@@ -137,36 +140,10 @@ class Boots:
             questions=Questions(app.health.period_s or 0.0),
         )
         sender = Sender(watched, self._context.seed)
-        ports = {link.name: self._context.addresses[link.name].port for link in self._links(app)}
+        links = links_of(app, self._context)
+        ports = {link.name: self._context.addresses[link.name].port for link in links}
         self.watches[app.name] = watch = Watch(watched, self._plan, ports, sender, self.past)
         return watch
-
-    def _command_and_env(
-        self, app: App, boot: Boot, port: int, ports: Mapping[str, int]
-    ) -> tuple[tuple[str, ...], dict[str, str]]:
-        """The command and the environment of one boot, with every placeholder replaced by its
-        value.
-        """
-        env = {**app.env, **boot.env}
-        used = {name for text in (*app.command, *env.values()) for name in names_in(text)}
-        values = self._placeholders(app, port, used)
-        values |= {f"port:{name}": str(number) for name, number in ports.items()}
-        filled = {key: fill(value, values) for key, value in env.items()}
-        return tuple(fill(word, values) for word in app.command), filled
-
-    def _placeholders(self, app: App, port: int, used: Iterable[str]) -> dict[str, str]:
-        """The values of all placeholders of the app, also of each URL in `used` that has another
-        scheme.
-        """
-        runtime = self._context.runtime
-        values = {"port": str(port), "host": runtime.app_host, "python": runtime.python}
-        for link in self._links(app):
-            address = self._address_for_app(link)
-            running = self._context.services[link.service]
-            values |= url_values(running.service, running.url(address), used)
-            values[f"{link.service}.host"] = address.host
-            values[f"{link.service}.port"] = str(address.port)
-        return values
 
     def _address_for_app(self, link: Link) -> Endpoint:
         """The address at which the app reaches the link's service: that of the link's proxy, or
@@ -176,6 +153,3 @@ class Boots:
         if disabled is not None and disabled.bypasses(link.name):
             return self._context.services[link.service].endpoint
         return self._context.addresses[link.name]
-
-    def _links(self, app: App) -> list[Link]:
-        return [link for link in self._context.joined if link.app == app.name]

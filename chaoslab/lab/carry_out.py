@@ -17,6 +17,7 @@ from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo
 from chaoslab.lab.abilities import check_abilities, read_links
 from chaoslab.lab.bring_up import brought_up
+from chaoslab.lab.prepared import prepare_apps
 from chaoslab.lab.run import run_plan
 from chaoslab.machine.environment import environment
 from chaoslab.model.mask import Mask
@@ -100,6 +101,7 @@ async def _carried_out(
         )
         async with up as context:
             _listen(context.journal, setting.listeners)
+            await prepare_apps(context, folder)
             await run_plan(plan, context, folder)
             return _judged(topology, plan, context.journal, folder, sums)
 

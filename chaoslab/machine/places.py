@@ -94,15 +94,19 @@ def _made(folder: Path, name: str) -> Path:
 
 
 def lab_folder(lab_id: str) -> Path:
-    """The path of a lab's folder: in memory if there is room, else in the temporary folder.
-
-    The folder is not made here, so that the watchdog knows it before it exists.
+    """The path of a lab's folder. It is not made here, so that the watchdog knows it before it
+    exists.
     """
+    return roomy_folder() / f"chaoslab-{lab_id}"
+
+
+def roomy_folder() -> Path:
+    """The folder for large files of a lab: in memory if there is room, else the temporary one."""
     try:
         roomy = shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES and os.access(_MEMORY, os.W_OK)
     except OSError:
         roomy = False
-    return (_MEMORY if roomy else Path(tempfile.gettempdir())) / f"chaoslab-{lab_id}"
+    return _MEMORY if roomy else Path(tempfile.gettempdir())
 
 
 def make_home(folder: Path, identity: Identity) -> None:

@@ -38,7 +38,8 @@ def mask_of(
 
 def _of_app(app: App, listed: tuple[str, ...]) -> Iterator[str]:
     yield from secrets_of_env(app.env, listed)
-    yield from secrets_of_command(app.command, listed)
+    for command in (app.command, *app.prepare):
+        yield from secrets_of_command(command, listed)
     if app.container is not None and app.container.build is not None:
         yield from secrets_of_env(app.container.build.args, listed)
     for request in app.requests.values():

@@ -151,6 +151,9 @@ class App:
     and of each link `{<service>.url}`, `.host` and `.port`, which are those of the link's proxy,
     and the `fields` of its service.
 
+    `prepare` are commands that run once, in order, before the first boot and past every proxy; each
+    may take `prepare_timeout_s` seconds.
+
     `cwd` is the absolute path of the folder in which a process of the app runs. Empty means the
     working directory of the test run.
 
@@ -164,6 +167,8 @@ class App:
     name: str
     command: tuple[str, ...]
     cwd: str = ""
+    prepare: tuple[tuple[str, ...], ...] = ()
+    prepare_timeout_s: float = 120.0
     env: Mapping[str, str] = field(default_factory=dict)
     links: tuple[str, ...] = ()
     port: int = 0
@@ -179,11 +184,12 @@ class App:
 
     @property
     def port_names(self) -> tuple[str, ...]:
-        """The names of the ports of the app besides its `port`: those that its command and its
+        """The names of the ports of the app besides its `port`: those that its commands and its
         environment use, and that of its health.
         """
         of_health = (self.health.port,) if self.health.port else ()
-        named = port_names((*self.command, *self.env.values()))
+        words = (word for command in (self.command, *self.prepare) for word in command)
+        named = port_names((*words, *self.env.values()))
         return tuple(dict.fromkeys((*named, *of_health)))
 
     @property

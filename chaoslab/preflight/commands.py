@@ -75,6 +75,8 @@ def _of_app(app: App, beside: Path) -> Iterator[_Found]:
         return
     folders = (Path(app.cwd),) if app.cwd else (Path.cwd(), beside)
     yield from _of_command((*place, "command"), app.command, app.env, folders)
+    for number, command in enumerate(app.prepare):
+        yield from _of_command((*place, "prepare", number), command, app.env, folders)
 
 
 def _of_service(service: Service, beside: Path) -> Iterator[_Found]:

@@ -18,6 +18,7 @@ from chaoslab.history.events import (
     LeftRunning,
     LinkLeftDead,
     PathBypassed,
+    Prepared,
     ReadBack,
     Ready,
     RestartDecided,
@@ -44,7 +45,7 @@ def line(event: AnyEvent) -> str | None:
 
 def _words(event: AnyEvent) -> str | None:
     match event:
-        case LabUp() | LabTrouble():
+        case LabUp() | LabTrouble() | Prepared():
             return _of_the_lab(event)
         case FaultInForce():
             return f"in force: {event.fault} ({event.seen})"
@@ -133,7 +134,10 @@ def _spawned(event: Spawned) -> str:
     return f"spawned: {event.app}, boot {event.boot}, pid {event.pid}"
 
 
-def _of_the_lab(event: LabUp | LabTrouble) -> str:
+def _of_the_lab(event: LabUp | LabTrouble | Prepared) -> str:
+    if isinstance(event, Prepared):
+        how = "data restored" if event.restored else f"{event.took_s:.1f} s"
+        return f"prepared: {event.app}, {how}"
     if isinstance(event, LabTrouble):
         return f"LAB FAILURE: {event.part}: {event.what}"
     versions = ", ".join(f"{k} {v}" for k, v in event.versions.items())

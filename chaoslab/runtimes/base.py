@@ -252,6 +252,30 @@ class ExternalSystem(Protocol):
         """
 
 
+class Preparer(Protocol):
+    """Runs the `prepare` commands of apps, before their boots and past every proxy."""
+
+    @property
+    def restored(self) -> bool:
+        """Whether the services of this lab were started with the data that an earlier lab of the
+        session has kept, after it had run the commands.
+        """
+
+    def address(self, service: RunningService) -> Endpoint:
+        """The address of a service for these commands, not through a proxy."""
+
+    async def spawn(self, start: AppStart) -> RunningApp:
+        """Start a command of an app, which is no boot of it, with the output as in `spawn_app`.
+
+        Raises ServiceFailed if the program cannot be executed.
+        """
+
+    async def keep(self) -> None:
+        """Keep the data of the services, all of which is as the commands have left it, for the
+        later labs of the session. Nothing happens if the data of one of them cannot be kept.
+        """
+
+
 class Runtime(Protocol):
     """Starts services, helper processes and apps; an async context manager."""
 
@@ -294,6 +318,10 @@ class Runtime(Protocol):
         """An object that finds attempts of apps at addresses outside the lab; None if apps can
         reach them, or if they are not observed.
         """
+
+    @property
+    def preparer(self) -> Preparer | None:
+        """An object that runs the `prepare` commands; None if the apps run before the lab does."""
 
     def check(self, plan: Plan) -> None:
         """Raise FaultUnsupported or RuntimeUnavailable, with every reason, if this runtime cannot

@@ -237,7 +237,9 @@ class Kind:
     returns the URL of a service that runs already, which the lab does not start or stop; empty for
     other services. `image_of` returns the image that a service names itself, or `AGENT_IMAGE`;
     empty if the kind's image is used. `with_own_name` adds the name of the lab's own sessions to a
-    URL.
+    URL. `data` says where the data of a service is that runs as a process: in `home`, its own
+    folder, which may be copied while the server is down and used at another port; `none` if it has
+    no data; `unknown` if the lab does not know.
 
     The abilities, each None if the kind lacks it: `program` and `local` run the server as
     processes; `container` runs it in the lab's own container. `stack` uses it in a Compose stack,
@@ -269,6 +271,7 @@ class Kind:
     image_of: Callable[[Service], str] = lambda _: ""
     stack: Callable[[Service, Mapping[str, str]], ContainerServer] | None = None
     with_own_name: Callable[[str], str] = str
+    data: Callable[[Service], Literal["home", "none", "unknown"]] = lambda _: "unknown"
     about: Callable[[str], Awaitable[str]] | None = None
     count_clients: Callable[[str], Awaitable[ServerCount]] | None = None
     count_commands: CommandCounter | None = None

@@ -145,6 +145,7 @@ HTTP = Kind(
     variables=lambda service, port: environment_of(_keys(service), port),
     container=_container,
     image_of=_image_of,
+    data=lambda service: "none" if _keys(service).answers else "unknown",
     elsewhere=lambda service: _keys(service).url or "",
     stack=lambda service, _: image_server(
         service, _keys(service), scheme="http", ready=_ready(service)

@@ -38,6 +38,7 @@ from chaoslab.history.events import (
     LossNamed,
     OwnSample,
     PathBypassed,
+    Prepared,
     ProbeCrashed,
     ProberSample,
     QuestionsAsked,
@@ -219,6 +220,8 @@ EVENTS: tuple[AnyEvent, ...] = (
     Subscription(at_s=2.4, app="b", request="mail", since_s=0.9, why="the run ended"),
     ReadBack(app="backend", at_s=2.4, service="postgres", found=("a",), missing=("b",)),
     ReadBack(app="b", at_s=2.4, service="pg", found=("a", "c"), missing=(), repeated={"a": 2}),
+    Prepared(at_s=0.3, app="b", took_s=2.1, commands=(("alembic", "upgrade", "head"), ("seed",))),
+    Prepared(at_s=0.3, app="b", took_s=0.0, commands=(("seed",),), restored=True),
     StopRequested(at_s=2.4, app="b", boot=1, place="boots[0].stop", grace_s=10.0),
     SupervisorStops(at_s=2.4, app="b", boot=1, why="not_live", grace_s=10.0),
     Exited(

@@ -52,6 +52,16 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             wrong("apps.backend.health.port", "topology.no_port", "add {port:admin}", port="admin"),
         ),
         (
+            BASE + 'prepare = [["true"], ["migrate", "{redis.url}"]]\n',
+            wrong(
+                "apps.backend.prepare[1][1]",
+                "topology.placeholder_not_linked",
+                "add 'redis'",
+                placeholder="{redis.url}",
+                service="redis",
+            ),
+        ),
+        (
             BASE + 'env = { A = "{port:}" }\n',
             wrong(
                 "apps.backend.env.A",

@@ -119,6 +119,13 @@ def test_the_command_of_a_service_is_looked_for_too(
     ]
 
 
+def test_the_commands_of_prepare_are_looked_for_too(tmp_path: Path) -> None:
+    """Each by its place."""
+    assert found(tmp_path, app("sh", 'prepare = [["sh"], ["no-such", "up"]]')) == [
+        ("apps.shop.prepare[1][0]", "program.not_executed", True)
+    ]
+
+
 def test_check_prints_a_mistake_and_exits_with_2(tmp_path: Path) -> None:
     """A warning is printed with the topology, and is no failure."""
     path = tmp_path / "chaoslab.toml"

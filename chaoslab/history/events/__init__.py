@@ -19,6 +19,7 @@ from chaoslab.history.events.app import (
     FirstAnswer,
     LeftRunning,
     Listening,
+    Prepared,
     Ready,
     RestartDecided,
     Spawned,
@@ -88,6 +89,7 @@ AnyEvent = Annotated[
     | LabTrouble
     | TriedOutside
     | UncountedOutside
+    | Prepared
     | Spawned
     | Bound
     | Listening
@@ -181,6 +183,7 @@ __all__ = [
     "OwnSample",
     "PastProxy",
     "PathBypassed",
+    "Prepared",
     "ProbeCrashed",
     "ProberSample",
     "QuestionsAsked",

@@ -6,8 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from chaoslab.history.events.base import BootEvent
+from chaoslab.history.events.base import BootEvent, Event
 from chaoslab.model.health import HealthState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared(Event):
+    """The `prepare` commands of an app have succeeded. `at_s` is when the first one was started.
+
+    If the data was `restored`, an earlier lab of the session ran them, and the services began with
+    the data that they had then.
+    """
+
+    app: str
+    took_s: float
+    commands: tuple[tuple[str, ...], ...]
+    restored: bool = False
+    kind: Literal["prepared"] = "prepared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

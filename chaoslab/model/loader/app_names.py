@@ -102,6 +102,9 @@ def _placeholders(app: str, known: Declared) -> Iterator[Mistake]:
 def _texts(table: Table) -> Iterator[tuple[Place, str]]:
     """The texts of an app's table that may have placeholders, each with its place."""
     yield from ((("command", index), text) for index, text in texts_of(table.get("command")))
+    prepare = table.get("prepare")
+    for number, command in enumerate(prepare if isinstance(prepare, list) else ()):
+        yield from ((("prepare", number, index), text) for index, text in texts_of(command))
     env = table_of(table.get("env")).items()
     yield from ((("env", key), text) for key, text in env if isinstance(text, str))
 

@@ -154,6 +154,11 @@ class AppShape(Shape):
     cwd: Annotated[NonEmpty, rule(lambda text: "\0" not in text)] | None = Field(
         default=None, description="a string, a folder, relative to this file"
     )
+    prepare: list[Annotated[list[NoNul], Field(min_length=1)]] = Field(
+        default_factory=list,
+        description='a list of commands, for example [["{python}", "-m", "alembic", "upgrade"]]',
+    )
+    prepare_timeout_s: Seconds = Field(default=120.0, description="a number of seconds above 0")
     env: dict[VariableName, NoNul] = Field(
         default_factory=dict, description='a table of strings, for example PORT = "{port}"'
     )

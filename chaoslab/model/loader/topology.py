@@ -108,6 +108,8 @@ def _app(name: str, shape: AppShape, folder: Path) -> App:
         name=name,
         command=tuple(shape.command),
         cwd=os.path.abspath(folder / shape.cwd) if shape.cwd else "",
+        prepare=tuple(tuple(command) for command in shape.prepare),
+        prepare_timeout_s=shape.prepare_timeout_s,
         env=dict(shape.env),
         links=tuple(shape.links),
         port=shape.port,

@@ -66,6 +66,7 @@ class AttachedRuntime:
     past_proxy: PastProxy = "not observed"
     lookout = None
     outside_watch = None
+    preparer = None
 
     def __init__(self, topology: Topology) -> None:
         self._topology = topology

@@ -30,11 +30,12 @@ from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.filtered import FilteredEmbeddedControl, FilteredToxiproxyControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.app_log import AppLog
-from chaoslab.runtimes.base import AppStart
+from chaoslab.runtimes.base import AppStart, Preparer
 from chaoslab.runtimes.containers import images
 from chaoslab.runtimes.containers.app import ContainerApp, Pod
 from chaoslab.runtimes.containers.engine import Run, in_background, in_thread
 from chaoslab.runtimes.containers.parts import ContainerPart
+from chaoslab.runtimes.containers.preparing import ContainerPreparer
 from chaoslab.runtimes.containers.problems import engine_errors
 from chaoslab.runtimes.containers.service import ContainerService, ServerContainer
 from chaoslab.runtimes.containers.stack import API_PORT, PROXY_NAME, Stack
@@ -206,11 +207,22 @@ class ContainerRuntime:
         """Start a container of the app's image in the app's pod, and return the app; the boot's
         `env` is added to the image's own variables.
         """
-        pod, container = self._stack.pods[start.app.name], start.app.container
+        pod = self._stack.pods[start.app.name]
         assert start.port == pod.inside
+        return await self._spawned(start, joins=pod.agent.container.id)
+
+    @property
+    def preparer(self) -> Preparer:
+        """Runs the commands in the network of the proxy server."""
+        joins = self._stack.gateway.agent.container.id
+        return ContainerPreparer(spawned=partial(self._spawned, joins=joins))
+
+    async def _spawned(self, start: AppStart, *, joins: str) -> ContainerApp:
+        """Start a container of the app's image in the network of the container `joins`."""
+        pod, container = self._stack.pods[start.app.name], start.app.container
         run = Run(
             image=pod.image, role="app", command=start.command, entrypoint=(), env=start.env,
-            joins=pod.agent.container.id, cwd=container.cwd if container else "",
+            joins=joins, cwd=container.cwd if container else "",
         )  # fmt: skip
         log = AppLog(start.log, start.mask)
         self._logs.append(log)

@@ -11,26 +11,29 @@ from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.doctor.machine import Lack, Machine, lacking
 from chaoslab.runtimes.kind import RuntimeKind
 from chaoslab.runtimes.local import leftovers
+from chaoslab.runtimes.local.kept_data import KeptData
 from chaoslab.runtimes.local.runtime import LocalRuntime
 
 
 class LocalSession:
-    """Implements `RuntimeSession` for local labs: each starts its own processes, and nothing is
-    shared.
+    """Implements `RuntimeSession` for local labs: each starts its own processes. They share only
+    the data that services have after `prepare`.
     """
 
     def __init__(self, topology: Topology, proxy: ProxyKind) -> None:
-        del topology, proxy
+        del proxy
+        self._kept = KeptData(topology)
 
     def check(self) -> None:
         """Do nothing: what a server lacks is reported when a lab starts the server."""
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
         """A new loopback runtime for one lab."""
-        return LocalRuntime()
+        return LocalRuntime(self._kept)
 
     def close(self) -> None:
-        """Do nothing: each lab removes its own processes."""
+        """Give up the kept data. Each lab removes its own processes."""
+        self._kept.close()
 
 
 def _lacks(machine: Machine) -> Iterator[Lack]:

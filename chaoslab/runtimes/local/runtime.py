@@ -36,12 +36,14 @@ from chaoslab.proxies import server
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.app_log import AppLog
-from chaoslab.runtimes.base import AppStart, OutsideWatch
+from chaoslab.runtimes.base import AppStart, OutsideWatch, Preparer
 from chaoslab.runtimes.external import ExternalService, external_service
 from chaoslab.runtimes.local.app import LocalApp, app_environment
 from chaoslab.runtimes.local.helper import LocalHelper
+from chaoslab.runtimes.local.kept_data import KeptData
 from chaoslab.runtimes.local.lookout import Lookout
 from chaoslab.runtimes.local.output import Output
+from chaoslab.runtimes.local.preparing import LocalPreparer
 from chaoslab.runtimes.local.service import LOOK_EVERY_S, LocalService
 from chaoslab.runtimes.parts import ApiPart, CheckedPart, Part
 from chaoslab.seeds import fresh_seed
@@ -72,7 +74,9 @@ class LocalRuntime:
     app_host = HOST
     past_proxy: PastProxy = "detected"
 
-    def __init__(self) -> None:
+    def __init__(self, kept: KeptData | None = None) -> None:
+        self._kept = kept
+        self._restored = kept is not None and kept.complete
         lab_id = f"{os.getpid()}-{fresh_seed():08x}"
         self._mark = MARK_PREFIX + lab_id.replace("-", "_")
         self._folder = lab_folder(lab_id)
@@ -101,6 +105,16 @@ class LocalRuntime:
             name="the lab's watchdog", look_every_s=LOOK_EVERY_S, check=self._entered().trouble
         )
         return (watchdog, *self._parts, *self._services)
+
+    @property
+    def preparer(self) -> Preparer:
+        """Runs the commands on shared loopback."""
+        return LocalPreparer(
+            boot=lambda start: self._noted(self._boot(start, self._spawn_outside, LocalApp)),
+            services=list(self._services),
+            kept=self._kept,
+            restored=self._restored,
+        )
 
     def check(self, plan: Plan) -> None:
         """Do nothing: every plan can be carried out here."""
@@ -136,7 +150,8 @@ class LocalRuntime:
         home = self._folder / f"{next(self._numbers)}-{_UNFIT.sub('_', service.name)}"
         make_home(home, server.identity)
         async with asyncio.timeout(PREPARED_WITHIN_S):
-            await server.prepare(home, self._server_env())
+            if not await self._has_kept_data(service, home):
+                await server.prepare(home, self._server_env())
         for tries in range(1, _TRIES + 1):
             port = self._ports.take()
             running = LocalService(
@@ -155,6 +170,12 @@ class LocalRuntime:
                 return running
         raise AssertionError("unreachable")
 
+    async def _has_kept_data(self, service: Service, home: Path) -> bool:
+        """Unpack the data that an earlier lab of the session has kept, if this lab uses it."""
+        if self._kept is None or not self._restored:
+            return False
+        return await self._kept.restore(service.name, home, self._server_env())
+
     async def spawn_app(self, start: AppStart) -> LocalApp:
         """Spawn a boot of an app; does not wait until the app is ready.
 
@@ -166,7 +187,10 @@ class LocalRuntime:
         for each in (port, *start.ports.values()):
             if each and not is_free(each):
                 raise PortTaken(port_taken(name, each))
-        running = self._boot(start, self._spawn_outside, LocalApp)
+        return self._noted(self._boot(start, self._spawn_outside, LocalApp))
+
+    def _noted(self, running: LocalApp) -> LocalApp:
+        """The same process, in the list of those that the lab has spawned for apps."""
         self._apps.append(running)
         return running
 

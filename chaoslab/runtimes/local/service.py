@@ -103,6 +103,16 @@ class LocalService:
         return self._process.pid if running and self._process else None
 
     @property
+    def home(self) -> Path:
+        """The server's own folder, with its data."""
+        return self._home
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """The environment variables with which the server is started."""
+        return self._env
+
+    @property
     def log(self) -> Path:
         """The file with all output of the server; deleted with the lab's folder."""
         return self._home / "server.log"

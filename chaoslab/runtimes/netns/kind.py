@@ -11,15 +11,19 @@ from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.doctor.machine import Lack, Machine, lacking
 from chaoslab.runtimes.kind import RuntimeKind
+from chaoslab.runtimes.local.kept_data import KeptData
 from chaoslab.runtimes.netns import needs
 from chaoslab.runtimes.netns.runtime import NetnsRuntime
 
 
 class NetnsSession:
-    """Implements `RuntimeSession`: each lab makes its own namespaces, and nothing is shared."""
+    """Implements `RuntimeSession`: each lab makes its own namespaces. They share only the data that
+    services have after `prepare`.
+    """
 
     def __init__(self, topology: Topology, proxy: ProxyKind) -> None:
         self._apps, self._proxy = topology.apps, proxy
+        self._kept = KeptData(topology)
 
     def check(self) -> None:
         """Raise RuntimeUnavailable, with the fix, if no lab with that proxy can run here."""
@@ -30,10 +34,11 @@ class NetnsSession:
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
         """A new netns runtime for one lab."""
-        return NetnsRuntime(self._apps.values())
+        return NetnsRuntime(self._apps.values(), self._kept)
 
     def close(self) -> None:
-        """Do nothing: each lab removes its own processes and namespaces."""
+        """Give up the kept data. Each lab removes its own processes and namespaces."""
+        self._kept.close()
 
 
 def _lacks(machine: Machine) -> Iterator[Lack]:

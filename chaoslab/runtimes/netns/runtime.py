@@ -23,6 +23,7 @@ from chaoslab.proxies.server import READY_WITHIN_S
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.base import AppStart
 from chaoslab.runtimes.local.app import LocalApp
+from chaoslab.runtimes.local.kept_data import KeptData
 from chaoslab.runtimes.local.runtime import LocalRuntime
 from chaoslab.runtimes.local.service import LOOK_EVERY_S
 from chaoslab.runtimes.netns.app import NetnsApp
@@ -46,8 +47,8 @@ class NetnsRuntime(LocalRuntime):
     name = "netns"
     past_proxy: PastProxy = "prevented"
 
-    def __init__(self, apps: Iterable[App]) -> None:
-        super().__init__()
+    def __init__(self, apps: Iterable[App], kept: KeptData | None = None) -> None:
+        super().__init__(kept)
         self.lookout = None
         self._declared = {app.name: app for app in apps}
         self._outside = Outside.of(self._declared.values())
@@ -154,8 +155,7 @@ class NetnsRuntime(LocalRuntime):
         await self._ready()
         pod = self._namespaces.pods[start.app.name]
         running = self._boot(start, self._spawn_inside, partial(NetnsApp, pod=pod))
-        self._apps.append(running)
-        return running
+        return self._noted(running)
 
     def _spawn_inside(self, start: AppStart, output: int) -> NamespaceChild:
         agent = self._namespaces.pods[start.app.name].agent

@@ -38,6 +38,7 @@ MYSQL = Kind(
     dismissals=(SHUTDOWN,),
     fields=USER_AND_DATABASE,
     program=PROGRAM,
+    data=lambda _: "home",
     local=_local,
     container=container.own_server,
     stack=container.stack_server,

@@ -48,6 +48,7 @@ POSTGRES = Kind(
     fields=USER_AND_DATABASE,
     url_as=_url_as,
     program=PROGRAM,
+    data=lambda _: "home",
     local=lambda _, scratch, env: postgres_server(scratch=scratch, env=env),
     container=container.own_server,
     stack=container.stack_server,

@@ -31,6 +31,7 @@ RABBITMQ = Kind(
     dismissals=DISMISSALS,
     fields={"user": user_of, "password": password_of, "vhost": path_of},
     program=PROGRAM,
+    data=lambda _: "home",
     local=lambda _, scratch, env: rabbit_server(scratch=scratch, env=env),
     container=container.own_server,
     stack=container.stack_server,

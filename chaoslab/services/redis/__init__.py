@@ -39,6 +39,7 @@ REDIS = Kind(
     messages="redis",
     fields={"password": password_of, "database": path_of},
     program=PROGRAM,
+    data=lambda _: "home",
     local=lambda *_: redis_server(),
     container=container.own_server,
     stack=container.stack_server,
