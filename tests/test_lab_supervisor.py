@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from chaoslab import Boot, expect
+from chaoslab import expect
 from chaoslab.history.events import Exited, RestartDecided, Spawned, SupervisorStops
 from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
 from chaoslab.model.health import HealthContract
 from chaoslab.model.plan import Plan
+from chaoslab.model.steps import Step
 from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.topology import App, Deadlines, Topology
+from chaoslab.model.when import AtMoment
 
 HEALTH = HealthContract(live_path="/live", status_field="")
 # Its liveness fails in the first boot, a second after the spawn. The file says that there was one.
@@ -35,7 +37,11 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler)
 
 
 async def history_of(
-    tmp_path: Path, code: str, supervisor: Supervisor, claim: expect.Expectation
+    tmp_path: Path,
+    code: str,
+    supervisor: Supervisor,
+    claim: expect.Expectation,
+    *steps: Step,
 ) -> History:
     app = App(
         name="shop",
@@ -46,7 +52,7 @@ async def history_of(
         supervisor=supervisor,
     )
     topology = Topology(name="small", services={}, apps={"shop": app})
-    plan = Plan(name="supervised", boots=(Boot(),), expect=(claim,), limit_s=20.0)
+    plan = Plan(name="supervised", steps=steps, expect=(claim,), limit_s=20.0)
     folder = RunFolder(tmp_path / "run")
     await carry_out(topology, plan, Setting(seed=1), folder)
     return folder.history()
@@ -77,7 +83,8 @@ async def test_a_clean_exit_is_no_failure(tmp_path: Path) -> None:
 async def test_failed_liveness_stops_the_app_and_starts_it_again(tmp_path: Path) -> None:
     """After misses in a row, a period apart. The second boot stays."""
     by = Supervisor(liveness=True, liveness_period_s=0.3)
-    history = await history_of(tmp_path, STUCK_ONCE, by, expect.NoRestarts(at_most=1))
+    again = Step(at=AtMoment(moment="startup_complete", nth=2), do=int)
+    history = await history_of(tmp_path, STUCK_ONCE, by, expect.Starts(), again)
     (stop,) = history.of(SupervisorStops)
     assert (stop.boot, stop.why) == (1, "not_live")
     first, second = history.of(Exited)

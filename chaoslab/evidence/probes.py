@@ -12,7 +12,13 @@ from dataclasses import dataclass
 
 from chaoslab.evidence.claim import OfBoot
 from chaoslab.evidence.timeline import end_s, exited, run_ended, silence_s, spawned
-from chaoslab.history.events import Bound, FirstAnswer, HealthSample, ProberSample
+from chaoslab.history.events import (
+    Bound,
+    FirstAnswer,
+    HealthSample,
+    ProberSample,
+    SupervisorStops,
+)
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Sampling
@@ -79,7 +85,10 @@ def watched(app: str, boot: int, contract: HealthContract, history: History) -> 
     until_s = end_s(history)
     if run_ended(history) is None:  # a request that was still open may have had a good answer
         until_s -= contract.prober_timeout_s
-    if ended is not None:
+    stopped = history.first_of_boot(SupervisorStops, app, boot)
+    if stopped is not None:  # for its misses until then
+        until_s = min(until_s, stopped.at_s)
+    elif ended is not None:
         until_s = min(until_s, ended.at_s - (0.0 if ended.asked else EXIT_SEEN_S))
     bound = history.first_of_boot(Bound, app, boot)
     listened_s = bound.at_s if bound else (begun.at_s if begun and begun.standing else None)

@@ -49,6 +49,17 @@ EXITED = Code(
     "The app's process ended by itself.",
     data=("boot",),
 )
+STOPPED_BY_SUPERVISOR = Code(
+    "app.stopped_by_supervisor",
+    lambda data: (
+        f"its supervisor stopped boot {data['boot']} of the app, because "
+        + ("liveness failed" if data["why"] == "not_live" else "liveness never answered in time")
+        + f"; the process ended with {data['exit_code']} at {data['at_s']:.3f} s"
+    ),
+    "The app's process ended because its supervisor stopped it. `why` is `not_live` if liveness "
+    "failed in a row, `startup` if it gave no good answer in the time of the start-up probe.",
+    data=("boot", "why", "exit_code", "at_s"),
+)
 LOG_LINE = Code(
     "app.log_line",
     "log: {log_line}",
@@ -192,5 +203,11 @@ def last_log_line(ended: Exited) -> Reason:
 
 
 def process_exit(ended: Exited) -> Reason:
-    """The reason that the process ended, with its exit code and the time."""
+    """The reason that the process ended, by itself or by its supervisor, with its exit code and the
+    time.
+    """
+    if ended.supervisor is not None:
+        return STOPPED_BY_SUPERVISOR(
+            boot=ended.boot, why=ended.supervisor, exit_code=ended.exit_code, at_s=ended.at_s
+        )
     return EXITED(boot=ended.boot, exit_code=ended.exit_code, at_s=ended.at_s)

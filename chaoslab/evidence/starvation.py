@@ -90,13 +90,16 @@ def starved(
 
     `given` are the times that `e` gives the app. `judged` judges `e` by another history,
     `given_more` judges `e` with more seconds for what must be done in time. `by_exit`: an exit of
-    the app by itself can be why `e` fails.
+    the app by itself can be why `e` fails. Of a claim about any boot, only the exit of the last
+    boot can be the cause: what a later boot does is not caused by it.
     """
     losses = list(losses_of(e.app, e.of_boot or None, history))
     for each in given:
         if why := lacked_time(each, losses, given_more):
             return why
-    if by_exit and (why := _exit_excused(e, history, judged)):
+    last = history.last(Spawned, lambda s: s.app == e.app)
+    boot = e.of_boot or (last.boot if last else 0)
+    if by_exit and (why := exit_excused(e.app, boot, history, judged)):
         return why
     return _excused(app, history, losses, judged)
 
@@ -155,18 +158,13 @@ def starved_exit(app: str, boot: int, history: History) -> Reason | None:
     return too_much_lost(lived, [waits])
 
 
-def _exit_excused(
-    e: Expected, history: History, judged: Callable[[History], Verdict]
+def exit_excused(
+    app: str, boot: int, history: History, judged: Callable[[History], Verdict]
 ) -> Reason | None:
-    """The reason why a slow machine may have caused the exit on which the failure rests. None if it
-    did not, or if the claim fails also by what was recorded before the exit.
-
-    Of a claim about any boot, only the exit of the last boot can be the cause: what a later boot
-    does is not caused by it.
+    """The reason why a slow machine may have caused the exit of the boot, on which the failure
+    rests. None if it did not, or if the claim fails also by what was recorded before the exit.
     """
-    last = history.last(Spawned, lambda s: s.app == e.app)
-    boot = e.of_boot or (last.boot if last else 0)
-    why, ended = starved_exit(e.app, boot, history), exited(history, e.app, boot)
+    why, ended = starved_exit(app, boot, history), exited(history, app, boot)
     if why is None or ended is None:
         return None
     before = History(history.events[: history.events.index(ended)])

@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from chaoslab.evidence.given import start_of
 from chaoslab.evidence.probes import LATE_S, Probe, probes_of
-from chaoslab.evidence.timeline import exited, spawned
+from chaoslab.evidence.starvation import lacked_time, starved_exit, too_much_lost
+from chaoslab.evidence.timeline import exited, spawned, started_by
+from chaoslab.evidence.waits import losses_of
 from chaoslab.history.events import Bound, RestartDecided, Spawned
 from chaoslab.history.journal import History
 from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.topology import App
+from chaoslab.reason import Reason
 
 
 def restart_wait_s(app: str, supervisor: Supervisor, history: History) -> float | None:
@@ -89,3 +93,17 @@ def _not_live_s(live: Sequence[Probe], supervisor: Supervisor, failures: int) ->
         if len(row) == failures:
             return probe.over_s
     return None
+
+
+def excuse_of_exit(name: str, boot: int, app: App, history: History) -> Reason | None:
+    """The reason why the machine may be the cause of one boot's exit; None if it is not."""
+    if why := starved_exit(name, boot, history):
+        return why
+    losses = list(losses_of(name, boot, history))
+    limits = app.deadlines
+    given = start_of(name, boot, limits.startup_s, limits.gives_up_s, history)
+    if started_by(history, name, boot) is not None:  # a limit for the start is not the cause then
+        reasons = (too_much_lost(g.span, losses, g.done_s) for g in given if not g.own)
+    else:
+        reasons = (lacked_time(each, losses) for each in given)
+    return next(filter(None, reasons), None)

@@ -7,7 +7,7 @@ from typing import Any
 
 from chaoslab.evidence.claim import OfBoot
 from chaoslab.evidence.phases import phases_so_far
-from chaoslab.evidence.reasons import LOG_LINE, health_answer, unread
+from chaoslab.evidence.reasons import LOG_LINE, health_answer, process_exit, unread
 from chaoslab.evidence.starting import LAST_WORDS
 from chaoslab.evidence.timeline import SERVING, samples
 from chaoslab.history.events import (
@@ -106,6 +106,7 @@ def how_it_ended(
     seen = exited_early(e, history, begun, gone) if gone else _lived(e, history, begun)
     restarts = sum(spawn.restart and spawn.app == e.app for spawn in history.of(Spawned))
     again = [RESTARTED(count=restarts)] if restarts else []
+    again += [process_exit(gone)] if gone and gone.supervisor else []
     progress = (*phases_so_far(e, history), *last_bad_answer(e, history))
     return (*seen, *progress, *again, *log_lines(ended))
 

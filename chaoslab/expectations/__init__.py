@@ -24,6 +24,7 @@ from chaoslab.expectations.recovers import Recovers
 from chaoslab.expectations.refuses_honestly import RefusesHonestly
 from chaoslab.expectations.regains_latency import RegainsLatency
 from chaoslab.expectations.releases_connections import ReleasesConnections
+from chaoslab.expectations.restarts_slowly import RestartsSlowly
 from chaoslab.expectations.sampled import Sampled
 from chaoslab.expectations.separates_users import SeparatesUsers
 from chaoslab.expectations.serves import Serves
@@ -54,6 +55,7 @@ KINDS: tuple[type[Expectation], ...] = (
     ReadyWhenServing,
     HonestHealth,
     NoRestarts,
+    RestartsSlowly,
     ReleasesConnections,
     BacksOff,
     BoundedCost,
@@ -82,6 +84,7 @@ __all__ = [
     "RefusesHonestly",
     "RegainsLatency",
     "ReleasesConnections",
+    "RestartsSlowly",
     "Sampled",
     "SeparatesUsers",
     "Serves",

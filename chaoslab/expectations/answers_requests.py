@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.reasons import CUT_SHORT
@@ -90,6 +90,8 @@ class AnswersRequests(OfRequest):
     at_least: int = 10
     boot: int = 1
     kind: Literal["answers_requests"] = "answers_requests"
+
+    over_boots: ClassVar[bool] = True
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)

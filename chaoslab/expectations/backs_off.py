@@ -116,6 +116,7 @@ class BacksOff(Expectation):
     boot: int = 1
     kind: Literal["backs_off"] = "backs_off"
 
+    over_boots: ClassVar[bool] = True
     counted: ClassVar[bool] = True
     watches: ClassVar[frozenset[Watch]] = frozenset({"connects"})
     app_defaults: ClassVar[AppDefaults] = {

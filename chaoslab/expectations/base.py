@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.given import Given
+from chaoslab.evidence.over_boots import as_one_boot
 from chaoslab.evidence.stopping import until_stop
 from chaoslab.evidence.timeline import run_ended
 from chaoslab.expectations import needs
@@ -54,10 +55,13 @@ class Run:
 
     def seen_by(self, e: Expectation) -> Run:
         """The run as the claim `e` sees it: that of its app, until a request of the plan to stop
-        the app, unless the claim is also about what comes after it.
+        the app, unless the claim is also about what comes after it. A claim over boots sees the
+        restarts by the app's supervisor as one boot.
         """
         run = self.of(e.app)
-        return run if e.of_stop else replace(run, history=until_stop(run.history, e.app))
+        if not e.of_stop:
+            run = replace(run, history=until_stop(run.history, e.app))
+        return replace(run, history=e.seen_in(run.history)) if e.over_boots else run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,8 @@ class Expectation(Expected):
     excusable: ClassVar[bool] = True
     # True: the run waits for the start-up even if the fault was not put in force.
     of_start: ClassVar[bool] = False
+    # True: the claim is about the app: its boot, and the restarts by its supervisor after it.
+    over_boots: ClassVar[bool] = False
     # True: the claim is also about what the app does after the plan's request to stop it.
     of_stop: ClassVar[bool] = False
     # Fields that may be None in a scenario, with the app's own value for each.
@@ -117,6 +123,14 @@ class Expectation(Expected):
         """
         del run
         return None
+
+    def seen_in(self, history: History) -> History:
+        """The history in which the claim finds what its boot did, and what affected it: that of a
+        claim over boots has the boot and its restarts as one.
+        """
+        if not self.over_boots:
+            return history
+        return as_one_boot(self.app, self.of_boot, history, to_the_end=self.judged_by_requests)
 
     @property
     def own_excuse(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from chaoslab.errors import Problem
 from chaoslab.evidence.dependencies import hidden_losses, lost, unknown_words
 from chaoslab.evidence.given import Given, start_of
+from chaoslab.evidence.over_boots import as_one_boot, boot_at
 from chaoslab.evidence.reasons import (
     FEW_ANSWERS,
     NEVER_SPAWNED,
@@ -164,11 +165,12 @@ class Degrades(Expectation):
 
     def given(self, run: Run) -> Iterator[Given]:
         history, limits = run.history, run.app(self.app).deadlines
-        complete_s = started_by(history, self.app, self.boot)
         held = fault_span(history, self.fault)
+        boot = boot_at(self.app, self.boot, held.start_s, history) if held else self.boot
+        complete_s = started_by(history, self.app, boot)
         if complete_s is None or (held and complete_s > held.end_s):
             startup_s, gives_up_s = limits.startup_s, limits.gives_up_s
-            yield from start_of(self.app, self.boot, startup_s, gives_up_s, history)
+            yield from start_of(self.app, boot, startup_s, gives_up_s, history)
         else:
             begin_s = max(complete_s, asked_s(history, self.fault))
             yield Given(span=Span(start_s=begin_s, end_s=begin_s + (self.within_s or 0.0)))
@@ -190,12 +192,25 @@ class Degrades(Expectation):
         return NOT_ON_LINK(fault=self.fault, services=missing) if missing else None
 
     def judged(self, run: Run) -> Verdict:
-        app, history = run.app(self.app), run.history
+        history = run.history
         lost_names = ", ".join(self.naming)
         claim = f"{self.app} answers 200 degraded naming {lost_names} within {self.within_s} s"
         span = fault_span(history, self.fault)
         if span is None:
             return unknown(self.kind, claim, NOT_IN_FORCE(fault=self.fault))
+        # the boot that runs when the fault begins: a supervisor may have restarted the app before
+        boot = boot_at(self.app, self.boot, span.start_s, history)
+        return replace(self, boot=boot)._under_fault(run, claim, span)
+
+    def seen_in(self, history: History) -> History:
+        """The history with the boot and its restarts as one: the boot that is judged is one of
+        them.
+        """
+        return as_one_boot(self.app, self.boot, history, to_the_end=False)
+
+    def _under_fault(self, run: Run, claim: str, span: Span) -> Verdict:
+        """The verdict for the boot `boot` while the fault was in force, the time `span`."""
+        app, history = run.app(self.app), run.history
         if gone := exited_by(span.end_s, self, history):
             return failed(self.kind, claim, process_exit(gone))
         if (stopped_s := replaced_s(self, history)) is not None:

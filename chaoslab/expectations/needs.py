@@ -66,6 +66,18 @@ def bounds(place: Place, e: Expected) -> Iterator[Problem]:
         yield wrong(place.where, "boot", boot, expected)
 
 
+def most_restarts(place: Place, e: Expected) -> float:
+    """How often the supervisor of the claim's app may restart it: 0 without one, infinite without a
+    limit.
+    """
+    app = place.topology.apps.get(app_name(place, e.app))
+    if app is None:
+        return inf  # reported as an unknown name
+    mine = (boot for boot in place.plan.boots if app_name(place, boot.app) == app.name)
+    supervisors = (boot.supervisor_of(app) for boot in mine)
+    return max((each.most_restarts for each in supervisors if each), default=0)
+
+
 def names(place: Place, naming: object) -> Iterator[Problem]:
     """Yields a problem if `naming` is a text instead of a tuple, or is empty."""
     if isinstance(naming, str):

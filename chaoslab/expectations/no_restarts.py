@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal
 
 from chaoslab.errors import Problem
-from chaoslab.evidence.given import start_of
-from chaoslab.evidence.reasons import CUT_SHORT, NEVER_SPAWNED, last_log_line
-from chaoslab.evidence.starvation import lacked_time, starved_exit, too_much_lost
-from chaoslab.evidence.timeline import started_by
-from chaoslab.evidence.waits import losses_of
+from chaoslab.evidence.reasons import CUT_SHORT, NEVER_SPAWNED, last_log_line, process_exit
+from chaoslab.evidence.supervision import excuse_of_exit
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import (
@@ -20,10 +17,8 @@ from chaoslab.history.events import (
     Spawned,
     StartupComplete,
 )
-from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
-from chaoslab.model.supervisor import Supervisor
-from chaoslab.model.topology import App
+from chaoslab.model.plan import supervisor_of
 from chaoslab.model.values import wrong
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
@@ -62,7 +57,8 @@ GRACE_S = 0.1  # waited after a bound, so that the history has the event that sh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoRestarts(Expectation):
-    """The app exits by itself at most `at_most` times while a supervisor restarts it.
+    """The app's process ends at most `at_most` times while a supervisor restarts it: by itself, or
+    because the supervisor stopped it.
 
     The app needs a supervisor: that of the topology, or of the plan's boot.
     """
@@ -80,7 +76,7 @@ class NoRestarts(Expectation):
         """
         app, history = run.app(self.app), run.history
         reasons = [
-            _excuse_of_boot(self.app, ended.boot, app, history)
+            excuse_of_exit(self.app, ended.boot, app, history)
             for ended in history.of(Exited)
             if ended.app == self.app and not ended.asked
         ]
@@ -89,14 +85,15 @@ class NoRestarts(Expectation):
 
     def judged(self, run: Run) -> Verdict:
         history = run.history
-        claim = f"{self.app} ends by itself at most {self.at_most} times under its supervisor"
+        claim = f"{self.app} ends at most {self.at_most} times under its supervisor"
         boots = {s.boot: s for s in history.of(Spawned) if s.app == self.app}
         if not boots:
             return unknown(self.kind, claim, NEVER_SPAWNED(app=self.app, boot=1))
         ends = [x for x in history.of(Exited) if x.app == self.app and not x.asked]
         seen = _ends_observed(ends, boots)
         if len(ends) > self.at_most:
-            return failed(self.kind, claim, seen, last_log_line(ends[-1]))
+            stopped = (process_exit(ended) for ended in ends if ended.supervisor)
+            return failed(self.kind, claim, seen, *stopped, last_log_line(ends[-1]))
         if run.was_cut_short:
             return unknown(self.kind, claim, CUT_SHORT(), seen)
         return passed(self.kind, claim, seen)
@@ -110,7 +107,8 @@ class NoRestarts(Expectation):
         if newest is None:
             return f"boot 1 of {self.app}"
         ends = [x for x in history.of(Exited) if x.app == self.app and not x.asked]
-        allowed = _allowed(boot.supervisor for boot in run.plan.boots if boot.app == self.app)
+        supervisor = supervisor_of(self.app, run.plan)
+        allowed = supervisor.most_restarts if supervisor else 0
         if len(ends) > (allowed if allowed < inf else self.at_most):
             return None
         if any(x.boot == newest.boot for x in ends):
@@ -133,35 +131,12 @@ def _ends_observed(ends: list[Exited], boots: dict[int, Spawned]) -> Reason:
     )
 
 
-def _excuse_of_boot(name: str, boot: int, app: App, history: History) -> Reason | None:
-    """The reason why the machine may be the cause of one boot's exit; None if it is not."""
-    if why := starved_exit(name, boot, history):
-        return why
-    losses = list(losses_of(name, boot, history))
-    limits = app.deadlines
-    given = start_of(name, boot, limits.startup_s, limits.gives_up_s, history)
-    if started_by(history, name, boot) is not None:  # a limit for the start is not the cause then
-        reasons = (too_much_lost(g.span, losses, g.done_s) for g in given if not g.own)
-    else:
-        reasons = (lacked_time(each, losses) for each in given)
-    return next(filter(None, reasons), None)
-
-
 def _too_few(place: Place, e: NoRestarts) -> Iterator[Problem]:
     """Yields a problem if the app's supervisor does not restart it more often than the claim
     accepts: then the claim could never fail.
     """
-    app = place.topology.apps.get(needs.app_name(place, e.app))
-    if app is None:
-        return  # reported as an unknown name
-    mine = (b for b in place.plan.boots if needs.app_name(place, b.app) == app.name)
-    allowed = _allowed(boot.supervisor_of(app) for boot in mine)
+    allowed = needs.most_restarts(place, e)
     if not 0 <= e.at_most < allowed:
         expected = f"0 or more, and less than the restarts that the supervisor allows ({allowed})"
         fix = "give the plan boots=[Boot(restarts=...)], with more than are accepted"
         yield wrong(place.where, "at_most", e.at_most, expected, fix)
-
-
-def _allowed(supervisors: Iterable[Supervisor | None]) -> float:
-    """How often the app's supervisor may restart it. 0 without one."""
-    return max((each.most_restarts for each in supervisors if each), default=0)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.given import Given
 from chaoslab.evidence.late_recovery import late_recovery
+from chaoslab.evidence.over_boots import as_one_boot, restarted_by_supervisor, restarts_until
 from chaoslab.evidence.proof import by_load, by_write, recovery_shown
 from chaoslab.evidence.reasons import MISSED, NOT_REACHED
 from chaoslab.evidence.recovery import (
@@ -24,10 +25,12 @@ from chaoslab.evidence.recovery import (
     stayed_healthy,
     watched_shortly,
 )
+from chaoslab.evidence.supervision import restart_wait_s
 from chaoslab.evidence.timeline import (
     Span,
     answered_s,
     exited,
+    exited_by,
     healthy_since,
     not_asked_at,
     not_asked_until,
@@ -41,18 +44,27 @@ from chaoslab.evidence.waits import waited_s
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import AppDefaults, Expectation, Run
 from chaoslab.history.events import (
+    Exited,
     FaultHealed,
     FaultMissed,
     HealthSample,
     ReadBack,
     Request,
+    Spawned,
 )
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, ProofWanted, Seen
 from chaoslab.model.health import HealthState
-from chaoslab.model.values import above
+from chaoslab.model.plan import supervisor_of
+from chaoslab.model.values import above, wrong
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
+from chaoslab.reason import Code
 
+TOO_OFTEN = Code(
+    "recovery.restarted_too_often",
+    "its supervisor restarted it more than {at_most} times after the heal",
+    "The app's supervisor restarted it more often after the heal than the claim accepts.",
+)
 LATE_S = 0.5  # waited past the bound, so that a recovery that is a little late has its figures
 
 
@@ -61,6 +73,10 @@ class Recovers(Expectation):
     """Within `within_s` of the last heal health is healthy, and a write of the lab through the app
     is acknowledged and then found in the database. Health stays healthy for `stable_s`, in the same
     process.
+
+    By default the process is that of the boot. `restarts_at_most` is how often the app's supervisor
+    may restart it after the heal; None means any number. Unless it is 0, restarts before the heal
+    are accepted too. A restart alone is no recovery: the process that it started is judged.
 
     For each healed fault the lab must observe that the app reconnected: by that write, or because
     health was not healthy under the fault. `proved` says whether the write is required; None
@@ -71,6 +87,7 @@ class Recovers(Expectation):
     proved: bool | None = None
     stable_s: float | None = None
     boot: int = 1
+    restarts_at_most: int | None = 0
     kind: Literal["recovers"] = "recovers"
 
     app_defaults: ClassVar[AppDefaults] = {
@@ -85,12 +102,21 @@ class Recovers(Expectation):
             yield from above(place.where, 0, stable_s=self.stable_s)
         yield from needs.a_fault(place, self)
         yield from needs.healed(place, self, place.plan.faults)
+        yield from needs.least(place, 0, restarts_at_most=self.restarts_at_most)
+        if self.restarts_at_most != 0 and not needs.most_restarts(place, self):
+            fix = "give the app a supervisor, or the plan boots=[Boot(supervisor=Supervisor())]"
+            expected = "0: no supervisor restarts the app"
+            yield wrong(place.where, "restarts_at_most", self.restarts_at_most, expected, fix)
 
     @property
     def proof(self) -> ProofWanted | None:
         if not self.proved:
             return None
-        return ProofWanted(within_s=self.within_s or 0.0, stable_s=self.stable_s or 0.0)
+        return ProofWanted(
+            within_s=self.within_s or 0.0,
+            stable_s=self.stable_s or 0.0,
+            over_boots=self.restarts_at_most != 0,
+        )
 
     def awaits(self, seen: Seen) -> bool:
         """Whether health is not healthy yet after the heal, and `within_s` is not over."""
@@ -102,39 +128,88 @@ class Recovers(Expectation):
         return (self.within_s or 0.0) + (self.stable_s or 0.0)
 
     def given(self, run: Run) -> Iterator[Given]:
-        if (span := recovery_span(run.history, self.app, self.boot)) is not None:
+        history = self.seen_in(run.history)
+        if (span := recovery_span(history, self.app, self.boot)) is not None:
             due = replace(span, end_s=span.start_s + (self.within_s or 0.0))
-            yield Given(span=due, done_s=_recovered_s(self, span, run.history))
+            yield Given(span=due, done_s=_recovered_s(self, span, history))
 
     def given_more(self, more_s: float) -> Self:
         return replace(self, within_s=(self.within_s or 0.0) + more_s)
 
     def judged(self, run: Run) -> Verdict:
-        history = run.history
+        history = self.seen_in(run.history)
         begun = spawned(history, self.app, self.boot)
         span = recovery_span(history, self.app, self.boot)
         claim = _claim(self, restart_observed=begun is None or not begun.standing)
-        of_boot = tuple(replaced_by_plan(self, history))
         if begun is None or span is None:
-            return unknown(self.kind, claim, NO_HEAL(), *of_boot)
-        if missed := fault_missed(history):
+            return unknown(self.kind, claim, NO_HEAL(), *replaced_by_plan(self, history))
+        again = restarts_until(self, span.end_s, run.history)
+        verdict = self._after_heal(run, claim, span, again)
+        return replace(verdict, because=(*verdict.because, *restarted_by_supervisor(again, span)))
+
+    def seen_in(self, history: History) -> History:
+        """The history by which the claim is judged: with restarts accepted, the boot and its
+        restarts are one.
+        """
+        if self.restarts_at_most == 0:
+            return history
+        return as_one_boot(self.app, self.boot, history, to_the_end=True)
+
+    def _after_heal(self, run: Run, claim: str, span: Span, again: Sequence[Spawned]) -> Verdict:
+        """The verdict on the time `span` after the heal. `again` are the restarts until its end."""
+        if missed := fault_missed(run.history):
             return unknown(self.kind, claim, missed)
-        ended = exited(history, self.app, self.boot)
-        if ended and not ended.asked and ended.at_s <= span.end_s:
-            return failed(self.kind, claim, *exit_after_heal(begun.pid, ended, span))
+        if gone := self._gone(run, span, again):
+            process = spawned(run.history, self.app, gone.boot)
+            assert process is not None, "the boot was spawned"
+            return failed(self.kind, claim, *exit_after_heal(process.pid, gone, span))
+        if self._too_often(span, again):
+            return failed(self.kind, claim, TOO_OFTEN(at_most=self.restarts_at_most))
+        history = self.seen_in(run.history)
         if in_force := fault_in_force(history, span):
-            return unknown(self.kind, claim, in_force, *of_boot)
-        since = healthy_since(history, self.app, self.boot, span.start_s, span.end_s)
+            return unknown(self.kind, claim, in_force, *replaced_by_plan(self, history))
+        since = self._since(run.history, span, again)
         if since is None:
             return _never_healthy(self, claim, history, span)
-        return _once_healthy(self, claim, run, span=span, since=since)
+        mine = replace(run, history=history)
+        return _once_healthy(self, claim, mine, span=span, since=since)
+
+    def _gone(self, run: Run, span: Span, again: Sequence[Spawned]) -> Exited | None:
+        """The exit by itself that contradicts the claim: that of the boot, or, with restarts
+        accepted, one that no restart follows. None if there is none.
+        """
+        ended = exited_by(span.end_s, self._newest(again), run.history)
+        if ended is None or self.restarts_at_most == 0:
+            return ended
+        later = run.history.first(Spawned, lambda s: s.app == self.app and s.boot > ended.boot)
+        supervisor = supervisor_of(self.app, run.plan)
+        wait_s = restart_wait_s(self.app, supervisor, run.history) if supervisor else None
+        return ended if later is None and wait_s is None else None
+
+    def _too_often(self, span: Span, again: Sequence[Spawned]) -> bool:
+        """Whether the supervisor restarted the app more often after the heal than is accepted."""
+        after = sum(spawn.at_s >= span.start_s for spawn in again)
+        return bool(self.restarts_at_most) and after > (self.restarts_at_most or 0)
+
+    def _newest(self, again: Sequence[Spawned]) -> Self:
+        """The claim about the newest boot that it accepts."""
+        return replace(self, boot=again[-1].boot) if again and self.restarts_at_most != 0 else self
+
+    def _since(self, history: History, span: Span, again: Sequence[Spawned]) -> HealthSample | None:
+        """The first answer of the healthy series at the end of `span`, in one process. None if the
+        last answer is not healthy, or if the process has ended by itself.
+        """
+        newest = self._newest(again)
+        if self.restarts_at_most != 0 and exited_by(span.end_s, newest, history):
+            return None
+        return healthy_since(history, self.app, newest.boot, span.start_s, span.end_s)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
         """A text that says that the run still waits for the recovery: for health to be healthy,
         then to stay so for `stable_s`, and for the required write to be looked up. None if the run
         waits no longer.
         """
-        plan, history = run.plan, run.history
+        plan, history = run.plan, self.seen_in(run.history)
         if exited(history, self.app, self.boot) is not None:
             return None  # it exited by itself, which is a failure, or the plan replaced it
         if (span := recovery_span(history, self.app, self.boot)) is None:
@@ -147,7 +222,10 @@ class Recovers(Expectation):
         late_s = LATE_S + min(
             due_s - span.start_s, waited_s(history, self.app, self.boot, span.start_s, now_s)
         )
-        since = healthy_since(history, self.app, self.boot, span.start_s, span.end_s)
+        again = restarts_until(self, span.end_s, run.history)
+        if self._too_often(span, again):
+            return None
+        since = self._since(run.history, span, again)
         mine = [s for s in samples(history, self.app, self.boot) if answered_s(s) <= span.end_s]
         if (since is None or answered_s(since) > due_s) and now_s > due_s + late_s:
             # an app that is asked seldom may have no answer since the bound yet
@@ -166,6 +244,10 @@ class Recovers(Expectation):
 def _claim(e: Recovers, *, restart_observed: bool) -> str:
     serves = " and acknowledges a write" if e.proved else ""
     process = "in the same process" if restart_observed else "(a restart of it is not observed)"
+    if e.restarts_at_most is None:
+        process += ", however often its supervisor restarts it"
+    elif e.restarts_at_most:
+        process += f", after at most {e.restarts_at_most} restarts by its supervisor after the heal"
     bound = f"within {e.within_s} s of the heal"
     return f"{e.app} is healthy{serves} {bound}, and stays healthy for {e.stable_s} s {process}"
 

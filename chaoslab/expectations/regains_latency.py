@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, median, quantiles
-from typing import Literal
+from typing import ClassVar, Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.reasons import CUT_SHORT
@@ -85,6 +85,8 @@ class RegainsLatency(OfRequest):
     at_least: int = 20
     boot: int = 1
     kind: Literal["regains_latency"] = "regains_latency"
+
+    over_boots: ClassVar[bool] = True
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.reasons import CUT_SHORT
@@ -114,6 +114,8 @@ class Serves(OfRequest):
     after_heal: int = 50
     boot: int = 1
     kind: Literal["serves"] = "serves"
+
+    over_boots: ClassVar[bool] = True
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)

@@ -23,11 +23,13 @@ Watch = Literal["liveness", "readiness", "server_clients", "connects", "cost", "
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofWanted:
     """A write that the lab sends after the last heal, once health is healthy for `stable_s`
-    seconds. The app must acknowledge it within `within_s` seconds.
+    seconds. The app must acknowledge it within `within_s` seconds. With `over_boots` that may be
+    any boot that the app's supervisor started.
     """
 
     within_s: float
     stable_s: float
+    over_boots: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,6 +97,12 @@ class Plan:
                 yield place, moment
 
 
+def supervisor_of(app: str, plan: Plan) -> Supervisor | None:
+    """The supervisor that an app has in a resolved plan. None if it has none."""
+    each = (boot.supervisor for boot in plan.boots if boot.app == app)
+    return next((supervisor for supervisor in each if supervisor is not None), None)
+
+
 def resolve(plan: Plan, topology: Topology) -> Plan:
     """The plan with every name and bound written out, ready to be saved and judged.
 

@@ -43,7 +43,8 @@ async def prove_recovery(
     if over is None:
         return
     healthy = await journal.wait_for(
-        lambda events: _healthy_after(over.at_s, e, events), wanted.within_s + wanted.stable_s
+        lambda events: _healthy_after(over.at_s, e, wanted, events),
+        wanted.within_s + wanted.stable_s,
     )
     current = sender(e.app)
     if healthy is None or current is None:
@@ -103,13 +104,16 @@ def _all_over(labels: set[str], events: Sequence[AnyEvent]) -> AnyEvent | None:
     return over[-1] if over and labels <= {event.fault for event in over} else None
 
 
-def _healthy_after(at_s: float, e: Expected, events: Sequence[AnyEvent]) -> AnyEvent | None:
+def _healthy_after(
+    at_s: float, e: Expected, wanted: ProofWanted, events: Sequence[AnyEvent]
+) -> AnyEvent | None:
     for event in reversed(events):
         if (
             isinstance(event, HealthSample)
             and event.at_s >= at_s
             and event.state is HealthState.HEALTHY
-            and (event.app, event.boot) == (e.app, e.of_boot)
+            and event.app == e.app
+            and (event.boot == e.of_boot or (wanted.over_boots and event.boot > e.of_boot))
         ):
             return event
     return None

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from chaoslab.evidence.over_boots import restarted
 from chaoslab.evidence.soundness import disabled, late, unsound
-from chaoslab.evidence.starvation import starved
+from chaoslab.evidence.starvation import exit_excused, starved
 from chaoslab.evidence.stopping import kills
 from chaoslab.expectations.base import Expectation, Run, with_startup
 from chaoslab.faults.base import NO_CONNECTION_AFFECTED
@@ -95,6 +96,9 @@ def _excuse(e: Expectation, run: Run) -> Reason | None:
     if e.own_excuse:
         return e.excuse(run.seen_by(e))
     mine = run.seen_by(e)
+    by_exit = not (e.expects_end or e.counted)
+    if by_exit and e.over_boots and (why := _exits_excused(e, run)):
+        return why
     return starved(
         e,
         run.app(e.app),
@@ -104,8 +108,21 @@ def _excuse(e: Expectation, run: Run) -> Reason | None:
         given_more=lambda more_s: e.given_more(more_s).judged(
             replace(mine, topology=with_startup(run.topology, e.app, more_s))
         ),
-        by_exit=not (e.expects_end or e.counted),
+        by_exit=by_exit,
     )
+
+
+def _exits_excused(e: Expectation, run: Run) -> Reason | None:
+    """The reason why a slow machine may have caused an exit of the app, on which the failure of a
+    claim over boots rests. None if it did not.
+    """
+
+    def judged(other: History) -> Verdict:
+        return e.judged(replace(run, history=other).seen_by(e))
+
+    boots = (e.of_boot, *(again.boot for again in restarted(e.app, e.of_boot, run.history)))
+    found = (exit_excused(e.app, boot, run.history, judged) for boot in boots)
+    return next(filter(None, found), None)
 
 
 def _weighed(
@@ -135,13 +152,13 @@ def _evidence_for(e: Expectation, run: Run) -> list[Evidence]:
     """The evidence that each fault that `e` rests on affected the app, in the boot that `e` is
     about. Faults that other fields of `e` name are among them.
     """
-    found = []
+    found, history = [], e.seen_in(run.history)
     for name in dict.fromkeys((*(e.rests_on or ()), *e.named_faults)):
         fault = run.plan.fault(name)
         if fault is None:
             found.append(Evidence(fault=name, per_link={}, missing=NOT_IN_PLAN()))
         else:
-            found.append(evidence_of(fault, run.topology, run.history, app=e.app, boot=e.of_boot))
+            found.append(evidence_of(fault, run.topology, history, app=e.app, boot=e.of_boot))
     return found
 
 

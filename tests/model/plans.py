@@ -129,7 +129,8 @@ EVERY_EXPECTATION: tuple[Expectation, ...] = (
     expect.Stops(boot=2, within_s=5.0, exit_codes=(0, -15)),
     expect.Sampled(probe="checkout", share=0.9),
 )
-SUPERVISED = expect.NoRestarts()  # not of an app that the plan starts twice
+# Not of an app that the plan starts twice.
+SUPERVISED = (expect.NoRestarts(), expect.RestartsSlowly(at_most=1, fault="s"))
 
 
 def flush() -> None:

@@ -24,14 +24,14 @@ from .plans import EVERY_EXPECTATION, EVERY_FAULT, SUPERVISED, TOPOLOGY, as_data
 def test_these_are_all_faults_and_expectations() -> None:
     """A new kind must be added to these tests."""
     assert {type(fault) for fault in EVERY_FAULT} == set(FAULTS)
-    asked = {type(e) for e in (*EVERY_EXPECTATION, SUPERVISED)}
+    asked = {type(e) for e in (*EVERY_EXPECTATION, *SUPERVISED)}
     assert asked == set(KINDS)
 
 
 def test_a_resolved_plan_with_everything_reads_back_as_it_was_saved() -> None:
     """Every fault, trigger and expectation, with its bounds written out."""
     lasting = tuple(f for f in EVERY_FAULT if f.stop or isinstance(f, Restarted))
-    supervised = Plan(boots=(Boot(restarts=2),), faults=lasting, expect=(SUPERVISED,))
+    supervised = Plan(boots=(Boot(restarts=2),), faults=lasting, expect=SUPERVISED)
     for plan in (resolve(supervised, TOPOLOGY), resolve(whole(), TOPOLOGY)):
         assert read_plan(plan_json(plan), kinds()) == as_data(plan)
 

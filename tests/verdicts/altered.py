@@ -7,6 +7,7 @@ from dataclasses import replace
 from chaoslab.expectations import FailsLivenessWhenStuck
 from chaoslab.history.events import (
     AnyEvent,
+    BootEvent,
     Exited,
     FaultHealed,
     FaultHealing,
@@ -19,6 +20,9 @@ from chaoslab.history.events import (
 
 from .events import (
     DEGRADED,
+    HEALTHY,
+    UNHEALTHY,
+    UNREACHABLE,
     back,
     between,
     complete,
@@ -29,13 +33,14 @@ from .events import (
     of,
     probed,
     sample,
+    samples,
     spawned,
     without,
     write,
     writes,
 )
 from .histories import STOPPED, good, healthy_run, stopped_under_load
-from .plans import PG
+from .plans import OUTAGE, PG
 
 
 def probes(code: int | None = 200, took_s: float = 0.01) -> list[AnyEvent]:
@@ -173,4 +178,40 @@ def stuck(*, until_s: float = 10.5, live: int = 503, served: int = 0) -> list[An
         *again,
         exited(until_s + 0.1),
         ended(until_s + 0.2),
+    ]
+
+
+def restarted_under_fault(*at_s: float) -> list[AnyEvent]:
+    """The app exits, and its supervisor restarts it, at these times of the outage."""
+    starts_s = (0.4, *at_s)
+    ends_s = [start_s - 0.1 for start_s in at_s]
+    each = [replace(spawned(s, n), restart=n > 1) for n, s in enumerate(starts_s, start=1)]
+    gone = [exited(s, code=3, asked=False, boot=n) for n, s in enumerate(ends_s, start=1)]
+    return [
+        *fault(OUTAGE, 0.2, 0.21, 3.0, 3.02),
+        *each,
+        *gone,
+        exited(4.2, boot=len(starts_s)),
+        ended(4.25),
+    ]
+
+
+def recovered_by_restart(exit_s: float | None = None) -> list[AnyEvent]:
+    """The good run of an app that exits under the outage, at 2.5, and whose supervisor restarts it
+    0.1 s later: that process is healthy after the heal. At `exit_s` it exits too, and is not
+    restarted.
+    """
+    kept = without(good(), lambda e: isinstance(e, HealthSample | Exited) and e.at_s >= 2.5)
+    later = [replace(e, boot=2) if isinstance(e, BootEvent) and e.at_s >= 2.6 else e for e in kept]
+    until_s = exit_s or 4.1
+    last = exited(4.2, boot=2) if exit_s is None else exited(exit_s, code=3, asked=False, boot=2)
+    return [
+        *later,
+        exited(2.5, code=3, asked=False),
+        replace(spawned(2.6, 2), restart=True),
+        *samples(2.5, 2.6, UNREACHABLE),
+        *samples(2.6, 3.2, UNREACHABLE, boot=2),
+        *samples(3.2, 3.4, UNHEALTHY, boot=2),
+        *samples(3.4, until_s, HEALTHY, boot=2),
+        last,
     ]

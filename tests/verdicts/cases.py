@@ -21,6 +21,7 @@ from chaoslab.expectations import (
     RefusesHonestly,
     RegainsLatency,
     ReleasesConnections,
+    RestartsSlowly,
     Sampled,
     SeparatesUsers,
     Serves,
@@ -48,7 +49,9 @@ from .altered import (
     died,
     from_heal_on,
     probes,
+    recovered_by_restart,
     replaced,
+    restarted_under_fault,
     restarts,
     serving,
     settling,
@@ -110,6 +113,20 @@ CASES = {
         expect=NoRestarts(),
         keeps=[*healthy_run(), exited(3.1), ended(3.2)],
         breaks=(restarts(), died(2.0, healthy_run())),
+    ),
+    "restart storm": Case(
+        expect=RestartsSlowly(at_most=1, window_s=1.0),
+        keeps=restarted_under_fault(1.5, 2.6),
+        breaks=(restarted_under_fault(1.5, 2.0), restarted_under_fault(1.0, 1.2, 1.4)),
+    ),
+    "recovery after a restart": Case(
+        expect=Recovers(proved=True, restarts_at_most=1),
+        keeps=recovered_by_restart(),
+        breaks=(
+            without(recovered_by_restart(), lambda e: getattr(e, "state", None) is HEALTHY),
+            recovered_by_restart(exit_s=3.8),
+            without(recovered_by_restart(), lambda e: isinstance(e, Request)),
+        ),
     ),
     "degraded": Case(
         expect=Degrades(naming=BOTH),

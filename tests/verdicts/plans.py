@@ -15,6 +15,7 @@ from chaoslab.expectations import (
     NoRestarts,
     ReadsOwnWrites,
     Recovers,
+    RestartsSlowly,
     Sampled,
     SeparatesUsers,
     Starts,
@@ -123,7 +124,10 @@ def plan_of(
     sends_jobs = any(isinstance(e, Delivers) for e in expect)
     has_users = any(isinstance(e, SeparatesUsers) for e in expect)
     reads_writes = any(isinstance(e, ReadsOwnWrites) for e in expect)
-    supervised = any(isinstance(e, NoRestarts) for e in expect)
+    supervised = any(
+        isinstance(e, NoRestarts | RestartsSlowly) or getattr(e, "restarts_at_most", 0) != 0
+        for e in expect
+    )
     first = Boot(stop=_never) if any(isinstance(e, Stops) for e in expect) else Boot()
     asked = tuple(Probe(name=e.probe, call=len) for e in expect if isinstance(e, Sampled))
     plan = Plan(
