@@ -28,7 +28,7 @@ def _times(count: int) -> str:
 RESTARTED = Code(
     "recovery.restarted",
     _restarted_text,
-    "How often the app's supervisor restarted it: after the boot and before the heal (`under`), and "
+    "How often the app's supervisor restarted it: between the boot and the heal (`under`), and "
     "after the heal.",
     data=("under", "after"),
 )
