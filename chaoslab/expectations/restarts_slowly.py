@@ -75,14 +75,14 @@ class RestartsSlowly(Expectation):
         span = fault_span(history, self.fault)
         if span is None:
             return None
-        excused = {
-            again: excuse_of_exit(self.app, ended.boot, app, history)
+        each = [
+            (again.at_s, excuse_of_exit(self.app, ended.boot, app, history))
             for again, ended in _restarts(self, span, history)
-        }
-        own_s = [spawn.at_s for spawn, why in excused.items() if why is None]
+        ]
+        own_s = [at_s for at_s, why in each if why is None]
         if most_within(own_s, self.window_s) > self.at_most:
             return None
-        return next(filter(None, excused.values()), None)
+        return next((why for _, why in each if why is not None), None)
 
     def judged(self, run: Run) -> Verdict:
         history = run.history

@@ -29,7 +29,7 @@ from chaoslab.model.when import AtMoment
 from chaoslab.verdicts.settled import unsettled
 
 from .altered import stopping
-from .cases import OUT
+from .case import OUT
 from .events import (
     DEGRADED,
     ended,
