@@ -35,6 +35,7 @@ NO_MESSAGES = ErrorCode(
     "{server} does not read the messages of a protocol",
     "The proxy server cannot act at a message, such as a COMMIT.",
 )
+_USE_EMBEDDED = "use --chaos-proxy=embedded, with --chaos-runtime=local or docker"
 _WHY_NOT_AT_HEAL = {
     "reset": "its toxic reset_peer acts when data arrives, so idle connections are not reset",
     "dead": "when one side of a connection ends or a toxic is removed, it closes the other side",
@@ -60,7 +61,7 @@ def refuse_at_heal(action: Action, server: str) -> None:
     if (at_heal := at_heal_of(action)) != "resume":
         cause = _WHY_NOT_AT_HEAL[at_heal]
         reason = NO_AT_HEAL(server=server, at_heal=at_heal, cause=cause)
-        raise FaultUnsupported(Problem(reason=reason, fix="use --chaos-proxy=embedded"))
+        raise FaultUnsupported(Problem(reason=reason, fix=_USE_EMBEDDED))
 
 
 def no_triggers(server: str) -> FaultUnsupported:
@@ -71,4 +72,4 @@ def no_triggers(server: str) -> FaultUnsupported:
 def no_messages(server: str) -> FaultUnsupported:
     """The error to raise if a proxy server is to read messages and cannot."""
     reason = NO_MESSAGES(server=server)
-    return FaultUnsupported(Problem(reason=reason, fix="use --chaos-proxy=embedded"))
+    return FaultUnsupported(Problem(reason=reason, fix=_USE_EMBEDDED))

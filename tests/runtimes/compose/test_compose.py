@@ -15,10 +15,13 @@ from rigs import projects as scratch
 from chaoslab import services
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed, SpecError
+from chaoslab.history.run_folder import RunFolder
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.actions import ConnectPhase
 from chaoslab.model.loader import load_topology
 from chaoslab.model.topology import Topology
+from chaoslab.model.verdict import Outcome
+from chaoslab.report.runs import saved_verdicts
 from chaoslab.runtimes.compose.file import FILE, ComposeFile
 from chaoslab.runtimes.compose.session import ComposeSession
 from chaoslab.runtimes.compose.stack import published
@@ -143,6 +146,54 @@ def test_scenarios_pass_beside_a_stack_that_runs_and_leave_it_as_it_was(
     )  # fmt: skip
     assert "3 passed" in printed, printed
     assert users.seen() == before
+
+
+COST = """
+from chaoslab import Severed, expect, when
+from chaoslab.faults import AtMessage
+
+async def test_cost(chaos):
+    await chaos.run(
+        Severed(
+            name="cut", target="backend.redis", mode="refused",
+            start=when.healthy(2.0), stop=when.in_force("cut", 3.0),
+        ),
+        expect=[expect.Starts(), expect.BoundedCost()],
+    )
+
+async def test_commit(chaos):
+    await chaos.run(
+        AtMessage(
+            target="backend.postgres", message="COMMIT",
+            start=when.healthy(), stop=when.healthy(after_s=1.0),
+        ),
+        expect=[expect.Starts()],
+    )
+"""
+
+
+def test_costs_are_counted_but_on_links_and_a_fault_at_a_message_is_skipped(
+    users: Project, tmp_path: Path
+) -> None:
+    """The stack's Toxiproxy neither counts traffic nor reads messages: nothing is claimed of it."""
+    files = {"test_cost.py": COST, "pytest.ini": "[pytest]\nasyncio_mode = auto\n"}
+    code, printed = scratch.Project(tmp_path, files).pytest(
+        "-q", "-rs", "-p", "no:cacheprovider", "--chaos-runtime=compose",
+        f"--chaos-topology={users.folder / 'chaoslab.toml'}",
+        f"--chaos-results={tmp_path / 'runs'}",
+    )  # fmt: skip
+    assert (code, "1 passed, 1 skipped" in printed) == (0, True), printed
+    assert "does not read the messages of a protocol" in printed
+    (saved,) = tmp_path.glob("runs/*/*/verdicts.json")
+    verdicts = saved_verdicts(RunFolder(saved.parent)) or ()
+    (cost,) = (each for each in verdicts if each.name == "bounded_cost")
+    assert cost.outcome is Outcome.PASS, cost.texts
+    codes = [reason.code for reason in cost.because]
+    assert {"cost.memory", "cost.processor", "cost.log_lines", "cost.log_bytes"} <= {*codes}
+    services = {r.data["service"] for r in cost.because if r.code == "cost.commands"}
+    assert services == {"postgres", "redis"}
+    assert "cost.sent" not in codes
+    assert "on a link" not in cost.claim
 
 
 async def test_services_are_broken_and_the_next_lab_finds_them_running(users: Project) -> None:
