@@ -104,6 +104,8 @@ def _request(request: RequestContract) -> str:
     text = f"{request.name}: {request.kind}, {request.method} {request.path}"
     if request.of:
         text += f", reads what {request.of} wrote"
+    if request.users:
+        text += f", as {', '.join(request.users)}"
     if (found := request.found) is None:
         return text
     late = f", within {found.within_s:g} s of the answer" if found.within_s else ""

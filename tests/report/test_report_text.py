@@ -121,6 +121,21 @@ def test_check_shows_words_only_where_the_file_adds_some(tmp_path: Path, own: bo
     assert "no write declared" in text
 
 
+def test_check_shows_the_users_of_a_job(tmp_path: Path) -> None:
+    """With the path at which each subscribes."""
+    path = tmp_path / "chaoslab.toml"
+    path.write_text(
+        'version = 1\n[apps.a]\ncommand = ["x"]\n[apps.a.requests.chat]\nkind = "job"\n'
+        'path = "/chats/{id}/{user}"\nusers = ["ann", "ben"]\n'
+        'found = { websocket = "/ws/{user}" }\n',
+        encoding="utf-8",
+    )
+    text = printed(topology_tree(load_topology(path, kinds=services.kinds())), width=200)
+    assert (
+        "chat: job, POST /chats/{id}/{user}, as ann, ben, found in the events at /ws/{user}" in text
+    )
+
+
 def test_check_lists_the_rules_that_are_not_checked(tmp_path: Path) -> None:
     """What is not checked must not look as if it had been; and no gate is shown where none is."""
     path = tmp_path / "chaoslab.toml"
