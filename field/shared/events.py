@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import uvicorn
@@ -17,27 +17,34 @@ from fastapi.responses import JSONResponse, StreamingResponse
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
+class Member:
+    """A user who is subscribed, and the events that wait to be sent to it."""
+
+    def __init__(self, user: str) -> None:
+        self.user = user
+        self.events: asyncio.Queue[str] = asyncio.Queue()
+
+
 class Members:
     """Everybody who is subscribed."""
 
     def __init__(self) -> None:
-        self._members: list[tuple[str, asyncio.Queue[str]]] = []
+        self._members: list[Member] = []
 
     def send(self, event: str, to: Callable[[str], bool]) -> None:
         """Send an event to each user for whom `to` is true."""
-        for user, queue in self._members:
-            if to(user):
-                queue.put_nowait(event)
+        for member in self._members:
+            if to(member.user):
+                member.events.put_nowait(event)
 
-    @contextmanager
-    def joined(self, user: str) -> Iterator[asyncio.Queue[str]]:
-        """A queue that gets the events of this user from now on."""
-        member = (user, asyncio.Queue[str]())
-        self._members.append(member)
-        try:
-            yield member[1]
-        finally:
-            self._members.remove(member)
+    def join(self, user: str) -> Member:
+        """Subscribe a user: its events wait from now on."""
+        self._members.append(member := Member(user))
+        return member
+
+    def leave(self, member: Member) -> None:
+        """End a subscription."""
+        self._members.remove(member)
 
 
 def serve(
@@ -77,22 +84,28 @@ def serve(
 
     @app.get("/events/{user}")
     async def events(user: str) -> Response:
+        member = members.join(user)  # before the answer begins: no event may be lost after that
+
         async def each() -> AsyncIterator[str]:
-            with members.joined(user) as queue:
+            try:
                 while True:
-                    yield f"data: {await queue.get()}\n\n"
+                    yield f"data: {await member.events.get()}\n\n"
+            finally:
+                members.leave(member)
 
         return StreamingResponse(each(), media_type="text/event-stream")
 
     @app.websocket("/ws/{user}")
     async def channel(socket: WebSocket, user: str) -> None:
-        with members.joined(user) as queue:
-            await socket.accept()
-            try:
-                while True:
-                    await socket.send_json({"note": await queue.get()})
-            except WebSocketDisconnect:
-                return
+        member = members.join(user)
+        await socket.accept()
+        try:
+            while True:
+                await socket.send_json({"note": await member.events.get()})
+        except WebSocketDisconnect:
+            return
+        finally:
+            members.leave(member)
 
     port = int(os.environ["PORT"])
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
