@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from chaoslab import expect
-from chaoslab.history.events import Exited, RestartDecided, Spawned, SupervisorStops
+from chaoslab import Boot, expect, when
+from chaoslab.history.events import (
+    Exited,
+    RestartDecided,
+    RunEnded,
+    Spawned,
+    SupervisorStops,
+    TriggerMissed,
+)
 from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
@@ -42,6 +49,7 @@ async def history_of(
     supervisor: Supervisor,
     claim: expect.Expectation,
     *steps: Step,
+    stop: AtMoment | None = None,
 ) -> History:
     app = App(
         name="shop",
@@ -52,7 +60,9 @@ async def history_of(
         supervisor=supervisor,
     )
     topology = Topology(name="small", services={}, apps={"shop": app})
-    plan = Plan(name="supervised", steps=steps, expect=(claim,), limit_s=20.0)
+    plan = Plan(
+        name="supervised", boots=(Boot(stop=stop),), steps=steps, expect=(claim,), limit_s=20.0
+    )
     folder = RunFolder(tmp_path / "run")
     await carry_out(topology, plan, Setting(seed=1), folder)
     return folder.history()
@@ -77,6 +87,20 @@ async def test_a_clean_exit_is_no_failure(tmp_path: Path) -> None:
     by = Supervisor(restart="on_failure")
     history = await history_of(tmp_path, "raise SystemExit(0)", by, expect.Starts())
     assert [(d.why, d.wait_s) for d in history.of(RestartDecided)] == [("exited", None)]
+    assert len([*history.of(Spawned)]) == 1
+
+
+async def test_the_plan_may_stop_an_app_that_waits_for_its_restart(tmp_path: Path) -> None:
+    """It is not started again, and the run does not wait for it."""
+    by = Supervisor(backoff_s=15, backoff_max_s=15)
+    code, claim = "raise SystemExit(4)", expect.Starts()
+    history = await history_of(tmp_path, code, by, claim, stop=when.exited(0.2))
+    decided = [(d.why, d.wait_s) for d in history.of(RestartDecided)]
+    assert decided == [("exited", 15.0), ("stopped", None)]
+    assert [m.place for m in history.of(TriggerMissed)] == ["boots[0].stop"]
+    ended = history.last(RunEnded)
+    assert ended is not None
+    assert ended.settled
     assert len([*history.of(Spawned)]) == 1
 
 

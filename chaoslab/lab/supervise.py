@@ -5,6 +5,7 @@ not live, and tells when the app is started again. `evidence.supervision` decide
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from chaoslab.evidence.supervision import restart_wait_s, stop_due
 from chaoslab.history.events import Exited, RestartDecided
@@ -29,31 +30,23 @@ async def restart_due(
     await (either(_stop_if_not_live(supervisor, watch), ended) if supervisor.liveness else ended)
     journal = watched.journal
     history = journal.history
-    ended_as = history.last_of_boot(Exited, **watched.who)
-    if ended_as is None or ended_as.asked:  # the run is over, or the plan stopped the app
+    gone = history.last_of_boot(Exited, **watched.who)
+    if gone is None or gone.asked:  # the run is over, or the plan stopped the app
         return False
     wait_s = restart_wait_s(watched.app.name, supervisor, history)
-    why = ended_as.supervisor or "exited"
     decided = RestartDecided(
         at_s=journal.now(),
         **watched.who,
-        why=why,
-        exit_code=ended_as.exit_code,
+        why=gone.supervisor or "exited",
+        exit_code=gone.exit_code,
         wait_s=wait_s,
     )
     journal.append(decided)
     if wait_s is None:
         return False
-    await either(pause(ended_as.at_s + wait_s - journal.now(), over), stopped.wait())
+    await either(pause(gone.at_s + wait_s - journal.now(), over), stopped.wait())
     if stopped.is_set():
-        not_again = RestartDecided(
-            at_s=journal.now(),
-            **watched.who,
-            why="stopped",
-            exit_code=ended_as.exit_code,
-            wait_s=None,
-        )
-        journal.append(not_again)
+        journal.append(replace(decided, at_s=journal.now(), why="stopped", wait_s=None))
     return not over.is_set() and not stopped.is_set()
 
 

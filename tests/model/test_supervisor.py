@@ -87,6 +87,15 @@ def test_restarts_of_an_older_saved_plan_are_a_supervisor() -> None:
     assert plan.boots[0].supervisor == Supervisor(at_most=3, backoff_s=0)
 
 
+def test_the_limit_of_a_run_allows_some_restarts_of_a_supervisor_without_one() -> None:
+    """Each with its longest wait and its start; with liveness, with its start-up probe."""
+    limit_s = [
+        resolve(Plan(boots=(Boot(supervisor=by),)), TOPOLOGY).limit_s
+        for by in (Supervisor(restart="never"), Supervisor(), Supervisor(liveness=True))
+    ]
+    assert limit_s == [30.0, 30.0 + 10 * (30.0 + 5.0), 30.0 + 10 * (60.0 + 5.0)]
+
+
 def problems(boot: Boot, topology: Topology = TOPOLOGY) -> str:
     with pytest.raises(SpecError) as refused:
         resolve(Plan(boots=(boot,)), topology)

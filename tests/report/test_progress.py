@@ -17,7 +17,9 @@ from chaoslab.history.events import (
     LinkLeftDead,
     LossNamed,
     PathBypassed,
+    RestartDecided,
     Spawned,
+    SupervisorStops,
 )
 from chaoslab.model.health import HealthState
 from chaoslab.reason import Reason
@@ -103,3 +105,15 @@ def test_samples_give_no_line() -> None:
     sample = HealthSample(at_s=1.0, app="a", boot=1, took_s=0.1, state=HealthState.HEALTHY)
     assert line(sample) is None
     assert line(LossNamed(at_s=1.0, app="a", boot=1, lost=())) is None
+
+
+def test_what_a_supervisor_does_is_printed() -> None:
+    """When it stops an app and why, and when it starts the app again, or that it does not."""
+    stops = SupervisorStops(at_s=1.0, app="shop", boot=1, why="not_live", grace_s=10)
+    again = RestartDecided(at_s=2.0, app="shop", boot=1, why="not_live", exit_code=-15, wait_s=0.1)
+    assert line(stops) == "    1.000 s  shop's supervisor stops it: liveness failed"
+    slow = line(replace(stops, why="startup"))
+    assert slow == "    1.000 s  shop's supervisor stops it: it did not start in time"
+    assert line(again) == "    2.000 s  shop's supervisor restarts it in 0.1 s, code -15"
+    never = line(replace(again, wait_s=None))
+    assert never == "    2.000 s  shop's supervisor does not restart it, code -15"

@@ -184,3 +184,16 @@ def test_check_shows_the_parts_of_attach_without_passwords(tmp_path: Path) -> No
         assert part in text
     assert "hunter2" not in text
     assert "images" not in text
+
+
+def test_check_shows_a_supervisor_only_where_the_file_has_one(tmp_path: Path) -> None:
+    """With every figure that it has."""
+    path = tmp_path / "chaoslab.toml"
+    app = 'version = 1\n[apps.a]\ncommand = ["x"]\n'
+    for own in ("", '[apps.a.supervisor]\nrestart = "on_failure"\n'):
+        path.write_text(app + own, encoding="utf-8")
+        text = printed(topology_tree(load_topology(path, kinds=services.kinds())))
+        assert ("── supervisor" in text) is bool(own)
+    rows = {row.strip("│├└─ ") for row in text.splitlines()}
+    assert {"backoff_max_s      5", "liveness           false"} <= rows
+    assert "restart            on_failure" in text
