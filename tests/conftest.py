@@ -55,6 +55,7 @@ SLOW = (
     "runtimes/test_leftovers.py",
     "runtimes/test_output.py",
     "services/test_other_servers.py",
+    "services/test_postgres_keys.py",
     "model/test_loader_anything.py",
     "verdicts/test_cut_short",
     "verdicts/test_reasons.py",

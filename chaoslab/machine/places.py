@@ -114,3 +114,13 @@ def make_home(folder: Path, identity: Identity) -> None:
     folder.mkdir(mode=0o700)
     if identity.uid is not None and identity.gid is not None:
         os.chown(folder, identity.uid, identity.gid)
+
+
+def write_private(path: Path, text: str, identity: Identity) -> None:
+    """Write a new file that only the user `identity` may read, such as one with a password."""
+    with open(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as file:
+        file.write(text)
+    if identity.uid is not None and identity.gid is not None:
+        os.chown(path, identity.uid, identity.gid)

@@ -30,6 +30,7 @@ MASKED = "***"
 SHORTEST, SHORTEST_NUMBER = 4, 6
 _EDGE = 8  # characters of a secret at the end of a cut text that are masked as well
 _ENV, _COMMAND, _PATHS = {"env", "args", "headers", "form"}, {"command", "argv"}, {"services"}
+_SETTINGS = "settings"  # of a service
 _PLAIN = frozenset(
     ("true", "false", "none", "null", "enabled", "disabled", "default", "info", "debug", "test")
 )
@@ -134,6 +135,8 @@ class Mask:
         if isinstance(value, Mapping):
             if field in _ENV:
                 return {name: self._variable(name, each) for name, each in value.items()}
+            if field == _SETTINGS:
+                return {name: self._setting(str(name), each) for name, each in value.items()}
             return {self._of(key): self._of(each, field) for key, each in value.items()}
         if isinstance(value, tuple | list):
             if field in _COMMAND:
@@ -160,6 +163,14 @@ class Mask:
         if value and looks_secret(name, self._listed):
             return MASKED
         return self._place(value)
+
+    def _setting(self, name: str, value: object) -> object:
+        """A value in the settings of a service, at any depth, masked by its name if it is short."""
+        if isinstance(value, str):
+            return self._variable(name, value)
+        if isinstance(value, Mapping):
+            return {inner: self._setting(str(inner), each) for inner, each in value.items()}
+        return self._of(value, name)
 
     def _command(self, words: Sequence[str]) -> Iterator[str]:
         for before, word in zip(("", *words), words, strict=False):

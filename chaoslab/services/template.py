@@ -58,8 +58,8 @@ class TemplateBuild:
         """The folder of the data, which becomes the template."""
         return self.home / "data"
 
-    def run(self, command: Sequence[str], feed: str = "") -> None:
-        """Run a command to its end, with `feed` as its standard input.
+    def run(self, command: Sequence[str], feed: str = "") -> str:
+        """Run a command to its end, with `feed` as its standard input; returns its output.
 
         Raises ServiceFailed if the command fails or reports an error, with the last lines of its
         output, or if the command takes too long.
@@ -67,8 +67,9 @@ class TemplateBuild:
         who = self.identity
         try:
             done = subprocess.run(
-                command, input=feed, capture_output=True, text=True, timeout=_COMMAND_S,
-                check=False, env=dict(self.env), cwd=self.home, start_new_session=True,
+                command, input=feed, capture_output=True, encoding="utf-8", errors="replace",
+                timeout=_COMMAND_S, check=False,
+                env=dict(self.env), cwd=self.home, start_new_session=True,
                 user=who.uid, group=who.gid, extra_groups=() if who.drops else None,
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError) as error:
@@ -84,6 +85,7 @@ class TemplateBuild:
                     lines=tuple((done.stdout + done.stderr).splitlines()[-_LINES:]),
                 )
             )
+        return done.stdout
 
 
 def template(
@@ -107,6 +109,7 @@ def template(
         make(build)
         packer = replace(build, identity=Identity())
         packer.run(["tar", "-cf", str(part), "-C", str(home), "data"])
+        part.chmod(0o600)  # the data may have passwords
         shutil.rmtree(home, ignore_errors=True)
 
     once(place, pack)

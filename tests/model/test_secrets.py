@@ -338,3 +338,32 @@ def test_credentials_in_headers_are_secret_with_and_without_their_scheme(of: str
     assert mask.text(said) == "got ***, *** and *** of shop.test"
     assert "471" not in repr(mask.of(whole))
     assert "shop.test" in repr(mask.of(whole))
+
+
+@pytest.mark.parametrize("password", ["abc", AWKWARD, "postgres"])
+def test_the_password_of_a_service_is_masked_where_it_is_declared(password: str) -> None:
+    """Also a short one, and one that is the name of the service; in tables below it too."""
+    settings = {
+        "user": "shop", "password": password, "env": {"API_KEY": password, "MODE": "fast"},
+        "command": ["server", "--token", password],
+    }  # fmt: skip
+    service = Service(name="postgres", kind="postgres", settings=settings)
+    whole = replace(topology(), services={"postgres": service})
+    masked = mask_of(whole).of(whole).services["postgres"].settings
+    assert masked == {
+        "user": "shop", "password": "***", "env": {"API_KEY": "***", "MODE": "fast"},
+        "command": ["server", "--token", "***"],
+    }  # fmt: skip
+
+
+def test_a_mistake_in_the_password_of_a_service_does_not_quote_it(tmp_path: Path) -> None:
+    """A number in place of a string, for example."""
+    path = tmp_path / "chaoslab.toml"
+    path.write_text(
+        'version = 1\n[services.postgres]\nkind = "postgres"\npassword = 4711\n'
+        '[apps.web]\ncommand = ["a"]\n'
+    )
+    with pytest.raises(SpecError) as caught:
+        read_topology(path, kinds=services.kinds())
+    assert "4711" not in str(caught.value)
+    assert "services.postgres.password" in str(caught.value)

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from chaoslab.model.sighting import Question
 from chaoslab.services.base import OWN_NAME, CommandCounter, Kind, PathDialogue
 from chaoslab.services.later import later
+from chaoslab.services.postgres.keys import PostgresKeys
 from chaoslab.services.postgres.local import PROGRAM, postgres_server
 from chaoslab.services.postgres.protocol import DISMISSALS, SSL_REQUEST, TERMINATE
 from chaoslab.services.urls import USER_AND_DATABASE, with_scheme
@@ -41,6 +42,7 @@ POSTGRES = Kind(
     port=5432,
     schemes=("postgresql", "postgres"),
     question=lambda _: Question(asked=SSL_REQUEST),
+    keys=PostgresKeys,
     image="postgres:16-alpine",
     goodbyes=frozenset({TERMINATE}),
     dismissals=DISMISSALS,
@@ -49,7 +51,7 @@ POSTGRES = Kind(
     url_as=_url_as,
     program=PROGRAM,
     data=lambda _: "home",
-    local=lambda _, scratch, env: postgres_server(scratch=scratch, env=env),
+    local=postgres_server,
     container=container.own_server,
     stack=container.stack_server,
     with_own_name=_with_own_name,

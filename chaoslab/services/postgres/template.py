@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable, ServiceFailed
 from chaoslab.machine.once import fingerprint, once
 from chaoslab.machine.places import reachable
 from chaoslab.machine.process import Identity
+from chaoslab.services.postgres.extensions import check_extensions, not_created
+from chaoslab.services.postgres.keys import (
+    SUPERUSER,
+    PostgresKeys,
+    create_extension,
+    identifier,
+)
 from chaoslab.services.programs import ServerBinary
 from chaoslab.services.template import TemplateBuild
 from chaoslab.services.template import template as made_once
@@ -34,10 +42,19 @@ log_timezone = 'UTC'
 timezone = 'UTC'
 log_line_prefix = '%m [%p] '
 """
-_ROLE = "CREATE ROLE chaoslab LOGIN PASSWORD 'chaoslab';\n"
 # As a copy of files, the new database is not in the write-ahead log, which each lab copies.
-_DATABASE = "CREATE DATABASE chaoslab OWNER chaoslab STRATEGY file_copy;\n"
-_DATABASE_BEFORE_15 = "CREATE DATABASE chaoslab OWNER chaoslab;\n"
+_AS_FILES = " STRATEGY file_copy"
+# Who may log in if the server checks passwords: the lab's superuser always.
+_CHECKED = f"""\
+host all {SUPERUSER} 127.0.0.1/32 trust
+host all all 127.0.0.1/32 scram-sha-256
+"""
+# In the server's log a statement could show a password.
+_ALONE = ("-c", "password_encryption=scram-sha-256", "-c", "log_min_error_statement=panic")
+_AVAILABLE = "SELECT name FROM pg_available_extensions\n"
+_NAME = re.compile(r'^\s*1: name = "(.*)"\t', re.MULTILINE)
+_ERROR = re.compile(r"(?:ERROR|FATAL):\s+(.+)")
+NAMED_BY = "CHAOSLAB_POSTGRES_BIN"
 OUT_OF_REACH = ErrorCode(
     "service.program_out_of_reach",
     "user {user}, which runs it for root, cannot reach {program} or a copy of it in {cache}",
@@ -73,21 +90,36 @@ def within_reach(binary: ServerBinary, identity: Identity, cache: Path) -> Path:
 
 
 def template(
-    binary: ServerBinary, identity: Identity, *, scratch: Path, env: Mapping[str, str]
+    binary: ServerBinary,
+    identity: Identity,
+    keys: PostgresKeys,
+    *,
+    where: str,
+    scratch: Path,
+    env: Mapping[str, str],
 ) -> Path:
-    """The path of the template: a new cluster with role and database `chaoslab`.
+    """The path of the template: a new cluster with the user, the database and the extensions that
+    `keys` declares. `where` is the place of the keys in the topology.
 
     The first call on a machine makes the template, and blocks. `scratch` is a folder of the lab in
-    which initdb may work. Raises ServiceFailed if the template cannot be made.
+    which initdb may work. Raises ServiceFailed if the template cannot be made, RuntimeUnavailable
+    if the server lacks an extension.
     """
-    major = int(binary.number.partition(".")[0])
-    feed = _ROLE + (_DATABASE if major >= 15 else _DATABASE_BEFORE_15)
+    feed, access = _feed(binary, keys), _CHECKED if keys.checks_password else ""
+
+    def make(build: TemplateBuild) -> None:
+        _make_cluster(binary.path, build, feed)
+        if access:
+            (build.data / "pg_hba.conf").write_text(access)
+        if keys.extensions:
+            _create_extensions(binary, build, keys, f"{where}.extensions")
+
     return made_once(
         binary,
-        lambda build: _make_cluster(binary.path, build, feed),
+        make,
         kind="postgres",
-        named_by="CHAOSLAB_POSTGRES_BIN",
-        depends_on=(SETTINGS, feed),
+        named_by=NAMED_BY,
+        depends_on=(SETTINGS, feed, access, *keys.extensions),
         identity=identity,
         scratch=scratch,
         env=env,
@@ -126,4 +158,37 @@ def _make_cluster(postgres: Path, build: TemplateBuild, feed: str) -> None:
     build.run([str(postgres.with_name("initdb")), *arguments])
     with open(build.data / "postgresql.conf", "a") as file:
         file.write(SETTINGS)
-    build.run([str(postgres), "--single", "-D", data, "postgres"], feed)
+    build.run(_alone(postgres, build, "postgres"), feed)
+
+
+def _feed(binary: ServerBinary, keys: PostgresKeys) -> str:
+    """The statements that create user and database, one a line, as a server without clients reads
+    them.
+    """
+    how = _AS_FILES if int(binary.number.partition(".")[0]) >= 15 else ""
+    database, user = identifier(keys.database), identifier(keys.user)
+    return f"{keys.role};\nCREATE DATABASE {database} OWNER {user}{how};\n"
+
+
+def _create_extensions(
+    binary: ServerBinary, build: TemplateBuild, keys: PostgresKeys, where: str
+) -> None:
+    alone = _alone(binary.path, build, keys.database)
+    available = _NAME.findall(build.run(alone, _AVAILABLE))
+    fix = (
+        "install the package that has it for this server (on Debian, search for "
+        f"postgresql-{binary.number.partition('.')[0]}), or choose another server with {NAMED_BY}"
+    )
+    check_extensions(keys.extensions, available, server=binary.version, where=where, fix=fix)
+    for name in keys.extensions:
+        try:
+            build.run(alone, f"{create_extension(name)};\n")
+        except ServiceFailed as error:
+            found = _ERROR.findall("\n".join(line for p in error.problems for line in p.lines))
+            cause = found[0] if found else str(error)
+            raise not_created(name, server=binary.version, where=where, cause=cause) from error
+
+
+def _alone(postgres: Path, build: TemplateBuild, database: str) -> Sequence[str]:
+    """The command of a server that has no clients, and reads statements from its input."""
+    return [str(postgres), "--single", *_ALONE, "-D", str(build.data), database]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from chaoslab.model.sighting import Question
 from chaoslab.services.base import CommandCounter, Kind, PathDialogue
 from chaoslab.services.later import later
+from chaoslab.services.redis.keys import RedisKeys
 from chaoslab.services.redis.local import PROGRAM, redis_server
 from chaoslab.services.urls import password_of, path_of
 
@@ -33,6 +34,7 @@ REDIS = Kind(
     schemes=("redis", "rediss"),
     # Answered by one line without credentials; the line may be an error.
     question=lambda _: Question(asked=b"PING\r\n"),
+    keys=RedisKeys,
     image="redis:7-alpine",
     # QUIT, as an array or inline: a pool sends it also on connections that it never used.
     goodbyes=frozenset({b"*1\r\n$4\r\nQUIT\r\n", b"QUIT\r\n"}),
@@ -40,7 +42,7 @@ REDIS = Kind(
     fields={"password": password_of, "database": path_of},
     program=PROGRAM,
     data=lambda _: "home",
-    local=lambda *_: redis_server(),
+    local=lambda service, *_: redis_server(service),
     container=container.own_server,
     stack=container.stack_server,
     about=_about,
