@@ -30,6 +30,7 @@ PLANTED = {
     "machine": "inherited-secret",
     "header": "header-secret-99",
     "cookie": "cookie-secret-7",
+    "service": "p@ss/w:rd% of redis",
 }
 # It prints its environment, its arguments and the decoded password in every way, and gives up or
 # goes on and answers with them.
@@ -40,6 +41,7 @@ env = {k: v for k, v in os.environ.items() if "CHAOS" not in k}
 password = unquote(urlsplit(env["OTHER_URL"]).password)
 values = [*map(env.get, ("API_KEY", "ODD_TOKEN", "TINY_SECRET", "SEED", "BOOT_SECRET", "CI_TOKEN"))]
 values += [password, env["PLAIN"], *sys.argv[1:]]
+values += [env["CACHE_WORD"], unquote(urlsplit(env["CACHE_URL"]).password)]
 print(env, sys.argv)
 print(json.dumps(env), json.dumps(values, ensure_ascii=False), repr(password.encode()))
 print(json.dumps(json.dumps(values)), file=sys.stderr, flush=True)
@@ -104,6 +106,8 @@ def topology(folder: Path) -> str:
         "TINY_SECRET": PLANTED["short"],
         "SEED": PLANTED["variable"],
         "PLAIN": f"x {PLANTED['listed']} y",
+        "CACHE_URL": "{redis.url:rediss}",
+        "CACHE_WORD": "{redis.password}",
         "OTHER_URL": f"postgresql://me:{quote(PLANTED['url'], safe='')}@db.test/x",
     }
     words = ["{python}", str(folder / "app.py"), "--password", PLANTED["argument"]]
@@ -117,6 +121,7 @@ def topology(folder: Path) -> str:
     absent = json.dumps(["/no/such/program", "--token", PLANTED["argument"]])
     return (
         'version = 1\n[services.redis]\nkind = "redis"\n'
+        f"password = {json.dumps(PLANTED['service'])}\n"
         f"[apps.web]\ncommand = {json.dumps(words)}\n"
         f'links = ["redis"]\nenv = {{ {pairs} }}\n'
         f"[apps.web.health]\nheaders = {{ {headers} }}\n"
@@ -159,7 +164,7 @@ def test_nothing_that_a_run_writes_or_prints_has_a_planted_secret(ran: tuple[Pro
         found += leaks(path.name, path.read_text(encoding="utf-8", errors="surrogateescape"))
     assert found == []
     logs = [path.read_text() for path in files if path.name == "app-web.log"]
-    assert all(log.count("***!") == 9 for log in logs), logs
+    assert all(log.count("***!") == 11 for log in logs), logs
     assert any("'Host': 'shop.test'" in log for log in logs), logs
 
 
