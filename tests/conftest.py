@@ -54,6 +54,7 @@ SLOW = (
     "runtimes/test_daemons.py",
     "runtimes/test_leftovers.py",
     "runtimes/test_output.py",
+    "services/test_other_keys.py",
     "services/test_other_servers.py",
     "services/test_postgres_keys.py",
     "model/test_loader_anything.py",

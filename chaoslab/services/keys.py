@@ -11,7 +11,8 @@ from chaoslab.model.loader.base import rule
 
 OWN = "chaoslab"  # the user, the password and the place of a lab in a server, if none is declared
 PASSWORD = 'a string on one line; "" for none'
-Password = Annotated[str, rule(lambda text: not text or text.isprintable())]
+Password = Annotated[str, rule(str.isprintable)]
+NeededPassword = Annotated[str, rule(lambda text: bool(text) and text.isprintable())]
 
 
 def name_of(longest_bytes: int, *, reserved: Collection[str] = ()) -> AfterValidator:

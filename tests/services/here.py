@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 import pika
 import pika.exceptions
@@ -35,9 +35,9 @@ def mysql(url: str) -> pymysql.Connection:
     return pymysql.connect(
         host=parts.hostname,
         port=parts.port,
-        user=parts.username,
-        password=parts.password,
-        database=parts.path[1:],
+        user=unquote(parts.username or ""),
+        password=unquote_to_bytes(parts.password or ""),
+        database=unquote(parts.path[1:]),
         autocommit=True,
     )
 

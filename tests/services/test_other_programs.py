@@ -11,8 +11,10 @@ from chaoslab.errors import RuntimeUnavailable
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.process import Identity
 from chaoslab.services.mysql import local as mysql
+from chaoslab.services.mysql.keys import MysqlKeys
 from chaoslab.services.programs import ServerBinary
 from chaoslab.services.rabbitmq import local as rabbitmq
+from chaoslab.services.rabbitmq.keys import RabbitKeys
 
 
 def program(path: Path, says: str = "") -> Path:
@@ -78,7 +80,9 @@ def test_only_mysql_gets_the_option_that_disables_its_second_protocol(tmp_path: 
     """Its port would be the same in two labs. MariaDB does not know the option."""
     for product, wanted in (("MySQL", True), ("MariaDB", False)):
         binary = ServerBinary(path=tmp_path, product=product, number="9.0", origin="test")
-        server = mysql.MysqlServer(binary=binary, template=tmp_path, identity=Identity())
+        server = mysql.MysqlServer(
+            binary=binary, template=tmp_path, identity=Identity(), keys=MysqlKeys()
+        )
         command = server.command(tmp_path, 4711)
         assert ("--mysqlx=OFF" in command) is wanted
         assert command[1] == "--no-defaults"  # it has an effect only in this place
@@ -88,7 +92,9 @@ def test_only_mysql_gets_the_option_that_disables_its_second_protocol(tmp_path: 
 def test_rabbitmq_uses_no_settings_of_the_machine(tmp_path: Path) -> None:
     """Its configuration, node name, home and epmd are not used."""
     binary = ServerBinary(path=tmp_path, product="RabbitMQ", number="3.10", origin="test")
-    server = rabbitmq.RabbitServer(binary=binary, template=tmp_path, identity=Identity())
+    server = rabbitmq.RabbitServer(
+        binary=binary, template=tmp_path, identity=Identity(), keys=RabbitKeys()
+    )
     command = server.command(tmp_path, 4711)
     assert command[0] == "env"
     settings = dict(word.split("=", 1) for word in command[1:-1])

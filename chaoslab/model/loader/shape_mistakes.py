@@ -116,8 +116,8 @@ def _bad_value(place: Place, detail: ErrorDetails, *, mask: Mask, own: Shapes) -
     expected = "one of: " + ", ".join(choices) if choices else _description(place, own)
     if kind in ("rule", "greater_than_equal") and not expected:
         expected = _description(place[:-1], own)  # an entry of a list or table keeps its key's rule
-    inside = place[-2] in ("env", "args", "headers") if len(place) > 1 else False
-    secret = (inside or place[0] == "services") and mask.knows_name(str(place[-1]))
+    named = place[:1] == ("services",) or place[-2:-1] in (("env",), ("args",), ("headers",))
+    secret = named and mask.knows_name(str(place[-1]))
     shown = MASKED if secret else _shown(mask.text(got) if isinstance(got, str) else got)
     fix = did_you_mean(got, choices) if isinstance(got, str) else ""
     if "[key]" in detail["loc"] and not choices:

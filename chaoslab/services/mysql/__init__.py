@@ -10,6 +10,7 @@ from chaoslab.model.sighting import Question
 from chaoslab.model.topology import Service
 from chaoslab.services.base import CommandCounter, Kind, LocalServer, PathDialogue
 from chaoslab.services.later import later
+from chaoslab.services.mysql.keys import MysqlKeys, keys_of
 from chaoslab.services.mysql.local import PROGRAM, mysql_server
 from chaoslab.services.mysql.protocol import LOG_IN, QUIT, SHUTDOWN
 from chaoslab.services.urls import USER_AND_DATABASE
@@ -24,8 +25,7 @@ def _local(service: Service, scratch: Path, env: Mapping[str, str]) -> LocalServ
     # Raises now if the driver is missing: later it would make every verdict UNKNOWN.
     from chaoslab.services.mysql import driver  # noqa: F401
 
-    del service
-    return mysql_server(scratch=scratch, env=env)
+    return mysql_server(keys_of(service), scratch=scratch, env=env)
 
 
 MYSQL = Kind(
@@ -33,6 +33,7 @@ MYSQL = Kind(
     port=3306,
     schemes=("mysql", "mariadb"),
     question=lambda _: Question(asked=LOG_IN, server_first=True),
+    keys=MysqlKeys,
     image="mariadb:11.4",
     goodbyes=frozenset({QUIT}),
     dismissals=(SHUTDOWN,),

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.environment import environment
-from chaoslab.machine.places import server_identity
+from chaoslab.machine.places import server_identity, write_private
 from chaoslab.services.answers import ready
+from chaoslab.services.mysql.keys import MysqlKeys, url_of
 from chaoslab.services.mysql.protocol import log_in_answered
 from chaoslab.services.programs import Candidate, Program, ServerBinary, named, on_path
 from chaoslab.services.template import CopiedServer, TemplateBuild, template
@@ -46,12 +48,6 @@ _FIRST_OPTIONS = (
     "--innodb-log-file-size=8M",
 )
 _ONLY_MYSQL = ("--mysqlx=OFF",)  # a second protocol, with a port of its own
-_ACCOUNT = """\
-FLUSH PRIVILEGES;
-CREATE DATABASE chaoslab CHARACTER SET utf8mb4;
-CREATE USER chaoslab@'%' IDENTIFIED BY 'chaoslab';
-GRANT ALL ON chaoslab.* TO chaoslab@'%';
-"""
 NO_INSTALLER = ErrorCode(
     "service.no_installer",
     "no {name} for {program}",
@@ -74,10 +70,11 @@ PROGRAM = Program(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MysqlServer(CopiedServer):
     """MariaDB or MySQL as processes, on a copy of the machine's template of its data."""
 
-    __slots__ = ()
+    keys: MysqlKeys
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
         """The command that starts the server. It reads no configuration file of the machine."""
@@ -88,31 +85,32 @@ class MysqlServer(CopiedServer):
         return await ready(port, log_in_answered)
 
     def url(self, endpoint: Endpoint) -> str:
-        """The URL of the database `chaoslab` through `endpoint`, for the user `chaoslab`.
+        """The URL of the declared database through `endpoint`, for the declared user.
 
         The user has all rights in that database only.
         """
-        return f"mysql://chaoslab:chaoslab@{endpoint}/chaoslab"
+        keys = self.keys
+        return url_of(keys.user, keys.password, endpoint, keys.database)
 
 
-def mysql_server(*, scratch: Path, env: Mapping[str, str]) -> MysqlServer:
-    """The MariaDB or MySQL of this machine. The first call makes its template, and blocks.
+def mysql_server(keys: MysqlKeys, *, scratch: Path, env: Mapping[str, str]) -> MysqlServer:
+    """The MariaDB or MySQL of this machine, with what `keys` declares. The first call makes its
+    template, and blocks.
 
     Raises RuntimeUnavailable if no program is usable, ServiceFailed if the template cannot be made.
     """
     binary, identity = PROGRAM.find(), server_identity()
     made = template(
-        binary, partial(_make_data, binary), kind="mysql", named_by=_NAMED_BY,
-        depends_on=(_ACCOUNT, *_FIRST_OPTIONS), identity=identity, scratch=scratch, env=env,
+        binary, partial(_make_data, binary, keys.account), kind="mysql", named_by=_NAMED_BY,
+        depends_on=(keys.account, *_FIRST_OPTIONS), identity=identity, scratch=scratch, env=env,
     )  # fmt: skip
-    return MysqlServer(binary=binary, template=made, identity=identity)
+    return MysqlServer(binary=binary, template=made, identity=identity, keys=keys)
 
 
-def _make_data(binary: ServerBinary, build: TemplateBuild) -> None:
-    """Create an empty data folder with the database and the user `chaoslab`."""
+def _make_data(binary: ServerBinary, statements: str, build: TemplateBuild) -> None:
+    """Create an empty data folder, and run `statements`, which create database and user."""
     account = build.home / "account.sql"
-    account.write_text(_ACCOUNT)
-    account.chmod(0o644)
+    write_private(account, statements, build.identity)
     if binary.product == "MySQL":
         options = _options(binary, build.data)
         build.run((*options, "--initialize-insecure", f"--init-file={account}"))

@@ -70,7 +70,7 @@ async def walk(
         connection = pymysql.connect(
             host=target.host,
             user=target.user,
-            password=target.password,
+            password=target.password.encode(),  # the driver takes a text as Latin-1
             database=target.database or None,
             ssl=tls,
             # Limits of its own: the thread ends also if its caller was cancelled.

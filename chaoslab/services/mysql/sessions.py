@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Self, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.model.requests import Found
@@ -57,7 +57,7 @@ class Session:
         connection = pymysql.connect(
             host=there[0],
             user=unquote(parts.username or ""),
-            password=unquote(parts.password or ""),
+            password=unquote_to_bytes(parts.password or ""),  # the driver takes a text as Latin-1
             program_name=OWN_NAME,
             autocommit=True,
             defer_connect=True,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from chaoslab.model.sighting import Question
 from chaoslab.services.base import Kind, PathDialogue
 from chaoslab.services.later import later
+from chaoslab.services.rabbitmq.keys import RabbitKeys, keys_of
 from chaoslab.services.rabbitmq.local import PROGRAM, rabbit_server
 from chaoslab.services.rabbitmq.protocol import DISMISSALS, GOODBYES, HEADER
 from chaoslab.services.urls import password_of, path_of, user_of
@@ -26,13 +27,14 @@ RABBITMQ = Kind(
     port=5672,
     schemes=("amqp", "amqps"),
     question=lambda _: Question(asked=HEADER),
+    keys=RabbitKeys,
     image="rabbitmq:3.13-alpine",
     goodbyes=GOODBYES,
     dismissals=DISMISSALS,
     fields={"user": user_of, "password": password_of, "vhost": path_of},
     program=PROGRAM,
     data=lambda _: "home",
-    local=lambda _, scratch, env: rabbit_server(scratch=scratch, env=env),
+    local=lambda service, scratch, env: rabbit_server(keys_of(service), scratch=scratch, env=env),
     container=container.own_server,
     stack=container.stack_server,
     about=path.about,

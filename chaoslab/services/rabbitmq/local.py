@@ -7,15 +7,17 @@ Sources: RabbitMQ, "Configuration" (environment variables, advanced.config); Erl
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.environment import environment
-from chaoslab.machine.places import make_home, server_identity
+from chaoslab.machine.places import make_home, server_identity, write_private
 from chaoslab.machine.ports import Ports
 from chaoslab.services.answers import ready
 from chaoslab.services.programs import Candidate, Program, named, on_path
+from chaoslab.services.rabbitmq.keys import RabbitKeys, url_of
 from chaoslab.services.rabbitmq.protocol import started
 from chaoslab.services.template import CopiedServer, TemplateBuild, template
 
@@ -24,12 +26,13 @@ _NAMED_BY = "CHAOSLAB_RABBITMQ_SERVER"
 _SYSTEM_PROGRAMS = ("/usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server",)
 _CONFIG_NAME = "advanced.config"
 _CONFIG = """\
-[{rabbit, [
-  {default_user, <<"chaoslab">>},
-  {default_pass, <<"chaoslab">>},
-  {default_vhost, <<"chaoslab">>}
-]}].
+[{{rabbit, [
+  {{default_user, {user}}},
+  {{default_pass, {password}}},
+  {{default_vhost, {vhost}}}
+]}}].
 """
+_NO_CONFIG = "[].\n"
 # The same in every lab, since a node's name is part of its data.
 _NODE = "rabbit@localhost"
 # Nodes find each other by epmd, a daemon that would outlive the lab. A node with a given port for
@@ -74,10 +77,11 @@ PROGRAM = Program(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RabbitServer(CopiedServer):
     """RabbitMQ as processes without plug-ins, on a copy of the machine's template of its data."""
 
-    __slots__ = ()
+    keys: RabbitKeys
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
         """The command that starts the server.
@@ -91,37 +95,48 @@ class RabbitServer(CopiedServer):
         return await ready(port, started)
 
     def url(self, endpoint: Endpoint) -> str:
-        """The URL of the virtual host `chaoslab` through `endpoint`, for the user `chaoslab`."""
-        return f"amqp://chaoslab:chaoslab@{endpoint}/chaoslab"
+        """The URL of the declared virtual host through `endpoint`, for the declared user."""
+        keys = self.keys
+        return url_of(keys.user, keys.password, endpoint, keys.vhost)
 
 
-def rabbit_server(*, scratch: Path, env: Mapping[str, str]) -> RabbitServer:
-    """The RabbitMQ of this machine. The first call creates the template of its data, and blocks.
+def rabbit_server(keys: RabbitKeys, *, scratch: Path, env: Mapping[str, str]) -> RabbitServer:
+    """The RabbitMQ of this machine, with what `keys` declares. The first call creates the template
+    of its data, and blocks.
 
     Raises RuntimeUnavailable if no program is usable, ServiceFailed if the template cannot be made.
     """
     binary, identity = PROGRAM.find(), server_identity()
+    config = _CONFIG.format(
+        user=_binary(keys.user), password=_binary(keys.password), vhost=_binary(keys.vhost)
+    )
     made = template(
-        binary, partial(_make_data, binary.path), kind="rabbitmq", named_by=_NAMED_BY,
-        depends_on=(_CONFIG, _NODE), identity=identity, scratch=scratch, env=env,
+        binary, partial(_make_data, binary.path, config), kind="rabbitmq", named_by=_NAMED_BY,
+        depends_on=(config, _NODE), identity=identity, scratch=scratch, env=env,
     )  # fmt: skip
-    return RabbitServer(binary=binary, template=made, identity=identity)
+    return RabbitServer(binary=binary, template=made, identity=identity, keys=keys)
 
 
-def _make_data(program: Path, build: TemplateBuild) -> None:
-    """Create the data of the template: start the server once; it creates user, virtual host and
-    tables, and then stops.
+def _make_data(program: Path, config: str, build: TemplateBuild) -> None:
+    """Create the data of the template: start the server once with `config`; it creates user,
+    virtual host and tables, and then stops. Later starts need no configuration, which has the
+    password.
     """
     home, identity = build.home, build.identity
     make_home(build.data, identity)
-    config = build.data / _CONFIG_NAME
-    config.write_text(_CONFIG)
-    config.chmod(0o644)
+    path = build.data / _CONFIG_NAME
+    write_private(path, config, identity)
     ports = Ports()
     try:
         build.run(_command(program, home, ports.take(), "-eval init:stop()."))
     finally:
         ports.close()
+    path.write_text(_NO_CONFIG)
+
+
+def _binary(text: str) -> str:
+    """A text as a binary of Erlang, which may have any character."""
+    return f"<<{','.join(map(str, text.encode()))}>>"
 
 
 def _command(program: Path, home: Path, port: int, *options: str) -> tuple[str, ...]:

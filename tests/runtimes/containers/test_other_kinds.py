@@ -8,28 +8,18 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from engine_here import engine, images, needs_engine, stand_ins
+from engine_here import needs_engine
 from services.here import MYSQL, RABBITMQ, keep, words
 
-from chaoslab import services
-from chaoslab.machine.environment import environment
 from chaoslab.model.topology import Service
 from chaoslab.runtimes.compose.stack import environment_of
-from chaoslab.runtimes.containers.images import of_service, variable
 from chaoslab.runtimes.containers.service import ContainerService
 from chaoslab.runtimes.containers.session import DockerSession
-from chaoslab.runtimes.containers.sweeper import EngineError
 from chaoslab.services import kind_of
 from runtimes.stacks import TOPOLOGY
 
-NAMED = {**stand_ins(), **environment()}
-IMAGES = replace(
-    images(),
-    services={
-        **images().services,
-        **{k: NAMED.get(variable(k)) or services.TABLE[k].image for k in ("mysql", "rabbitmq")},
-    },
-)
+from .other_images import IMAGES, is_here, needs_image
+
 TCP = Service(
     name="cache",
     kind="tcp",
@@ -53,29 +43,11 @@ ANSWERS = Service(
 EVERY = (MYSQL, RABBITMQ, TCP, HTTP, ANSWERS)
 
 
-def is_here(image: str) -> bool:
-    """Whether the engine has the image."""
-    try:
-        engine().read(f"/images/{image}/json")
-    except EngineError:
-        return False
-    return True
-
-
-def needs_image(service: Service) -> None:
-    """Skip, with the reason, where the image of a service is not here."""
-    image = of_service(service, IMAGES)
-    if service != ANSWERS and not is_here(image):
-        pytest.skip(
-            f"needs the image {image} (`docker pull {image}`, or docker/airgapped/images.sh)"
-        )
-
-
 @pytest.fixture(scope="module")
 def session() -> Iterator[DockerSession]:
     """One stack of every service whose image is here."""
     needs_engine()
-    used = {e.name: e for e in EVERY if e == ANSWERS or is_here(of_service(e, IMAGES))}
+    used = {each.name: each for each in EVERY if is_here(each)}
     topology = replace(TOPOLOGY, services=used, apps={}, connectors={}, images=IMAGES)
     made = DockerSession(topology, "toxiproxy")
     yield made
