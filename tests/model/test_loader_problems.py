@@ -401,7 +401,7 @@ def test_a_problem_reads_as_place_mistake_expected_and_fix(tmp_path: Path) -> No
     first, second = str(problem).splitlines()
     assert first == "chaoslab.toml: apps.backend.linsk: unknown key 'linsk'"
     assert second.startswith(
-        "  expected one of: command, cwd, env, links, port, network, outside, "
+        "  expected one of: command, cwd, prepare, prepare_timeout_s, env, links, "
     )
     assert second.endswith("; did you mean 'links'?")
 
