@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from chaoslab.corpus.command import corpus
+from chaoslab.discover.command import init
 from chaoslab.errors import ChaoslabError, SpecError
 from chaoslab.export.command import export
 from chaoslab.gate.command import gate
@@ -242,6 +243,7 @@ def schema() -> None:
 main.add_command(corpus)
 main.add_command(export)
 main.add_command(gate)
+main.add_command(init)
 main.add_command(preflight)
 main.add_command(run)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Role = Literal["health", "ready", "live", "does not notice"]
+Role = Literal["health", "ready", "live", "notices", "does not notice"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class PathAnswer:
     @property
     def text(self) -> str:
         """The answer in a few words, for people."""
-        return f"{self.status} {self.body}".strip() if self.status else self.error
+        return f"{self.status} {' '.join(self.body.split())}".strip() if self.status else self.error
 
     @property
     def good(self) -> bool:
@@ -33,28 +33,34 @@ class PathAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathFound:
-    """A path that answered with 2xx while nothing was severed. `severed` maps each service to the
-    last answer while that service was refused; a service that was not tried is absent.
+    """A path that answered while nothing was severed. `severed` maps each service to the last
+    answer while that service was refused; a service that was not tried is absent. `volatile`
+    means that two answers in a row had different bodies: only the status is compared then.
     """
 
     path: str
     steady: PathAnswer
+    volatile: bool = False
     severed: Mapping[str, PathAnswer] = field(default_factory=dict)
     role: Role = "does not notice"
 
     @property
     def noticed(self) -> tuple[str, ...]:
         """The services whose loss changed the answer."""
-        return tuple(name for name, answer in self.severed.items() if differs(self.steady, answer))
+        return tuple(name for name, answer in self.severed.items() if self.changed(answer))
+
+    def changed(self, answer: PathAnswer) -> bool:
+        """Whether the answer is another one than in the steady state."""
+        return differs(self.steady, answer, only_status=self.volatile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """What was observed. `port` is the port on which the app listens if it ignores `{port}`, else
     0. `boots_s` are the seconds from the spawn to the first good answer, one for each boot.
-    `back_s` maps a service to the seconds from its heal until every path answered as before.
-    `health_keys` are keys of `[apps.<name>.health]` beside the paths. `schema` are the tables that
-    the first boot made, by service.
+    `back_s` maps a service to the seconds from its heal until every path answered as before;
+    `not_back` are the services after whose heal that did not happen in time. `schema` maps a
+    service to the tables that the first boot made in it.
     """
 
     port: int = 0
@@ -62,23 +68,29 @@ class Findings:
     boots_s: tuple[float, ...] = ()
     back_s: Mapping[str, float] = field(default_factory=dict)
     not_back: tuple[str, ...] = ()
-    health_keys: Mapping[str, object] = field(default_factory=dict)
     schema: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     request: str = ""
     notes: tuple[str, ...] = ()
 
-    def path_of(self, role: Role) -> str:
-        """The first path with that role; empty if none has it."""
-        return next((each.path for each in self.paths if each.role == role), "")
+    def with_role(self, role: Role) -> PathFound | None:
+        """The first path with that role; None if none has it."""
+        return next((each for each in self.paths if each.role == role), None)
+
+    @property
+    def health(self) -> PathFound | None:
+        """The path that is written as that of health: the one that notices, else the best other."""
+        known = (self.with_role(role) for role in ("health", "notices", "ready", "does not notice"))
+        others = (each for each in self.paths if each.path != self.request)
+        return next((each for each in known if each), None) or next(others, None)
 
 
-def differs(one: PathAnswer, other: PathAnswer) -> bool:
+def differs(one: PathAnswer, other: PathAnswer, *, only_status: bool = False) -> bool:
     """Whether two answers of a path differ in more than their figures: times, counts and addresses
-    change at each answer.
+    change with each answer.
     """
-    return (one.status, bool(one.error)) != (other.status, bool(other.error)) or (
-        _without_figures(one.body) != _without_figures(other.body)
-    )
+    if (one.status, bool(one.error)) != (other.status, bool(other.error)):
+        return True
+    return not only_status and _without_figures(one.body) != _without_figures(other.body)
 
 
 def _without_figures(body: str) -> str:

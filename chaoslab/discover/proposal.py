@@ -176,7 +176,7 @@ def _app_name(folder: Folder, services: Sequence[Proposed]) -> str:
 
 def _fit(name: str) -> str:
     """The name with the characters that a topology allows; empty if nothing is left."""
-    return _UNFIT.sub("-", name).strip("-_0123456789")[:60]
+    return _UNFIT.sub("-", name)[:60].lstrip("-_0123456789").rstrip("-_")
 
 
 def _wrong(text: str, usable: Sequence[str]) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import tomlkit
 
-from chaoslab.discover.findings import Findings, PathFound
+from chaoslab.discover.dialect import health_keys
+from chaoslab.discover.findings import Findings, PathFound, Role
 from chaoslab.discover.proposal import Proposal
 from chaoslab.model.loader.renamed import VERSION
 from chaoslab.printable import one_line
@@ -79,20 +80,19 @@ def _health(here: str, proposal: Proposal, findings: Findings | None) -> Iterato
         return
     for found in findings.paths:
         yield from comment(_seen(found))
-    health = findings.path_of("health")
-    if not health:
+    health = findings.health
+    if proposal.services and not (health and health.noticed):
         yield from comment(
             "No path was observed to notice the loss of a service. So health claims nothing about "
             "them: declare a request below that needs them."
         )
-    path = health or findings.path_of("ready") or findings.path_of("live")
-    path = path or next((each.path for each in findings.paths), "/health")
-    yield f"path = {_text(path)}"
-    for key, role in (("live_path", "live"), ("ready_path", "ready")):
-        found_path = next((each.path for each in findings.paths if each.role == role), "")
-        if found_path:
-            yield f"{key} = {_text(found_path)}"
-    for key, value in findings.health_keys.items():
+    yield f"path = {_text(health.path if health else '/health')}"
+    others: tuple[tuple[str, Role], ...] = (("live_path", "live"), ("ready_path", "ready"))
+    for key, role in others:
+        found_path = findings.with_role(role)
+        if found_path is not None and found_path is not health:
+            yield f"{key} = {_text(found_path.path)}"
+    for key, value in (health_keys(health.steady) if health else {}).items():
         yield f"{key} = {tomlkit.item(value).as_string()}"
     yield ""
 
@@ -100,8 +100,10 @@ def _health(here: str, proposal: Proposal, findings: Findings | None) -> Iterato
 def _seen(found: PathFound) -> str:
     parts = [f"{found.path}: {found.steady.text}"]
     parts += [f"{found.severed[name].text} while {name} was refused" for name in found.noticed]
-    if found.severed and not found.noticed:
-        parts.append(f"does not notice the loss of {_and([*found.severed])}")
+    if unmoved := [name for name in found.severed if name not in found.noticed]:
+        parts.append(f"does not notice the loss of {_and(unmoved)}")
+    if found.role == "live" and found.noticed:
+        parts.append("a platform that restarts on it restarts the app in an outage")
     return "; ".join(parts)
 
 

@@ -1,0 +1,107 @@
+"""Boots the app of a lab that is up, finds the port on which it serves HTTP, and times it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from chaoslab.clock import now_s
+from chaoslab.discover.asking import answer_of, answers
+from chaoslab.discover.findings import PathAnswer
+from chaoslab.errors import ChaoslabError, ErrorCode, Problem
+from chaoslab.lab.boots import Boots
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.trouble import ended_by, last_lines
+from chaoslab.runtimes.base import RunningApp
+
+START_WITHIN_S = 60.0
+SETTLED_S = 3.0  # how long an app that answers, but nothing with 2xx, is given to do so
+_OTHER_PORT_S = 1.0  # an app may open a port of its own before the one that it was given
+_LOOK_EVERY_S = 0.05
+_FIX = (
+    "set the variables that it needs in front of the command (NAME=value), or write the file "
+    "without a start: --no-start"
+)
+
+APP_ENDED = ErrorCode(
+    "init.app_ended",
+    "the app ended after {after_s:.1f} s by {how}, and did not answer",
+    "`chaoslab init` started the app, and it ended before it answered.",
+)
+NOT_LISTENING = ErrorCode(
+    "init.not_listening",
+    "the app answered HTTP on no port within {within_s:g} s",
+    "`chaoslab init` started the app, and found no port on which it answers HTTP.",
+)
+
+
+class AppFailed(ChaoslabError):
+    """The app that `chaoslab init` started did not come to answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booted:
+    """One boot that answers. `took_s` is the time from its spawn to its first good answer; to its
+    first answer, if none of the paths has a good one.
+    """
+
+    running: RunningApp
+    there: Endpoint
+    took_s: float
+
+
+class Booting:
+    """Boots one app again and again, each time in place of the boot before."""
+
+    def __init__(self, boots: Boots, app: str) -> None:
+        self._boots, self._app = boots, app
+        self._over = asyncio.Event()
+
+    async def boot(self, paths: Sequence[str]) -> Booted:
+        """Boot the app, and wait for a good answer of one of the paths. Raises AppFailed if it ends
+        or answers nothing in time.
+        """
+        await self._boots.run(0, self._over)
+        running = self._boots.watches[self._app].watched.running
+        there = await self._listening(running)
+        end_s = now_s() + SETTLED_S
+        while now_s() < end_s:
+            found = await answers(there, paths)
+            if any(each.good for each in found.values()):
+                break
+            self._check(running)
+            if not any(each.status for each in found.values()):
+                end_s = min(now_s() + SETTLED_S, running.spawned_s + START_WITHIN_S)
+            await asyncio.sleep(_LOOK_EVERY_S)
+        return Booted(running=running, there=there, took_s=now_s() - running.spawned_s)
+
+    async def _listening(self, running: RunningApp) -> Endpoint:
+        """The address at which the app serves HTTP: the given port, or another that it opened."""
+        other_since_s = 0.0
+        while now_s() < running.spawned_s + START_WITHIN_S:
+            self._check(running)
+            ports = {each.local_port for each in running.sockets() if each.state == "LISTEN"}
+            if running.listens_on in ports:
+                return running.endpoint
+            if ports:
+                other_since_s = other_since_s or now_s()
+                if now_s() > other_since_s + _OTHER_PORT_S:
+                    for port in sorted(ports):
+                        there = replace(running.endpoint, port=port)
+                        if (await answer_of(there, "/")).status:
+                            return there
+            await asyncio.sleep(_LOOK_EVERY_S)
+        reason = NOT_LISTENING(within_s=START_WITHIN_S)
+        raise AppFailed(Problem(reason=reason, fix=_FIX, lines=last_lines(running.log_tail())))
+
+    def _check(self, running: RunningApp) -> None:
+        if (code := running.exit_code) is not None:
+            after_s = now_s() - running.spawned_s
+            reason = APP_ENDED(after_s=after_s, how=ended_by(code))
+            raise AppFailed(Problem(reason=reason, fix=_FIX, lines=last_lines(running.log_tail())))
+
+
+def unlike(nowhere: PathAnswer, answer: PathAnswer) -> bool:
+    """Whether an answer differs from that of a path that nobody has."""
+    return (nowhere.status, nowhere.body) != (answer.status, answer.body)

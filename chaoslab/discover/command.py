@@ -1,0 +1,231 @@
+"""The command `chaoslab init`: proposes, starts, asks, and writes the topology and a scenario.
+
+Most modules are imported when it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chaoslab.errors import ErrorCode, Problem, SpecError
+from chaoslab.printable import each_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chaoslab.discover.findings import Findings
+    from chaoslab.discover.paths import Named
+    from chaoslab.discover.proposal import Proposal
+
+EXISTS = ErrorCode(
+    "init.file_exists", "it exists", "`chaoslab init` does not replace a file unasked."
+)
+NO_COMMAND = ErrorCode(
+    "init.no_command",
+    "no command that starts the app",
+    "`chaoslab init` found no command in the folder, and none was given.",
+)
+NOT_A_PAIR = ErrorCode(
+    "init.not_a_pair", "'{text}' is not NAME=KIND", "A value of `--service` has another form."
+)
+_A_PATH = click.Path(path_type=Path)
+TOPOLOGY, SCENARIO = "chaoslab.toml", "scenarios/test_outage.py"
+
+
+@click.command(context_settings={"ignore_unknown_options": False})
+@click.argument("words", nargs=-1, metavar="[-- COMMAND...]")
+@click.option("--yes", "-y", is_flag=True, help="Ask nothing: take what is proposed.")
+@click.option("--service", "services", multiple=True, metavar="NAME=KIND",
+              help="Also this service, such as db=postgres; may be repeated.")  # fmt: skip
+@click.option("--health", default="", metavar="PATH", help="The path of health.")
+@click.option("--live", default="", metavar="PATH", help="The path of liveness.")
+@click.option("--ready", default="", metavar="PATH", help="The path of readiness.")
+@click.option("--request", default="", metavar="PATH",
+              help="A page that needs the services, to show that the app works.")  # fmt: skip
+@click.option("--from-compose", "compose", type=_A_PATH,
+              help="The Compose FILE to take services, images and variables from.")  # fmt: skip
+@click.option("--app", default="", metavar="NAME", help="The Compose service that is the app.")
+@click.option("--start/--no-start", default=True, show_default=True,
+              help="Start the app and its services to observe them.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace an existing chaoslab.toml.")
+def init(
+    words: tuple[str, ...],
+    *,
+    yes: bool,
+    services: tuple[str, ...],
+    health: str,
+    live: str,
+    ready: str,
+    request: str,
+    compose: Path | None,
+    app: str,
+    start: bool,
+    force: bool,
+) -> None:
+    """Write a chaoslab.toml for the service in this folder, after a look at what it does.
+
+    COMMAND starts the app; the default is that of the folder (Compose, Procfile, Dockerfile,
+    package.json, …). Fresh services are started, and the command with them. Each service is refused
+    once for a few seconds, and the usual paths of health are asked meanwhile. Nothing keeps
+    running. On a terminal it asks before it starts and before it writes.
+    """
+    from chaoslab.discover.folder import look_at
+    from chaoslab.discover.paths import Named
+    from chaoslab.discover.proposal import Asked, propose
+    from chaoslab.machine.environment import environment
+
+    asks = sys.stdin.isatty() and not yes
+    _check_free(Path(TOPOLOGY), force=force, asks=asks)
+    folder = compose.parent if compose else Path()
+    seen = look_at(folder, compose=compose.name if compose else "", app=app)
+    asked = Asked(words=words, machine=environment(), services=_pairs(services))
+    proposal = propose(seen, asked)
+    if not proposal.command and asks:
+        line = click.prompt("The command that starts the app")
+        proposal = propose(seen, replace(asked, words=_split(line)))
+    if not proposal.command:
+        raise SpecError(Problem(reason=NO_COMMAND(), fix="name it: chaoslab init -- COMMAND"))
+    _show(proposal)
+    named = Named(health=health, live=live, ready=ready, request=request)
+    findings = None
+    if start and (not asks or click.confirm("Start it with fresh services?", default=True)):
+        findings = _looked(proposal, named)
+        findings = _confirmed(findings, named) if asks else findings
+    _write(proposal, findings, asks=asks)
+
+
+def _check_free(path: Path, *, force: bool, asks: bool) -> None:
+    if not path.exists() or force:
+        return
+    if not asks or not click.confirm(f"{path} exists. Replace it at the end?", default=False):
+        fix = "give --force to replace it, or remove it"
+        raise SpecError(Problem(reason=EXISTS(), where=str(path), fix=fix))
+
+
+def _pairs(texts: tuple[str, ...]) -> Mapping[str, str]:
+    from chaoslab.services import kind_of
+
+    pairs = {}
+    for text in texts:
+        name, equals, kind = text.partition("=")
+        if not equals or not name:
+            expected = "for example db=postgres"
+            raise SpecError(Problem(reason=NOT_A_PAIR(text=text), expected=expected))
+        pairs[name] = kind_of(kind).name
+    return pairs
+
+
+def _split(line: str) -> tuple[str, ...]:
+    from chaoslab.discover.shell import split
+
+    return split(line)
+
+
+def _show(proposal: Proposal) -> None:
+    _say(f"app {proposal.app}: {' '.join(proposal.command)}")
+    if proposal.command_from:
+        _say(f"  from {proposal.command_from}")
+    for other in proposal.others:
+        _say(f"  not taken: {other}")
+    for service in proposal.services:
+        _say(f"service {service.name} ({service.kind}): {service.why}")
+    if not proposal.services:
+        _say("no service was found in variables, command and files; --service NAME=KIND adds one")
+    for name, text in proposal.env.items():
+        _say(f"  {name} = {text}")
+    for note in proposal.notes:
+        _say(f"note: {note}")
+
+
+def _looked(proposal: Proposal, named: Named) -> Findings:
+    """Start the proposal, and return what was observed."""
+    import asyncio
+    import tempfile
+
+    from chaoslab import services
+    from chaoslab.discover.look import look
+    from chaoslab.discover.toml import topology_text
+    from chaoslab.history.run_folder import RunFolder
+    from chaoslab.model.loader.topology import read_topology
+
+    with tempfile.TemporaryDirectory(prefix="chaoslab-init-") as place:
+        folder = Path(place).resolve()
+        file = folder / TOPOLOGY
+        file.write_text(topology_text(proposal, None), encoding="utf-8")
+        topology = read_topology(file, kinds=services.kinds())
+        _say("starting …")
+        try:
+            return asyncio.run(look(topology, named, RunFolder(folder), _say))
+        except KeyboardInterrupt:
+            _say("interrupted; everything was stopped, and nothing was written")
+            raise click.Abort from None
+
+
+def _confirmed(findings: Findings, named: Named) -> Findings:
+    """The findings with the roles and the request that the user confirms."""
+    from chaoslab.discover.paths import with_roles
+
+    live, ready, health = (findings.with_role(role) for role in ("live", "ready", "health"))
+    chosen = replace(
+        named,
+        health=_path_of("health", named.health or (health.path if health else "")),
+        live=_path_of("liveness", named.live or (live.path if live else "")),
+        ready=_path_of("readiness", named.ready or (ready.path if ready else "")),
+        request=_path_of("a page that needs the services", named.request),
+    )
+    return replace(findings, paths=with_roles(findings.paths, chosen), request=chosen.request)
+
+
+def _path_of(what: str, default: str) -> str:
+    text: str = click.prompt(f"The path of {what} ('-' for none)", default=default or "-")
+    return text if text.startswith("/") else ""
+
+
+def _write(proposal: Proposal, findings: Findings | None, *, asks: bool) -> None:
+    from chaoslab.discover.toml import scenario_text, topology_text
+
+    text = topology_text(proposal, findings, schema=_schema_address(Path.cwd()))
+    if asks:
+        click.echo(each_line(text))
+        if not click.confirm(f"Write {TOPOLOGY}?", default=True):
+            raise click.Abort
+    _written(Path(TOPOLOGY), text)
+    scenario = Path(SCENARIO)
+    if scenario.exists():
+        _say(f"{scenario} exists, and was kept")
+    elif proposal.services:
+        scenario.parent.mkdir(parents=True, exist_ok=True)
+        _written(scenario, scenario_text(proposal))
+    _say(f"next: chaoslab check && pytest {scenario}")
+
+
+def _schema_address(folder: Path) -> str:
+    """The schema that ships with the package, as editors find it from the folder: a relative path
+    if the package is installed below it, else a URL of this machine's file.
+    """
+    from chaoslab.model.loader.json_schema import SHIPPED
+
+    path = SHIPPED.resolve()
+    if path.is_relative_to(folder.resolve()):
+        return f"./{path.relative_to(folder.resolve())}"
+    return path.as_uri()
+
+
+def _written(path: Path, text: str) -> None:
+    from chaoslab.errors import UNWRITABLE
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        cause = error.strerror or str(error)
+        raise SpecError(Problem(reason=UNWRITABLE(cause=cause), where=str(path))) from None
+    _say(f"wrote {path}")
+
+
+def _say(text: str) -> None:
+    click.echo(each_line(text))

@@ -1,0 +1,206 @@
+"""Starts the proposed topology, and observes the app: paths, losses of services, three boots."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from chaoslab.clock import now_s
+from chaoslab.discover.asking import answers
+from chaoslab.discover.booting import AppFailed, Booted, Booting, unlike
+from chaoslab.discover.findings import Findings, PathAnswer, PathFound, differs
+from chaoslab.discover.paths import NOWHERE, USUAL, Named, with_roles
+from chaoslab.discover.tables import tables_of
+from chaoslab.faults import Severed
+from chaoslab.history.events import FaultInForce
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.injection.context import Context
+from chaoslab.injection.in_force import injected
+from chaoslab.injection.prepare import prepare
+from chaoslab.lab.boots import Boots
+from chaoslab.lab.bring_up import brought_up
+from chaoslab.machine.environment import environment
+from chaoslab.machine.trouble import ended_by
+from chaoslab.model.masking import mask_of
+from chaoslab.model.plan import Boot, Plan, resolve
+from chaoslab.model.topology import App, Topology
+from chaoslab.proxies.base import ProxyKind
+from chaoslab.runtimes.choice import choose
+from chaoslab.runtimes.kind import runtime_kind
+from chaoslab.runtimes.table import LOCAL
+from chaoslab.seeds import fresh_seed
+
+BOOTS = 3
+HOLD_S = 4.0  # how long each service is refused
+BACK_WITHIN_S = 15.0
+_ASK_EVERY_S = 0.25
+_PROXY: ProxyKind = "embedded"
+Say = Callable[[str], None]
+
+
+async def look(topology: Topology, named: Named, folder: RunFolder, say: Say) -> Findings:
+    """Start the topology with fresh services, observe its first app, and stop everything.
+
+    The history and the app's log are written into `folder`, which must exist. `say` gets a line for
+    each step. Raises AppFailed if the app does not come to answer, and the errors of a lab that
+    cannot start.
+    """
+    app = next(iter(topology.apps.values()))
+    plan = resolve(Plan(name="init", boots=(Boot(app=app.name),)), topology)
+    choice = choose(LOCAL, topology, _PROXY)
+    session = runtime_kind(choice.runtime).open_session(topology, _PROXY)
+    mask = mask_of(topology, plan, environment())
+    try:
+        async with session.lab() as runtime:
+            up = brought_up(
+                topology, runtime, proxy=_PROXY, seed=fresh_seed(), folder=folder, mask=mask
+            )
+            async with up as context:
+                boots = Boots(plan, context, folder)
+                try:
+                    return await _Look(context, boots, app, named, say).findings()
+                finally:
+                    await boots.end()
+    finally:
+        session.close()
+
+
+class _Look:
+    """One look at one app, in a lab that is up."""
+
+    def __init__(self, context: Context, boots: Boots, app: App, named: Named, say: Say) -> None:
+        self._context, self._app, self._named, self._say = context, app, named, say
+        self._booting = Booting(boots, app.name)
+        self._notes: list[str] = []
+        self._back_s: dict[str, float] = {}
+        self._not_back: list[str] = []
+
+    async def findings(self) -> Findings:
+        """All that is observed, in the order of the steps."""
+        before = await self._tables()
+        booted = await self._booting.boot((*self._named.every, *USUAL))
+        self._say(f"answers on port {booted.there.port} after {booted.took_s:.1f} s")
+        made = _new(await self._tables(), before)
+        paths = await self._paths(booted)
+        for service in self._app.links:
+            paths, booted = await self._without(service, paths, booted)
+        asked = [each.path for each in paths] or [*USUAL]
+        boots_s = [booted.took_s] if not paths else [booted.took_s, *await self._more_boots(asked)]
+        port = booted.there.port
+        return Findings(
+            port=0 if port == booted.running.listens_on and not self._app.port else port,
+            paths=with_roles(paths, self._named),
+            boots_s=tuple(boots_s),
+            back_s=self._back_s,
+            not_back=tuple(self._not_back),
+            schema=made,
+            request=self._named.request,
+            notes=tuple(self._notes),
+        )
+
+    async def _tables(self) -> Mapping[str, tuple[str, ...]]:
+        """Maps each database that can be asked to its tables."""
+        running = {name: self._context.services[name] for name in self._app.links}
+        return {
+            name: found
+            for name, service in running.items()
+            if (found := await asyncio.to_thread(tables_of, service)) is not None
+        }
+
+    async def _paths(self, booted: Booted) -> tuple[PathFound, ...]:
+        """The paths that answer with 2xx, each otherwise than a path that nobody has."""
+        candidates = tuple(dict.fromkeys((*self._named.every, *USUAL)))
+        first = await answers(booted.there, (*candidates, NOWHERE))
+        good = [
+            path for path in candidates if first[path].good and unlike(first[NOWHERE], first[path])
+        ]
+        if not good:
+            self._notes.append("none of the usual paths of health answers with 2xx")
+            first = {**first, **await answers(booted.there, ("/",))}
+            good = ["/"] if 0 < first["/"].status < 500 else []
+        again = await answers(booted.there, good)
+        for path in good:
+            self._say(f"{path}: {first[path].text}")
+        return tuple(
+            PathFound(path=path, steady=first[path], volatile=differs(first[path], again[path]))
+            for path in good
+        )
+
+    async def _without(
+        self, service: str, paths: tuple[PathFound, ...], booted: Booted
+    ) -> tuple[tuple[PathFound, ...], Booted]:
+        """Refuse one service for a few seconds. Returns the paths with their answers meanwhile, and
+        the boot that runs afterwards.
+        """
+        link = f"{self._app.name}.{service}"
+        fault = Severed(name=f"{service} refused", target=link, mode="refused")
+        names = [each.path for each in paths]
+        async with injected(prepare(fault, self._context), self._context):
+            seen = await self._asked_for(HOLD_S, names, booted)
+        events = self._context.journal.history.events
+        if not any(isinstance(e, FaultInForce) and e.fault == fault.label for e in events):
+            self._notes.append(f"{service} was not observed to be refused: nothing is known of it")
+            return paths, booted
+        paths = tuple(
+            replace(each, severed={**each.severed, service: seen[each.path]}) for each in paths
+        )
+        for each in paths:
+            if service in each.noticed:
+                self._say(f"{each.path}: {each.severed[service].text} while {service} is refused")
+        if (code := booted.running.exit_code) is not None:
+            self._note(f"the app ended by {ended_by(code)} while {service} was refused")
+            booted = await self._booting.boot(names)
+        else:
+            await self._back(service, paths, booted)
+        return paths, booted
+
+    async def _asked_for(
+        self, hold_s: float, names: Sequence[str], booted: Booted
+    ) -> Mapping[str, PathAnswer]:
+        """Ask the paths for so long; returns their last answers. Ends early if the app ends."""
+        end_s = now_s() + hold_s
+        while True:
+            seen = await answers(booted.there, names)
+            if now_s() >= end_s or booted.running.exit_code is not None:
+                return seen
+            await asyncio.sleep(_ASK_EVERY_S)
+
+    async def _back(self, service: str, paths: Sequence[PathFound], booted: Booted) -> None:
+        """Wait until every path answers as before the fault; record how long that took."""
+        healed_s = now_s()
+        while now_s() < healed_s + BACK_WITHIN_S and booted.running.exit_code is None:
+            seen = await answers(booted.there, [each.path for each in paths])
+            if not any(each.changed(seen[each.path]) for each in paths):
+                self._back_s[service] = now_s() - healed_s
+                return
+            await asyncio.sleep(_ASK_EVERY_S)
+        self._not_back.append(service)
+        self._note(f"not as before within {BACK_WITHIN_S:g} s after {service} was healed")
+
+    async def _more_boots(self, names: Sequence[str]) -> list[float]:
+        """The times of further boots. A boot that fails is noted, and is the last one."""
+        found: list[float] = []
+        with suppress(AppFailed):
+            while len(found) < BOOTS - 1:
+                found.append((await self._booting.boot(names)).took_s)
+                self._say(f"boot {len(found) + 1}: {found[-1]:.1f} s to the first good answer")
+            return found
+        self._note(f"boot {len(found) + 2} did not come to answer, and the first one did")
+        return found
+
+    def _note(self, text: str) -> None:
+        self._notes.append(text)
+        self._say(text)
+
+
+def _new(
+    after: Mapping[str, Sequence[str]], before: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str, ...]]:
+    """Maps each database that has new tables to these."""
+    found = {
+        name: tuple(each for each in tables if each not in before.get(name, ()))
+        for name, tables in after.items()
+    }
+    return {name: tables for name, tables in found.items() if tables}
