@@ -17,6 +17,8 @@ SLOW = (
     "cases",
     "conformance",
     "corpus/test_campaign.py",
+    "discover/test_anything.py",
+    "discover/test_look.py",
     "engine/messages/test_drawn.py",
     "engine/test_at_message.py",
     "engine/test_connect_modes.py",

@@ -12,7 +12,7 @@ from chaoslab.probes.request import Message, ask
 
 ANSWER_WITHIN_S = 2.0
 _AT_ONCE = 4  # a server with one thread answers one after the other
-_MOST_BODY = 400
+_MOST_CHARACTERS = 20_000  # of a body
 
 
 async def answers(there: Endpoint, paths: Iterable[str]) -> Mapping[str, PathAnswer]:
@@ -40,5 +40,5 @@ async def answer_of(there: Endpoint, path: str) -> PathAnswer:
     return PathAnswer(
         status=reply.status_code,
         content_type=reply.headers.get("content-type", ""),
-        body=reply.text[:_MOST_BODY],
+        body=reply.text[:_MOST_CHARACTERS],
     )

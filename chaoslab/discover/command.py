@@ -5,6 +5,7 @@ Most modules are imported when it runs.
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chaoslab.errors import ErrorCode, Problem, SpecError
+from chaoslab.errors import UNREADABLE, UNWRITABLE, ErrorCode, Problem, SpecError
 from chaoslab.printable import each_line
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from chaoslab.discover.findings import Findings
     from chaoslab.discover.paths import Named
     from chaoslab.discover.proposal import Proposal
+    from chaoslab.model.topology import Topology
 
 EXISTS = ErrorCode(
     "init.file_exists", "it exists", "`chaoslab init` does not replace a file unasked."
@@ -31,7 +33,9 @@ NO_COMMAND = ErrorCode(
     "`chaoslab init` found no command in the folder, and none was given.",
 )
 NOT_A_PAIR = ErrorCode(
-    "init.not_a_pair", "'{text}' is not NAME=KIND", "A value of `--service` has another form."
+    "init.not_a_pair",
+    "'{text}' is not NAME=KIND",
+    "A value of `--service` has another form, or its name has a character that is not allowed.",
 )
 _A_PATH = click.Path(path_type=Path)
 TOPOLOGY, SCENARIO = "chaoslab.toml", "scenarios/test_outage.py"
@@ -81,6 +85,8 @@ def init(
 
     asks = sys.stdin.isatty() and not yes
     _check_free(Path(TOPOLOGY), force=force, asks=asks)
+    if compose and not compose.is_file():
+        raise SpecError(Problem(reason=UNREADABLE(cause="no such file"), where=str(compose)))
     folder = compose.parent if compose else Path()
     seen = look_at(folder, compose=compose.name if compose else "", app=app)
     asked = Asked(words=words, machine=environment(), services=_pairs(services))
@@ -91,10 +97,11 @@ def init(
     if not proposal.command:
         raise SpecError(Problem(reason=NO_COMMAND(), fix="name it: chaoslab init -- COMMAND"))
     _show(proposal)
+    topology = _read(proposal)
     named = Named(health=health, live=live, ready=ready, request=request)
     findings = None
     if start and (not asks or click.confirm("Start it with fresh services?", default=True)):
-        findings = _looked(proposal, named)
+        findings = _looked(topology, named)
         findings = _confirmed(findings, named) if asks else findings
     _write(proposal, findings, asks=asks)
 
@@ -108,12 +115,13 @@ def _check_free(path: Path, *, force: bool, asks: bool) -> None:
 
 
 def _pairs(texts: tuple[str, ...]) -> Mapping[str, str]:
+    from chaoslab.model.loader.names import NAME_PATTERN
     from chaoslab.services import kind_of
 
     pairs = {}
     for text in texts:
         name, equals, kind = text.partition("=")
-        if not equals or not name:
+        if not equals or not re.fullmatch(NAME_PATTERN, name):
             expected = "for example db=postgres"
             raise SpecError(Problem(reason=NOT_A_PAIR(text=text), expected=expected))
         pairs[name] = kind_of(kind).name
@@ -142,25 +150,34 @@ def _show(proposal: Proposal) -> None:
         _say(f"note: {note}")
 
 
-def _looked(proposal: Proposal, named: Named) -> Findings:
-    """Start the proposal, and return what was observed."""
-    import asyncio
+def _read(proposal: Proposal) -> Topology:
+    """The topology of the proposal. Raises SpecError if it is not valid: then nothing is started or
+    written.
+    """
     import tempfile
 
     from chaoslab import services
-    from chaoslab.discover.look import look
     from chaoslab.discover.toml import topology_text
-    from chaoslab.history.run_folder import RunFolder
     from chaoslab.model.loader.topology import read_topology
 
     with tempfile.TemporaryDirectory(prefix="chaoslab-init-") as place:
-        folder = Path(place).resolve()
-        file = folder / TOPOLOGY
+        file = Path(place).resolve() / TOPOLOGY
         file.write_text(topology_text(proposal, None), encoding="utf-8")
-        topology = read_topology(file, kinds=services.kinds())
-        _say("starting …")
+        return read_topology(file, kinds=services.kinds())
+
+
+def _looked(topology: Topology, named: Named) -> Findings:
+    """Start the topology, and return what was observed."""
+    import asyncio
+    import tempfile
+
+    from chaoslab.discover.look import look
+    from chaoslab.history.run_folder import RunFolder
+
+    _say("starting …")
+    with tempfile.TemporaryDirectory(prefix="chaoslab-init-") as place:
         try:
-            return asyncio.run(look(topology, named, RunFolder(folder), _say))
+            return asyncio.run(look(topology, named, RunFolder(Path(place).resolve()), _say))
         except KeyboardInterrupt:
             _say("interrupted; everything was stopped, and nothing was written")
             raise click.Abort from None
@@ -217,8 +234,6 @@ def _schema_address(folder: Path) -> str:
 
 
 def _written(path: Path, text: str) -> None:
-    from chaoslab.errors import UNWRITABLE
-
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

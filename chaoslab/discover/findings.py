@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from chaoslab.printable import cut
+
+_MOST_SHOWN = 120  # characters of an answer
 Role = Literal["health", "ready", "live", "notices", "does not notice"]
 
 
@@ -23,7 +26,9 @@ class PathAnswer:
     @property
     def text(self) -> str:
         """The answer in a few words, for people."""
-        return f"{self.status} {' '.join(self.body.split())}".strip() if self.status else self.error
+        if not self.status:
+            return self.error
+        return cut(f"{self.status} {' '.join(self.body.split())}".strip(), _MOST_SHOWN)
 
     @property
     def good(self) -> bool:

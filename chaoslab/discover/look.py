@@ -173,7 +173,8 @@ class _Look:
         while now_s() < healed_s + BACK_WITHIN_S and booted.running.exit_code is None:
             seen = await answers(booted.there, [each.path for each in paths])
             if not any(each.changed(seen[each.path]) for each in paths):
-                self._back_s[service] = now_s() - healed_s
+                if any(service in each.noticed for each in paths):
+                    self._back_s[service] = now_s() - healed_s
                 return
             await asyncio.sleep(_ASK_EVERY_S)
         self._not_back.append(service)

@@ -13,7 +13,7 @@ from chaoslab.discover.names import APP_ADDRESSES, APP_HOSTS, APP_PORTS
 from chaoslab.discover.urls import escaped
 from chaoslab.discover.words import assigned, filled_words
 from chaoslab.model.loader.rules import is_pinned
-from chaoslab.model.placeholders import known_to_app, placeholder_problems
+from chaoslab.model.placeholders import known_to_app, names_in, parsed, placeholder_problems
 from chaoslab.model.secrets import looks_secret
 from chaoslab.services import kinds
 
@@ -95,7 +95,13 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
             for each in folder.commands
             if each.words != words
         )[:8],
-        notes=(*folder.notes, *links.notes, *_unknown_stack(folder), *_not_copied(folder, kept)),
+        notes=(
+            *folder.notes,
+            *links.notes,
+            *_unused(services, command, kept),
+            *_unknown_stack(folder),
+            *_not_copied(folder, kept),
+        ),
     )
 
 
@@ -181,6 +187,19 @@ def _fit(name: str) -> str:
 
 def _wrong(text: str, usable: Sequence[str]) -> bool:
     return "\0" in text or any(placeholder_problems("", text, usable))
+
+
+def _unused(
+    services: Iterable[Proposed], command: Iterable[str], env: Mapping[str, str]
+) -> Iterator[str]:
+    """A note for each service whose address the app does not get."""
+    used = {parsed(name).service for text in (*command, *env.values()) for name in names_in(text)}
+    for each in services:
+        if each.name not in used:
+            yield (
+                f"{each.name}: the app does not get its address. Put a placeholder such as "
+                f"{{{each.name}.url}} into env or command, where the app reads it"
+            )
 
 
 def _unknown_stack(folder: Folder) -> Iterator[str]:

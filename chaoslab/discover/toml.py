@@ -14,7 +14,7 @@ from chaoslab.model.loader.renamed import VERSION
 from chaoslab.printable import one_line
 
 _WIDTH = 100
-_COMMENT = 220  # characters of one remark; a body of an answer may be long
+_COMMENT = 600  # characters of one remark
 SLACK = 3.0  # a deadline is this many times the longest of the three boots
 LEAST_S = 5.0
 
@@ -158,10 +158,8 @@ def _remarks(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
     notes = [*proposal.notes, *(findings.notes if findings else ())]
     notes += [f"another command: {other}" for other in proposal.others]
     for name, tables in (findings.schema if findings else {}).items():
-        made = (
-            f"{len(tables)} tables in {name} ({', '.join(tables[:5])}{', …' if tables[5:] else ''})"
-        )
-        notes.append(f"the first boot made {made}: it migrates when it starts")
+        listed = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if tables[5:] else "")
+        notes.append(f"the first boot made tables in {name}: {listed}. It migrates when it starts")
     if notes:
         yield "# Seen, and not in the tables above:"
     for note in notes:

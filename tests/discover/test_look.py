@@ -1,0 +1,124 @@
+"""`chaoslab init` with a start: what it observes of a small app, and that nothing keeps running."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from rigs.projects import CHAOSLAB, Project
+
+from chaoslab import services
+from chaoslab.discover.command import SCENARIO, TOPOLOGY
+from chaoslab.model.loader.topology import read_topology
+from chaoslab.model.topology import Topology
+
+WITHIN_S = 60.0
+# It makes a table, and serves: /healthz asks the database, /livez does not, /items needs it.
+APP = """
+import os, pathlib, sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import psycopg
+
+pathlib.Path("pids").open("a").write(f"{os.getpid()}\\n")
+URL = os.environ["DATABASE_URL"]
+
+def ask(text):
+    with psycopg.connect(URL, connect_timeout=2) as connection:
+        connection.execute(text)
+
+ask("CREATE TABLE IF NOT EXISTS things (id text)")
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        status, body = 200, b'{"status": "ok"}'
+        try:
+            if self.path in ("/healthz", "/items"):
+                ask("SELECT 1")
+            elif self.path != "/livez":
+                status, body = 404, b"{}"
+        except psycopg.Error:
+            status, body = 503, b'{"status": "down"}'
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+port = int(sys.argv[1]) if len(sys.argv) > 1 else int(os.environ["PORT"])
+ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+"""
+VARIABLE = "DATABASE_URL=postgresql://u:p@db:5432/d"
+COMMAND = ("--", VARIABLE, "python", "app.py")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path, {"app.py": APP})
+
+
+def topology(project: Project) -> Topology:
+    return read_topology(project.folder / TOPOLOGY, kinds=services.kinds())
+
+
+def still_running(project: Project) -> list[int]:
+    """The boots of the app that have not ended."""
+    pids = project.folder / "pids"
+    every = map(int, pids.read_text().split()) if pids.exists() else ()
+    return [pid for pid in every if Path(f"/proc/{pid}/cwd").exists()]
+
+
+def test_an_app_with_a_database(project: Project) -> None:
+    """The path that notices becomes health, the other one liveness; three boots are measured, the
+    new table is noted, and the file is one that `chaoslab check` accepts.
+    """
+    code, printed = project.chaoslab("init", "--yes", "--request", "/items", *COMMAND)
+    assert code == 0, printed
+    app = next(iter(topology(project).apps.values()))
+    assert (app.health.path, app.health.live_path) == ("/healthz", "/livez")
+    assert app.requests["works"].path == "/items"
+    assert app.port == 0
+    text = (project.folder / TOPOLOGY).read_text()
+    assert "tables in postgres: things" in text
+    assert text.count(" s to the first good answer") == 1
+    assert '503 {"status": "down"} while postgres was' in " ".join(text.replace("\n#", "").split())
+    assert (project.folder / SCENARIO).exists()
+    assert project.chaoslab("check")[0] == 0
+    assert len((project.folder / "pids").read_text().split()) == 3
+    assert still_running(project) == []
+
+
+def test_an_app_with_a_port_of_its_own(project: Project) -> None:
+    """An app that ignores {port} is found where it listens, and its port is written."""
+    code, printed = project.chaoslab("init", "--yes", *COMMAND, "9471")
+    assert code == 0, printed
+    assert next(iter(topology(project).apps.values())).port == 9471
+
+
+def test_an_app_that_ends(project: Project) -> None:
+    """The exit, its code and the app's last words are shown; nothing is written."""
+    code, printed = project.chaoslab("init", "--yes", "--", "python", "app.py")
+    assert code == 1
+    assert "codes: init.app_ended" in printed
+    assert "KeyError: 'DATABASE_URL'" in printed
+    assert not (project.folder / TOPOLOGY).exists()
+    assert still_running(project) == []
+
+
+def test_ctrl_c(project: Project) -> None:
+    """Ctrl-C while the app runs stops everything, and writes nothing."""
+    with project.start(CHAOSLAB, "init", "--yes", *COMMAND) as process:
+        end_s = time.monotonic() + WITHIN_S
+        while not still_running(project) and time.monotonic() < end_s:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=WITHIN_S)
+    assert process.returncode == 1, printed
+    assert "nothing was written" in printed
+    assert "Traceback" not in printed
+    assert still_running(project) == []
+    assert not (project.folder / TOPOLOGY).exists()
