@@ -15,7 +15,7 @@ from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.trouble import ended_by, last_lines
 from chaoslab.runtimes.base import RunningApp
 
-START_WITHIN_S = 60.0
+START_WITHIN_S = 120.0
 SETTLED_S = 3.0  # how long an app that answers, but nothing with 2xx, is given to do so
 _OTHER_PORT_S = 1.0  # an app may open a port of its own before the one that it was given
 _LOOK_EVERY_S = 0.05

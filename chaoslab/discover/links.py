@@ -18,7 +18,7 @@ from chaoslab.discover.urls import Address, address_in, filled_dsn, filled_url
 
 _HOST_PORT = re.compile(r"(?P<host>[A-Za-z0-9][A-Za-z0-9._-]*):(?P<port>[0-9]{1,5})")
 _LOCAL = frozenset(("localhost", "127.0.0.1", "::1", "0.0.0.0", "host.docker.internal", ""))
-MOST_SERVICES = 12
+MOST_SERVICES, MOST_NOTES = 12, 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +182,7 @@ class Links:
         return use
 
     def _note(self, text: str) -> None:
-        if text not in self.notes:
+        if len(self.notes) < MOST_NOTES and text not in self.notes:
             self.notes.append(text)
 
 
