@@ -218,7 +218,7 @@ def _write(proposal: Proposal, findings: Findings | None, *, asks: bool) -> None
     elif proposal.services:
         scenario.parent.mkdir(parents=True, exist_ok=True)
         _written(scenario, scenario_text(proposal))
-    _say(f"next: chaoslab check && pytest {scenario}")
+    _say("next: chaoslab run")
 
 
 def _schema_address(folder: Path) -> str:

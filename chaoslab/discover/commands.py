@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from chaoslab.discover.files import SmallFiles
@@ -15,6 +15,12 @@ _PROCESS = re.compile(r"(?P<name>[A-Za-z0-9_-]+):\s*(?P<line>.+)")
 _SERVES = re.compile(
     r"^(?P<name>\w+)\s*(?::[^=]+)?=\s*(?P<what>FastAPI|Flask|Starlette|Quart|Litestar)\(", re.M
 )
+_MIGRATIONS: Mapping[str, tuple[str, ...]] = {
+    "manage.py": ("python", "manage.py", "migrate"),
+    "alembic.ini": ("alembic", "upgrade", "head"),
+    "prisma/schema.prisma": ("npx", "prisma", "migrate", "deploy"),
+    "knexfile.js": ("npx", "knex", "migrate:latest"),
+}
 _MODULES = ("main", "app", "asgi", "wsgi", "server", "api")
 
 
@@ -88,3 +94,18 @@ def _python(files: SmallFiles) -> Iterator[Command]:
         else:
             words = ("python", "-m", "uvicorn", target, "--port", "8000")
         yield Command(words=words, where=f"{module}.py")
+
+
+def migrations_in(files: SmallFiles) -> Iterator[Command]:
+    """Commands that usually bring the database of such a folder up to date. Raises no error."""
+    for name, words in _MIGRATIONS.items():
+        if files.text(name) is not None:
+            yield Command(words=words, where=name, process="migrate")
+    try:
+        package = json.loads(files.text("package.json") or "{}")
+    except (ValueError, RecursionError):
+        return
+    scripts = package.get("scripts") if isinstance(package, dict) else None
+    for name in ("migrate", "db:migrate", "migrate:up", "migration:run"):
+        if isinstance(scripts, dict) and name in scripts:
+            yield Command(words=("npm", "run", name), where="package.json", process="migrate")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chaoslab.discover.commands import Command, commands_in
+from chaoslab.discover.commands import Command, commands_in, migrations_in
 from chaoslab.discover.compose import COMPOSE_FILES, ComposeService, compose_services
 from chaoslab.discover.dockerfile import Dockerfile, read_dockerfile
 from chaoslab.discover.env_text import variables_in
@@ -35,6 +35,7 @@ class Folder:
     name: str
     variables: Mapping[str, Variable] = field(default_factory=dict)
     commands: tuple[Command, ...] = ()
+    migrations: tuple[Command, ...] = ()
     app: ComposeService | None = None
     stack: tuple[ComposeService, ...] = ()
     dockerfile: Dockerfile = field(default_factory=Dockerfile)
@@ -80,10 +81,11 @@ def look_at(folder: Path, *, compose: str = "", app: str = "") -> Folder:
         name=folder.absolute().name,
         variables={**docker, **variables},
         commands=tuple({each.words: each for each in reversed(commands)}.values())[::-1],
+        migrations=tuple(migrations_in(files)),
         app=chosen,
         stack=tuple(each for each in services if each is not chosen),
         dockerfile=dockerfile,
-        notes=tuple(files.notes),
+        notes=tuple(dict.fromkeys(files.notes)),
     )
 
 

@@ -35,7 +35,8 @@ class Proposal:
     """A topology of one app, as far as it can be read without starting anything.
 
     `command` and `env` have placeholders. `others` are the commands of the folder that were not
-    chosen. `images` maps a kind to the image that Compose names. `notes` are for people.
+    chosen, `migrations` those that usually bring its database up to date. `images` maps a kind to
+    the image that Compose names. `notes` are for people.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Proposal:
     app_port: int = 0
     health_path: str = ""
     others: tuple[str, ...] = ()
+    migrations: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -95,6 +97,7 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
             for each in folder.commands
             if each.words != words
         )[:8],
+        migrations=tuple(each.words for each in folder.migrations),
         notes=(
             *folder.notes,
             *links.notes,

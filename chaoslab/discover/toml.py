@@ -60,6 +60,7 @@ def _app(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
     if findings is not None and findings.port:
         yield from comment(f"It listened on {findings.port}, whatever {{port}} was.")
         yield f"port = {findings.port}"
+    yield from _prepare(proposal, findings)
     yield ""
     if proposal.env:
         yield f"[{here}.env]"
@@ -69,6 +70,20 @@ def _app(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
     if findings is not None:
         yield from _deadlines(here, findings)
         yield from _request(here, findings)
+
+
+def _prepare(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
+    """A remark on tables that the first boot made, and a proposal for `prepare`."""
+    made = findings.schema if findings else {}
+    for name, tables in made.items():
+        listed = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if tables[5:] else "")
+        yield from comment(
+            f"The first boot made tables in {name}: {listed}. A command in prepare runs once, "
+            "before the first boot, and each scenario begins with its data:"
+        )
+    if made or proposal.migrations:
+        commands = proposal.migrations or (("the", "command", "that", "migrates"),)
+        yield f"# prepare = [{', '.join(map(_list, commands))}]"
 
 
 def _health(here: str, proposal: Proposal, findings: Findings | None) -> Iterator[str]:
@@ -157,9 +172,6 @@ def _images(images: Mapping[str, str]) -> Iterator[str]:
 def _remarks(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
     notes = [*proposal.notes, *(findings.notes if findings else ())]
     notes += [f"another command: {other}" for other in proposal.others]
-    for name, tables in (findings.schema if findings else {}).items():
-        listed = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if tables[5:] else "")
-        notes.append(f"the first boot made tables in {name}: {listed}. It migrates when it starts")
     if notes:
         yield "# Seen, and not in the tables above:"
     for note in notes:

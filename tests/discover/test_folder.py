@@ -139,3 +139,16 @@ def test_an_empty_folder(tmp_path: Path) -> None:
     """An empty folder gives no command and no services."""
     found = proposed(tmp_path, {})
     assert (found.command, found.services) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"manage.py": ""}, ("python", "manage.py", "migrate")),
+        ({"alembic.ini": ""}, ("alembic", "upgrade", "head")),
+        ({"package.json": '{"scripts": {"db:migrate": "x"}}'}, ("npm", "run", "db:migrate")),
+    ],
+)
+def test_migrations(tmp_path: Path, files: dict[str, str | bytes], words: tuple[str, ...]) -> None:
+    """A file of a known tool gives the command that brings the database up to date."""
+    assert proposed(tmp_path, files).migrations == (words,)

@@ -69,6 +69,7 @@ def test_what_was_observed(tmp_path: Path) -> None:
     assert '/ready: 200 {"db": "up"}; 503 {"db": "down"} while postgres was refused' in flat
     assert "does not notice the loss of postgres" in flat
     assert "tables in postgres: a, b, c, d, e and 1 more" in flat
+    assert "# prepare = [" in text
 
 
 def test_no_path_notices(tmp_path: Path) -> None:
