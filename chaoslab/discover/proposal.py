@@ -10,6 +10,7 @@ from chaoslab.discover.folder import Folder
 from chaoslab.discover.known import by_image
 from chaoslab.discover.links import Links, Use
 from chaoslab.discover.names import APP_ADDRESSES, APP_HOSTS, APP_PORTS
+from chaoslab.discover.shell import split
 from chaoslab.discover.urls import escaped
 from chaoslab.discover.words import assigned, filled_words
 from chaoslab.model.loader.rules import is_pinned
@@ -97,7 +98,7 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
             for each in folder.commands
             if each.words != words
         )[:8],
-        migrations=tuple(each.words for each in folder.migrations),
+        migrations=(*_migrates_first(words), *(each.words for each in folder.migrations)),
         notes=(
             *folder.notes,
             *links.notes,
@@ -190,6 +191,14 @@ def _fit(name: str) -> str:
 
 def _wrong(text: str, usable: Sequence[str]) -> bool:
     return "\0" in text or any(placeholder_problems("", text, usable))
+
+
+def _migrates_first(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The first part of a shell line such as `migrate && exec serve`."""
+    if tuple(words[:2]) == ("sh", "-c") and len(words) == 3:
+        before, both, _ = words[2].partition("&&")
+        if both and "migrat" in before.lower():
+            yield split(escaped(before))
 
 
 def _unused(

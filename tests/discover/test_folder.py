@@ -147,8 +147,9 @@ def test_an_empty_folder(tmp_path: Path) -> None:
         ({"manage.py": ""}, ("python", "manage.py", "migrate")),
         ({"alembic.ini": ""}, ("alembic", "upgrade", "head")),
         ({"package.json": '{"scripts": {"db:migrate": "x"}}'}, ("npm", "run", "db:migrate")),
+        ({"Procfile": "web: bin/migrate up && exec bin/serve"}, ("bin/migrate", "up")),
     ],
 )
 def test_migrations(tmp_path: Path, files: dict[str, str | bytes], words: tuple[str, ...]) -> None:
-    """A file of a known tool gives the command that brings the database up to date."""
+    """A known tool, or the first part of the command, brings the database up to date."""
     assert proposed(tmp_path, files).migrations == (words,)
