@@ -12,6 +12,7 @@ from chaoslab.expectations.bounded_cost import BoundedCost
 from chaoslab.expectations.comes_back import ComesBack
 from chaoslab.expectations.degrades import Degrades
 from chaoslab.expectations.delivers import Delivers
+from chaoslab.expectations.exits import Exits
 from chaoslab.expectations.fails_fast import FailsFast
 from chaoslab.expectations.fails_liveness_when_stuck import FailsLivenessWhenStuck
 from chaoslab.expectations.first_request_served import FirstRequestServed
@@ -32,11 +33,18 @@ from chaoslab.expectations.starts import Starts
 from chaoslab.expectations.stays_available import StaysAvailable
 from chaoslab.expectations.stays_live import StaysLive
 from chaoslab.expectations.stops import Stops
+from chaoslab.expectations.unaffected import Unaffected
+from chaoslab.expectations.unavailable import Unavailable
+from chaoslab.expectations.waits import Waits
 
 KINDS: tuple[type[Expectation], ...] = (
     Starts,
     FailsFast,
     Degrades,
+    Unavailable,
+    Waits,
+    Exits,
+    Unaffected,
     StaysAvailable,
     Recovers,
     ComesBack,
@@ -72,6 +80,7 @@ __all__ = [
     "ComesBack",
     "Degrades",
     "Delivers",
+    "Exits",
     "FailsFast",
     "FailsLivenessWhenStuck",
     "FirstRequestServed",
@@ -92,4 +101,7 @@ __all__ = [
     "StaysAvailable",
     "StaysLive",
     "Stops",
+    "Unaffected",
+    "Unavailable",
+    "Waits",
 ]

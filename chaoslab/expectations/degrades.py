@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.dependencies import hidden_losses, lost, unknown_words
@@ -31,6 +31,7 @@ from chaoslab.evidence.timeline import (
     spawned,
     started_by,
 )
+from chaoslab.evidence.under_fault import TOO_SHORT
 from chaoslab.evidence.until_heal import (
     CUT_SHORT,
     replaced_s,
@@ -38,7 +39,8 @@ from chaoslab.evidence.until_heal import (
     watched_until_heal,
 )
 from chaoslab.expectations import needs
-from chaoslab.expectations.base import AppDefaults, Expectation, Run
+from chaoslab.expectations.base import AppDefaults, Run
+from chaoslab.expectations.of_fault import OfFault
 from chaoslab.faults.evidence import Evidence
 from chaoslab.history.events import (
     HealthSample,
@@ -77,11 +79,6 @@ OVER_BEFORE_START = Code(
     _over_before_start,
     "The fault, or the boot, ended before the time for the start-up was over.",
     data=("fault", "boot", "replaced", "over_s", "bound_s"),
-)
-TOO_SHORT = Code(
-    "fault.too_short",
-    "{fault} was in force for only {held_s:.3f} s while the app ran; the bound is {within_s:g} s",
-    "The fault ended before the app had to be degraded.",
 )
 NO_QUESTION = Code(
     "health.no_question_under_fault",
@@ -122,35 +119,25 @@ _NO_ANSWER = (HealthState.UNHEALTHY, HealthState.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Degrades(Expectation):
-    """Under `fault` health answers 200 degraded and names exactly the dependencies in `naming`.
+class Degrades(OfFault):
+    """Under `fault` health answers 200 degraded and names exactly the dependencies in `naming`. If
+    `naming` is None, the names do not matter.
 
     It does so within `within_s` of the fault, or of the end of start-up if that is later, and until
     the heal. If the plan replaces the boot before the heal, the boot is judged until then.
     """
 
-    naming: tuple[str, ...]
+    naming: tuple[str, ...] | None = None
     within_s: float | None = None
-    fault: str = ""
     boot: int = 1
     kind: Literal["degrades"] = "degrades"
 
     app_defaults: ClassVar[AppDefaults] = {"within_s": lambda app: app.deadlines.degraded_s}
 
     def problems(self, place: Place) -> Iterator[Problem]:
-        yield from needs.bounds(place, self)
-        yield from needs.names(place, self.naming)
-        yield from needs.a_fault(place, self)
-        mine = [f for f in place.plan.faults if f.label == self.fault or not self.fault][:1]
-        yield from needs.healed(place, self, mine)
-
-    @property
-    def named_faults(self) -> tuple[str, ...]:
-        return (self.fault,)
-
-    def with_faults(self, labels: tuple[str, ...]) -> Self:
-        rests_on = labels if self.rests_on is None else self.rests_on
-        return replace(self, rests_on=rests_on, fault=self.fault or next(iter(labels), ""))
+        yield from OfFault.problems(self, place)
+        if self.naming is not None:
+            yield from needs.names(place, self.naming)
 
     def awaits(self, seen: Seen) -> bool:
         """Whether the app still has time to answer degraded with the right names after the newest
@@ -158,7 +145,8 @@ class Degrades(Expectation):
         """
         if not seen.in_force_s or seen.complete_s is None:
             return False
-        named = self.fault not in seen.in_force_s or set(self.naming) == set(seen.lost)
+        any_name = self.fault not in seen.in_force_s or self.naming is None
+        named = any_name or set(self.naming or ()) == set(seen.lost)
         came = seen.state is HealthState.DEGRADED and named
         begun_s = max(*seen.in_force_s.values(), seen.complete_s)
         return not came and seen.now_s < begun_s + (self.within_s or 0.0)
@@ -184,7 +172,7 @@ class Degrades(Expectation):
             return None
         missing = [
             name
-            for name in self.naming
+            for name in self.naming or ()
             if not (
                 evidence.observed_on(name) if name in app.links else evidence.observed_everywhere
             )
@@ -193,8 +181,8 @@ class Degrades(Expectation):
 
     def judged(self, run: Run) -> Verdict:
         history = run.history
-        lost_names = ", ".join(self.naming)
-        claim = f"{self.app} answers 200 degraded naming {lost_names} within {self.within_s} s"
+        names = f" naming {', '.join(self.naming)}" if self.naming else ""
+        claim = f"{self.app} answers 200 degraded{names} within {self.within_s} s"
         span = fault_span(history, self.fault)
         if span is None:
             return unknown(self.kind, claim, NOT_IN_FORCE(fault=self.fault))
@@ -229,7 +217,7 @@ class Degrades(Expectation):
             return failed(self.kind, claim, health_answer(broken))
         verdict = _degraded_in_time(self, claim, watch, seen, app.health)
         if verdict.outcome is Outcome.FAIL:
-            how = hidden_losses(self.naming, seen, asked, app.health)
+            how = hidden_losses(self.naming, seen, asked, app.health) if self.naming else ()
             return replace(verdict, because=(*verdict.because, *how))
         if verdict.outcome is Outcome.PASS:
             if silent := silent_before_heal(self, watch, seen, asked, run.plan.sampling):
@@ -312,7 +300,13 @@ def _named(
     held: list[HealthSample],
     contract: HealthContract,
 ) -> Verdict:
-    """The verdict on whether health named exactly the right dependencies in time and afterwards."""
+    """The verdict on whether health named exactly the right dependencies in time and afterwards.
+    Any names are right if `naming` is None.
+    """
+    if e.naming is None:
+        if len(held) < MIN_SAMPLES:
+            return unknown(e.kind, claim, FEW_ANSWERS(count=len(held), required=MIN_SAMPLES))
+        return passed(e.kind, claim, because)
     if strange := unknown_words(held, e.app, contract):
         return unknown(e.kind, claim, because, strange)
     right = [s for s in held if set(contract.lost(s.dependencies)) == set(e.naming)]

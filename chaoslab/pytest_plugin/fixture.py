@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chaoslab.model.load import Load, Sampling
     from chaoslab.model.loader.scenario_requests import Requests
     from chaoslab.model.plan import Boot, Plan
+    from chaoslab.model.policy import OutageMode, PolicyMoment
     from chaoslab.model.steps import Probe, Step
     from chaoslab.results import HowLong, Result
 
@@ -47,6 +48,32 @@ class Chaos:
         Without it a verdict about an app that only connects and exits is UNKNOWN under `refused`.
         """
         return self._run.choice.counts_refused
+
+    def policy(
+        self,
+        service: str,
+        moment: PolicyMoment,
+        *,
+        mode: OutageMode | None = None,
+        app: str = "",
+        fault: str = "",
+    ) -> tuple[Expectation, ...]:
+        """The expectations that say what the topology declares of an app without `service`: the
+        policy in `[apps.<app>.policies.<service>]` for this moment, and what must hold under any
+        policy.
+
+        `mode` is required only if the policy depends on it. `app` may be left out if the topology
+        has only one app. `fault` is the label of the fault; empty means the plan's first one. The
+        plan needs a load of each request of the app.
+        """
+        from chaoslab.expectations.of_policy import expected
+
+        assert self.topology is not None, "the session has loaded it"
+        try:
+            return expected(self.topology, service, moment, mode, app=app, fault=fault)
+        except SpecError as error:
+            self._request.node.user_properties.append(problems_property(error))
+            pytest.fail(each_line(str(error)), pytrace=False)
 
     def run(
         self,

@@ -20,6 +20,8 @@ from chaoslab.expectations import (
     SeparatesUsers,
     Starts,
     Stops,
+    Unaffected,
+    Waits,
 )
 from chaoslab.expectations.of_request import OfRequest
 from chaoslab.model.faults import Declared
@@ -120,7 +122,8 @@ def plan_of(
     usual = (Starts(mode="degraded"), Degrades(naming=BOTH), Recovers())
     stopped = tuple(f if f.stop else replace(f, stop=_never) for f in faults)
     boots = max(getattr(e, "boot", 1) for e in expect or usual)
-    asks_users = any(isinstance(e, OfRequest | Stops | HonestHealth | ComesBack) for e in expect)
+    of_users = OfRequest | Stops | HonestHealth | ComesBack | Unaffected | Waits
+    asks_users = any(isinstance(e, of_users) for e in expect)
     sends_jobs = any(isinstance(e, Delivers) for e in expect)
     has_users = any(isinstance(e, SeparatesUsers) for e in expect)
     reads_writes = any(isinstance(e, ReadsOwnWrites) for e in expect)
