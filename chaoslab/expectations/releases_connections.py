@@ -103,6 +103,7 @@ class ReleasesConnections(Expectation):
     boot: int = 1
     kind: Literal["releases_connections"] = "releases_connections"
 
+    over_boots: ClassVar[bool] = True
     counted: ClassVar[bool] = True
     watches: ClassVar[frozenset[Watch]] = frozenset({"server_clients"})
     app_defaults: ClassVar[AppDefaults] = {"spare": lambda app: app.limits.spare_connections}

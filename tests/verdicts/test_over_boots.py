@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chaoslab import Stopped
 from chaoslab.expectations import (
     AnswersRequests,
     Degrades,
     Recovers,
+    ReleasesConnections,
     RestartsSlowly,
     Serves,
     StaysLive,
 )
-from chaoslab.history.events import AnyEvent, Exited, HealthSample, RunEnded, SupervisorStops
+from chaoslab.history.events import (
+    AnyEvent,
+    BootEvent,
+    Exited,
+    HealthSample,
+    RunEnded,
+    SupervisorStops,
+)
 from chaoslab.model.verdict import Verdict
 
 from .altered import probes, recovered_by_restart, restarted_under_fault
@@ -21,6 +30,7 @@ from .events import (
     HEALTHY,
     UNREACHABLE,
     complete,
+    counted,
     ended,
     exited,
     of,
@@ -31,7 +41,7 @@ from .events import (
     without,
     writes,
 )
-from .histories import good, healthy_run, judged, run_of
+from .histories import good, healthy_run, judged, run_of, stopped_under_load
 from .plans import BOTH, plan_of
 from .reading import codes, data
 
@@ -198,3 +208,24 @@ def test_a_restart_storm_is_counted_only_under_its_fault() -> None:
     assert outcome(restarted_under_fault(1.0, 3.2, 3.4, 3.6)) == "PASS"
     cut = without(restarted_under_fault(1.0, 2.5), of(RunEnded))
     assert outcome([*cut, ended(4.25, settled=False)]) == "UNKNOWN"
+
+
+def of_two_boots(at_s: float) -> list[AnyEvent]:
+    """The good run under load, whose process exits and is restarted at that time."""
+    events = [
+        replace(e, boot=2) if isinstance(e, BootEvent) and e.at_s > at_s else e
+        for e in stopped_under_load()
+    ]
+    gone = exited(at_s, code=3, asked=False)
+    return [*events, gone, replace(spawned(at_s, 2), restart=True)]
+
+
+def test_connections_are_counted_after_the_recovery_of_a_later_boot() -> None:
+    """The server counts those of every process."""
+    down = Stopped(target="postgres")
+    events = of_two_boots(3.0)
+    e = ReleasesConnections(spare=2, rests_on=())
+    assert judged(events, e, faults=(down,))[0].outcome == "PASS"
+    leak = without(events, lambda x: x.kind == "server_connections" and x.at_s >= 4.65)
+    leak += [counted(4.65, 9), counted(5.0, 14)]
+    assert judged(leak, e, faults=(down,))[0].outcome == "FAIL"
