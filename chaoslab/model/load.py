@@ -65,8 +65,8 @@ class Sampling:
 
     From `quiet_from` to `quiet_until` the lab sends no request, so that the first traffic after a
     heal can be a user's: requests for health would renew stale connections in pools. Liveness and
-    readiness are asked every `prober_cadence_s` seconds, if an expectation is about them, or if
-    they are among `probers`.
+    readiness are asked every `prober_cadence_s` seconds, if an expectation is about them, if the
+    app's supervisor restarts it on failed liveness, or if they are among `probers`.
     """
 
     cadence_s: float = 0.25

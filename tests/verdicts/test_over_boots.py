@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from chaoslab import Stopped
+from chaoslab.evidence.over_boots import as_one_boot
 from chaoslab.expectations import (
     AnswersRequests,
     Degrades,
@@ -41,7 +44,7 @@ from .events import (
     without,
     writes,
 )
-from .histories import good, healthy_run, judged, run_of, stopped_under_load
+from .histories import good, healthy_run, history_of, judged, run_of, stopped_under_load
 from .plans import BOTH, plan_of
 from .reading import codes, data
 
@@ -229,3 +232,21 @@ def test_connections_are_counted_after_the_recovery_of_a_later_boot() -> None:
     leak = without(events, lambda x: x.kind == "server_connections" and x.at_s >= 4.65)
     leak += [counted(4.65, 9), counted(5.0, 14)]
     assert judged(leak, e, faults=(down,))[0].outcome == "FAIL"
+
+
+@pytest.mark.parametrize("to_the_end", [True, False])
+def test_a_run_without_a_restart_is_seen_as_it_was(to_the_end: bool) -> None:
+    """Also one with boots of the plan, of which each is one of its own."""
+    second = [replace(spawned(4.5, 2), restart=False), exited(5.0, code=3, asked=False, boot=2)]
+    for events in (good(), [*good(), *second]):
+        history = history_of(events)
+        assert as_one_boot("backend", 1, history, to_the_end=to_the_end) == history
+
+
+def test_the_exit_before_a_boot_of_the_plan_stays() -> None:
+    """What comes after it is another boot's."""
+    gone = exited(4.2, code=3, asked=False)
+    events = [*without(good(), of(Exited)), gone, spawned(4.5, 2)]
+    assert gone in as_one_boot("backend", 1, history_of(events), to_the_end=True).events
+    alone = as_one_boot("backend", 1, history_of(events[:-1]), to_the_end=True)
+    assert gone not in alone.events
