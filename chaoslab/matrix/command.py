@@ -128,6 +128,8 @@ def _run(asked: Asked) -> int:
     choice = choose(asked.runtime, topology, proxy)
     session = runtime_kind(choice.runtime).open_session(topology, proxy)
     session.check()
+    for line in session.touches:
+        _say(line)
     folder = new_folder(asked.results.resolve() / f"run-{wall_time():%Y%m%d-%H%M%S}")
     _say(f"{len(asked.cells)} cells, {asked.workers} at a time, runtime {choice.runtime}")
     setting = Setting(

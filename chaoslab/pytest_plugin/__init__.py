@@ -16,12 +16,12 @@ import pytest
 
 from chaoslab.errors import ChaoslabError
 from chaoslab.gate.report_hooks import ReportWriter
-from chaoslab.printable import each_line
+from chaoslab.printable import each_line, one_line
 from chaoslab.pytest_plugin.awaiting import pytest_runtest_call
 from chaoslab.pytest_plugin.fixture import Chaos, chaos
 from chaoslab.pytest_plugin.options import add_options
 from chaoslab.pytest_plugin.run import RUN, Run
-from chaoslab.pytest_plugin.terminal import pytest_terminal_summary
+from chaoslab.pytest_plugin.terminal import pytest_terminal_summary, tell
 
 __all__ = ["Chaos", "chaos", "pytest_runtest_call", "pytest_terminal_summary"]
 
@@ -57,7 +57,10 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     if any("chaos" in getattr(item, "fixturenames", ()) for item in session.items):
-        session.config.stash[RUN].load_topology(session.config)
+        run = session.config.stash[RUN]
+        run.load_topology(session.config)
+        for line in run.touches:
+            tell(session.config, one_line(line))
 
 
 @pytest.hookimpl(trylast=True)

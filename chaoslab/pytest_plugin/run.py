@@ -42,6 +42,7 @@ class Run:
         self.disabled = self._mutation(config.getoption("--chaos-disable"))
         self.max_lag_s: float | None = config.getoption("--chaos-max-lag-s")
         self.topology: Topology | None = None
+        self.touches: tuple[str, ...] = ()
         self._session: RuntimeSession | None = None
         self._interrupts: Interrupts | None = None
         self._controller: int | None = shared.get("chaos_controller")
@@ -126,6 +127,7 @@ class Run:
                 self.session().check()
                 if not config.option.collectonly:
                     check_room(self.folder)
+                    self.touches = self.session().touches
         # OldTopology is a warning; a filter of the project may turn it into an error
         except (SpecError, RuntimeUnavailable, OldTopology) as error:
             raise pytest.UsageError(str(error)) from None

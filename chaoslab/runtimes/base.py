@@ -379,6 +379,13 @@ class RuntimeSession(Protocol):
         Raises RuntimeUnavailable, with the fix, if none can.
         """
 
+    @property
+    def touches(self) -> tuple[str, ...]:
+        """Lines that say what the labs change, ask and read outside themselves. Empty if they use
+        only what they start.
+        """
+        ...
+
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
         """A runtime for one lab. Raises RuntimeUnavailable or ServiceFailed, with the fix, if it
         cannot start.

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
+from chaoslab.machine.environment import environment
 from chaoslab.model.topology import Attach, Topology
 from chaoslab.runtimes.attach.api import MARK, ProxyState
+from chaoslab.runtimes.attach.consent import CONSENT, without_consent
 
 NO_ATTACH = ErrorCode(
     "attach.not_declared",
@@ -40,6 +42,17 @@ def declared(topology: Topology) -> Attach:
         fix = "add [attach] with the addresses of Toxiproxy and the apps (docs/topology.md)"
         raise RuntimeUnavailable(Problem(reason=reason, fix=fix))
     return topology.attach
+
+
+def permitted(topology: Topology) -> Attach:
+    """The topology's [attach]. Raises RuntimeUnavailable if it has none, or if the user has not
+    consented to a host that needs it.
+    """
+    attach = declared(topology)
+    consent = environment().get(CONSENT, "")
+    if problems := [*without_consent(attach, topology, consent)]:
+        raise RuntimeUnavailable(problems)
+    return attach
 
 
 def absent(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[Problem]:

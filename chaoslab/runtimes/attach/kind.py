@@ -9,7 +9,8 @@ from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.attach import leftovers, needs
 from chaoslab.runtimes.attach.api import ProxyApi
-from chaoslab.runtimes.attach.declared import absent, declared
+from chaoslab.runtimes.attach.consent import touched
+from chaoslab.runtimes.attach.declared import absent, declared, permitted
 from chaoslab.runtimes.attach.runtime import AttachedRuntime
 from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.kind import RuntimeKind
@@ -25,15 +26,21 @@ class AttachSession:
         self._topology = topology
 
     def check(self) -> None:
-        """Check that the proxy server answers and has the declared proxies.
+        """Check that the user has consented to every host that needs it, and that the proxy server
+        answers and has the declared proxies.
 
-        Raises RuntimeUnavailable if not.
+        Raises RuntimeUnavailable if not. A host without consent is not asked anything.
         """
-        attach = declared(self._topology)
+        attach = permitted(self._topology)
         with ProxyApi(attach.toxiproxy) as api:
             there = api.proxies()
         if problems := [*absent(attach, there)]:
             raise RuntimeUnavailable(problems)
+
+    @property
+    def touches(self) -> tuple[str, ...]:
+        """What the labs change, ask and read, one line for each address."""
+        return tuple(touched(declared(self._topology), self._topology))
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
         """A runtime for one lab; it attaches on entry. Raises RuntimeUnavailable if the topology

@@ -28,7 +28,7 @@ from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.attach.api import ProxyApi, ProxyState
 from chaoslab.runtimes.attach.app import ExternalApp
 from chaoslab.runtimes.attach.control import AttachedControl
-from chaoslab.runtimes.attach.declared import absent, declared, host_and_port, unfit
+from chaoslab.runtimes.attach.declared import absent, host_and_port, permitted, unfit
 from chaoslab.runtimes.attach.lease import Held, Lease, LeaseRecord, lease_path
 from chaoslab.runtimes.attach.leftovers import heal
 from chaoslab.runtimes.attach.refusals import refuse
@@ -70,7 +70,7 @@ class AttachedRuntime:
 
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
-        self._attach = declared(topology)
+        self._attach = permitted(topology)
         self._lease: Lease | None = None
         self._is_engine = False
         self._found: dict[str, ProxyState] = {}

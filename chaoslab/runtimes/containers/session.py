@@ -38,6 +38,8 @@ class DockerSession:
     name = "docker"
     past_proxy: PastProxy = "prevented"  # app and services are on networks of their own
 
+    touches: tuple[str, ...] = ()
+
     def __init__(self, topology: Topology, proxy: ProxyKind) -> None:
         self._topology, self._proxy = topology, proxy
         self._id = f"{os.getpid()}-{fresh_seed():08x}"

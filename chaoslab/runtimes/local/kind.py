@@ -20,6 +20,8 @@ class LocalSession:
     the data that services have after `prepare`.
     """
 
+    touches: tuple[str, ...] = ()
+
     def __init__(self, topology: Topology, proxy: ProxyKind) -> None:
         del proxy
         self._kept = KeptData(topology)

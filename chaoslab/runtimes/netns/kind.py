@@ -21,6 +21,8 @@ class NetnsSession:
     services have after `prepare`.
     """
 
+    touches: tuple[str, ...] = ()
+
     def __init__(self, topology: Topology, proxy: ProxyKind) -> None:
         self._apps, self._proxy = topology.apps, proxy
         self._kept = KeptData(topology)
