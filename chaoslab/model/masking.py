@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from chaoslab.model.mask import Mask
+from chaoslab.model.placeholders import is_of_service
 from chaoslab.model.plan import Plan
 from chaoslab.model.secrets import (
     secrets_of_command,
@@ -33,7 +34,8 @@ def mask_of(
     for url in topology.attach.services.values() if topology.attach else ():
         secrets += secrets_within(url)
     words = [*_words(topology), *(_plan_words(plan) if plan else ())]
-    return Mask(secrets, listed=listed, words=words)
+    hidden = (each for each in secrets if not is_of_service(each, topology.services))
+    return Mask(hidden, listed=listed, words=words)
 
 
 def _of_app(app: App, listed: tuple[str, ...]) -> Iterator[str]:

@@ -136,6 +136,14 @@ def names_in(text: str) -> tuple[str, ...]:
     return tuple(token["name"] for token in _TOKEN.finditer(text) if token["name"] is not None)
 
 
+def is_of_service(text: str, services: Collection[str]) -> bool:
+    """Whether the text is one placeholder of one of `services`, and nothing else. It is no secret
+    then, even if the value that fills it is one.
+    """
+    names = names_in(text)
+    return names[:1] == (text[1:-1],) and parsed(names[0]).service in services
+
+
 def _filler(values: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
     def replacement(token: re.Match[str]) -> str:
         name = token["name"]

@@ -367,3 +367,19 @@ def test_a_mistake_in_the_password_of_a_service_does_not_quote_it(tmp_path: Path
         read_topology(path, kinds=services.kinds())
     assert "4711" not in str(caught.value)
     assert "services.postgres.password" in str(caught.value)
+
+
+def test_a_placeholder_of_a_service_is_no_secret_itself(tmp_path: Path) -> None:
+    """A mistake elsewhere may name it; the value that fills it is masked by each boot."""
+    path = tmp_path / "chaoslab.toml"
+    path.write_text(
+        'version = 1\n[services.postgres]\nkind = "postgres"\n'
+        '[apps.web]\ncommand = ["a", "--password", "{postgres.password}"]\nlinks = ["postgres"]\n'
+        'env = { DB_PASSWORD = "{postgres.password}", WHO = "{postgres.usr}" }\n'
+    )
+    with pytest.raises(SpecError) as caught:
+        read_topology(path, kinds=services.kinds())
+    (problem,) = caught.value.problems
+    assert "{postgres.user}, {postgres.password}, {postgres.database}" in problem.expected
+    mask = mask_of(topology(DB_PASSWORD="{postgres.password}", API_KEY="{hunter2}"))
+    assert mask.text("use {postgres.password}, not {hunter2}") == "use {postgres.password}, not ***"

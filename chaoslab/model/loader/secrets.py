@@ -10,7 +10,7 @@ from pydantic import Field
 
 from chaoslab.model.loader.base import NonEmpty, Shape, VariableName
 from chaoslab.model.mask import Mask
-from chaoslab.model.placeholders import names_in
+from chaoslab.model.placeholders import is_of_service, names_in
 from chaoslab.model.secrets import looks_secret, secrets_of_command, secrets_within
 from chaoslab.model.topology import Secrets
 
@@ -38,18 +38,23 @@ def mask_of_document(table: Mapping[str, object], kinds: Iterable[str]) -> Mask:
     own = table.get("secrets")
     listed = _texts(own.get("variables")) if isinstance(own, dict) else []
     values = _texts(own.get("values")) if isinstance(own, dict) else []
-    return Mask([*values, *_found(table, listed)], listed=listed, words=kinds)
+    services = table.get("services")
+    names = tuple(services) if isinstance(services, dict) else ()
+    return Mask([*values, *_found(table, listed, names)], listed=listed, words=kinds)
 
 
-def _found(value: object, listed: Collection[str], name: str = "") -> Iterator[str]:
+def _found(
+    value: object, listed: Collection[str], services: Collection[str], name: str = ""
+) -> Iterator[str]:
     if isinstance(value, dict):
         for key, each in value.items():
-            yield from _found(each, listed, str(key))
+            yield from _found(each, listed, services, str(key))
     elif isinstance(value, list):
-        yield from secrets_of_command(_texts(value), listed)
+        words = [text for text in _texts(value) if not is_of_service(text, services)]
+        yield from secrets_of_command(words, listed)
         for each in value:
-            yield from _found(each, listed, name)
-    elif value is not None:
+            yield from _found(each, listed, services, name)
+    elif value is not None and not is_of_service(str(value), services):
         text = str(value)
         if looks_secret(name, listed):
             yield text

@@ -25,17 +25,17 @@ def check_extensions(
     """Raise RuntimeUnavailable with a problem for each extension of `wanted` that is not
     `available` on `server`. `fix` says how to get one.
     """
-    problems = [
-        Problem(
-            reason=NO_EXTENSION(server=server, extension=name),
-            where=where,
-            fix=did_you_mean(name, available) or fix,
+    missing = [name for name in wanted if name not in available]
+    if missing:
+        similar = {name: did_you_mean(name, available) for name in missing}
+        raise RuntimeUnavailable(
+            Problem(
+                reason=NO_EXTENSION(server=server, extension=name),
+                where=where,
+                fix=f"{similar[name]} If not, {fix}" if similar[name] else fix,
+            )
+            for name in missing
         )
-        for name in wanted
-        if name not in available
-    ]
-    if problems:
-        raise RuntimeUnavailable(problems)
 
 
 def not_created(extension: str, *, server: str, where: str, cause: str) -> RuntimeUnavailable:
