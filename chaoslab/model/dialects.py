@@ -47,8 +47,8 @@ USUAL = Dialect(status_field="status", dependencies_field="dependencies")
 # A filter drops null, so a missing value must become a word or a type before it.
 # Consul has one word for each check: take a critical or unknown one first, then a warning.
 _WORST_CHECK = (
-    "map(&(Status || 'no Status'), @) "
-    "| ([?@!='passing' && @!='warning'] || [?@=='warning'] || @)[0]"
+    """map(&(contains(`["passing", "warning", "critical"]`, Status) && Status """
+    "|| 'unknown Status'), @) | ([?@!='passing' && @!='warning'] || [?@=='warning'] || @)[0]"
 )
 _ALL_BOOLEANS = (
     "!(map(&type(@), values(@))[?@!='boolean']) && values(@) "
@@ -81,7 +81,7 @@ DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(
         "consul": Dialect(
             status_field=_WORST_CHECK,
             dependencies_field="[].{name: CheckID || Name, status: Status}",
-            vocabulary=("passing", "warning", "critical", "maintenance"),
+            vocabulary=("passing", "warning", "critical"),
         ),
         "booleans": Dialect(
             status_field=_ALL_BOOLEANS,
