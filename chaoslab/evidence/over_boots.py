@@ -9,7 +9,6 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 
-from chaoslab.evidence.claim import OfBoot
 from chaoslab.evidence.timeline import Span
 from chaoslab.history.events import AnyEvent, BootEvent, Exited, Spawned
 from chaoslab.history.journal import History
@@ -71,11 +70,6 @@ def boot_at(app: str, boot: int, at_s: float, history: History) -> int:
     """
     begun = [s.boot for s in restarted(app, boot, history) if s.at_s <= at_s]
     return begun[-1] if begun else boot
-
-
-def restarts_until(e: OfBoot, at_s: float, history: History) -> list[Spawned]:
-    """The restarts by the app's supervisor that follow the claim's boot, until the time `at_s`."""
-    return [s for s in restarted(e.app, e.boot, history) if s.at_s <= at_s]
 
 
 def restarted_by_supervisor(again: Sequence[Spawned], span: Span) -> Iterator[Reason]:

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Self
 from chaoslab.errors import Problem
 from chaoslab.evidence.given import Given
 from chaoslab.evidence.late_recovery import late_recovery
-from chaoslab.evidence.over_boots import as_one_boot, restarted_by_supervisor, restarts_until
+from chaoslab.evidence.over_boots import as_one_boot, restarted, restarted_by_supervisor
 from chaoslab.evidence.proof import by_load, by_write, recovery_shown
 from chaoslab.evidence.reasons import MISSED, NOT_REACHED
 from chaoslab.evidence.recovery import (
@@ -143,7 +143,7 @@ class Recovers(Expectation):
         claim = _claim(self, restart_observed=begun is None or not begun.standing)
         if begun is None or span is None:
             return unknown(self.kind, claim, NO_HEAL(), *replaced_by_plan(self, history))
-        again = restarts_until(self, span.end_s, run.history)
+        again = self._restarts(run.history, span)
         verdict = self._after_heal(run, claim, span, again)
         return replace(verdict, because=(*verdict.because, *restarted_by_supervisor(again, span)))
 
@@ -154,6 +154,11 @@ class Recovers(Expectation):
         if self.restarts_at_most == 0:
             return history
         return as_one_boot(self.app, self.boot, history, to_the_end=True)
+
+    def _restarts(self, history: History, span: Span) -> list[Spawned]:
+        """The restarts by the app's supervisor that follow the boot, until the end of `span`."""
+        again = restarted(self.app, self.boot, history)
+        return [spawn for spawn in again if spawn.at_s <= span.end_s]
 
     def _after_heal(self, run: Run, claim: str, span: Span, again: Sequence[Spawned]) -> Verdict:
         """The verdict on the time `span` after the heal. `again` are the restarts until its end."""
@@ -222,7 +227,7 @@ class Recovers(Expectation):
         late_s = LATE_S + min(
             due_s - span.start_s, waited_s(history, self.app, self.boot, span.start_s, now_s)
         )
-        again = restarts_until(self, span.end_s, run.history)
+        again = self._restarts(run.history, span)
         if self._too_often(span, again):
             return None
         since = self._since(run.history, span, again)
@@ -245,9 +250,10 @@ def _claim(e: Recovers, *, restart_observed: bool) -> str:
     serves = " and acknowledges a write" if e.proved else ""
     process = "in the same process" if restart_observed else "(a restart of it is not observed)"
     if e.restarts_at_most is None:
-        process += ", however often its supervisor restarts it"
+        process = "in one process, after any number of restarts by its supervisor"
     elif e.restarts_at_most:
-        process += f", after at most {e.restarts_at_most} restarts by its supervisor after the heal"
+        often = f"at most {e.restarts_at_most} restarts by its supervisor after the heal"
+        process = f"in one process, after {often}"
     bound = f"within {e.within_s} s of the heal"
     return f"{e.app} is healthy{serves} {bound}, and stays healthy for {e.stable_s} s {process}"
 
