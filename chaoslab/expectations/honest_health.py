@@ -95,7 +95,8 @@ class HonestHealth(Expectation):
     Health has `within_s` to notice, from the end of the first failed request on: requests may fail
     at once, while health has a cadence of its own. It fails the claim only if requests still fail
     after that time, three in a row, and every answer of health from then on is healthy. At least
-    `at_least` requests of each name are required under the faults that the claim rests on.
+    `at_least` requests of each name are required under the faults that the claim rests on, unless
+    health was never healthy there.
     """
 
     within_s: float | None = None
@@ -172,7 +173,8 @@ def _found(
         if outcome is Outcome.FAIL and not _worked(every, spans):
             outcome, why = Outcome.UNKNOWN, NEVER_GOOD(request=name)
         yield outcome, why
-    if len(mine) < e.at_least or len(heard) < MIN_ANSWERS:
+    never_healthy = not any(s.state is HealthState.HEALTHY for s in heard)
+    if len(heard) < MIN_ANSWERS or (len(mine) < e.at_least and not never_healthy):
         few = FEW(
             request=name,
             requests=len(mine),

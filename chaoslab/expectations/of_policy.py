@@ -13,6 +13,7 @@ from chaoslab.expectations.degrades import Degrades
 from chaoslab.expectations.exits import Exits
 from chaoslab.expectations.honest_health import HonestHealth
 from chaoslab.expectations.keeps_acknowledged import KeepsAcknowledged
+from chaoslab.expectations.restarts_slowly import RestartsSlowly
 from chaoslab.expectations.starts import Starts
 from chaoslab.expectations.unaffected import Unaffected
 from chaoslab.expectations.unavailable import Unavailable
@@ -62,7 +63,8 @@ def expected(
 
 def under_any_policy(app: App) -> tuple[Expectation, ...]:
     """The claims whose failure is wrong whatever the app is to do without the service: it comes
-    back after the heal, its health is honest, and it keeps what it acknowledged.
+    back after the heal, its health is honest, it keeps what it acknowledged, and its supervisor
+    does not restart it again and again at once.
     """
     return tuple(_always(app))
 
@@ -99,6 +101,9 @@ def _always(app: App) -> Claims:
         yield HonestHealth(app=app.name)
     if app.write is not None:
         yield KeepsAcknowledged(app=app.name)
+    slowly = RestartsSlowly(app=app.name)
+    if app.supervisor is not None and app.supervisor.most_restarts > slowly.at_most:
+        yield slowly
 
 
 def _degrade(app: App, moment: PolicyMoment, fault: str) -> Claims:

@@ -51,7 +51,7 @@ def _watch(turned: Callable[[bool], None]) -> None:
 
 
 def health() -> dict:
-    """What `/health` answers, always with 200."""
+    """What `/health` answers."""
     up = state["up"]
     word = "healthy" if up else "degraded"
     return {"status": word, "dependencies": {"database": "up" if up else "down"}}
@@ -63,6 +63,8 @@ def serve(
     health: Callable[[], dict] = health,
     turned: Callable[[bool], None] = lambda _: None,
     live: Callable[[], bool] = lambda: True,
+    *,
+    status: Callable[[], int] = lambda: 200,
 ) -> None:
     """Serve for ever; a write that raises is refused by 503 with Retry-After."""
 
@@ -85,7 +87,7 @@ def serve(
                 self.reply(200 if live() else 503, {})
                 return
             asked = self.path.startswith("/health")
-            self.reply(*((200, health()) if asked else read(self.op())))
+            self.reply(*((status(), health()) if asked else read(self.op())))
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("content-length") or 0))

@@ -13,8 +13,8 @@ from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.verdict import Verdict
 
 from .case import DOWN
-from .events import DEGRADED, HEALTHY, UNREACHABLE, between, samples, without, writes
-from .histories import judged
+from .events import DEGRADED, HEALTHY, UNHEALTHY, UNREACHABLE, between, samples, without, writes
+from .histories import judged, stopped_under_load
 from .plans import TOPOLOGY
 from .policy_cases import answering
 
@@ -93,6 +93,15 @@ def test_few_answers_of_health_are_not_enough() -> None:
     """Two answers in the whole outage show no state that lasted."""
     few = without(LYING, lambda e: isinstance(e, HealthSample) and 2.5 < e.at_s < 4.5)
     assert verdict(few).outcome == "UNKNOWN"
+
+
+def test_health_that_is_never_healthy_needs_no_requests_beside_it() -> None:
+    """An app that does not listen yet gets no requests, and does not claim to be well."""
+    down = [s for s in samples(2.45, 5.0, UNHEALTHY) if s.at_s < 4.5]
+    kept = without(stopped_under_load(), between(2.4, 5.0))
+    none = without(kept, lambda e: isinstance(e, Request) and 2.3 < e.at_s < 4.9)
+    assert verdict([*none, *down]).outcome == "PASS"
+    assert verdict([*none, *down, *samples(4.0, 4.2, HEALTHY)]).outcome == "UNKNOWN"
 
 
 def test_a_plan_without_a_load_cannot_show_it() -> None:

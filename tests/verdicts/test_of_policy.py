@@ -16,6 +16,7 @@ from chaoslab.expectations import (
     Expectation,
     HonestHealth,
     KeepsAcknowledged,
+    RestartsSlowly,
     Starts,
     Unaffected,
     Unavailable,
@@ -25,6 +26,7 @@ from chaoslab.expectations.of_policy import expected, of_policy, under_any_polic
 from chaoslab.model.load import Load
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.policy import Policies, Policy, PolicyMoment
+from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.topology import Topology
 from chaoslab.model.when import AtMoment, healthy
 
@@ -72,6 +74,8 @@ def test_what_holds_under_any_policy_comes_first() -> None:
     assert isinstance(found[-1], Exits)
     assert found[-1].fault == "cut"
     assert [*map(type, under_any_policy(replace(app("auth"), requests={})))] == [ComesBack]
+    supervised = replace(app("auth"), requests={}, supervisor=Supervisor())
+    assert [*map(type, under_any_policy(supervised))] == [ComesBack, RestartsSlowly]
 
 
 def test_the_mode_may_be_left_out_if_the_policy_does_not_depend_on_it() -> None:
