@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chaoslab.discover.findings import Findings
     from chaoslab.discover.paths import Named
     from chaoslab.discover.proposal import Proposal
+    from chaoslab.model.mask import Mask
     from chaoslab.model.topology import Topology
 
 EXISTS = ErrorCode(
@@ -82,8 +83,9 @@ def init(
     from chaoslab.discover.paths import Named
     from chaoslab.discover.proposal import Asked, propose
     from chaoslab.machine.environment import environment
+    from chaoslab.model.masking import mask_of
 
-    asks = sys.stdin.isatty() and not yes
+    asks = _on_terminal() and not yes
     _check_free(Path(TOPOLOGY), force=force, asks=asks)
     if compose and not compose.is_file():
         raise SpecError(Problem(reason=UNREADABLE(cause="no such file"), where=str(compose)))
@@ -96,14 +98,18 @@ def init(
         proposal = propose(seen, replace(asked, words=_split(line)))
     if not proposal.command:
         raise SpecError(Problem(reason=NO_COMMAND(), fix="name it: chaoslab init -- COMMAND"))
-    _show(proposal)
     topology = _read(proposal)
+    _show(proposal, mask_of(topology))
     named = Named(health=health, live=live, ready=ready, request=request)
     findings = None
     if start and (not asks or click.confirm("Start it with fresh services?", default=True)):
         findings = _looked(topology, named)
         findings = _confirmed(findings, named) if asks else findings
     _write(proposal, findings, asks=asks)
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _check_free(path: Path, *, force: bool, asks: bool) -> None:
@@ -134,20 +140,19 @@ def _split(line: str) -> tuple[str, ...]:
     return split(line)
 
 
-def _show(proposal: Proposal) -> None:
-    _say(f"app {proposal.app}: {' '.join(proposal.command)}")
+def _show(proposal: Proposal, mask: Mask) -> None:
+    """Print the proposal, with secrets masked."""
+    lines = [f"app {proposal.app}: {' '.join(proposal.command)}"]
     if proposal.command_from:
-        _say(f"  from {proposal.command_from}")
-    for other in proposal.others:
-        _say(f"  not taken: {other}")
-    for service in proposal.services:
-        _say(f"service {service.name} ({service.kind}): {service.why}")
+        lines.append(f"  from {proposal.command_from}")
+    lines += [f"  not taken: {other}" for other in proposal.others]
+    lines += [f"service {each.name} ({each.kind}): {each.why}" for each in proposal.services]
     if not proposal.services:
-        _say("no service was found in variables, command and files; --service NAME=KIND adds one")
-    for name, text in proposal.env.items():
-        _say(f"  {name} = {text}")
-    for note in proposal.notes:
-        _say(f"note: {note}")
+        lines.append("no service was found; --service NAME=KIND adds one")
+    lines += [f"  {name} = {text}" for name, text in proposal.env.items()]
+    lines += [f"note: {note}" for note in proposal.notes]
+    for line in lines:
+        _say(mask.text(line))
 
 
 def _read(proposal: Proposal) -> Topology:

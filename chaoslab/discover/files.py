@@ -62,6 +62,8 @@ def _bytes(path: Path) -> bytes | None:
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise ValueError(f"larger than {MOST_BYTES >> 20} MiB")
+    if b"\0" in data:
+        raise ValueError("no text: it has NUL bytes")
     return data
 
 

@@ -60,7 +60,9 @@ async def look(topology: Topology, named: Named, folder: RunFolder, say: Say) ->
             async with up as context:
                 boots = Boots(plan, context, folder)
                 try:
-                    return await _Look(context, boots, app, named, say).findings()
+                    shown = context.journal.mask  # it knows the services' passwords as well
+                    looking = _Look(context, boots, app, named, lambda text: say(shown.text(text)))
+                    return shown.of(await looking.findings())
                 finally:
                     await boots.end()
     finally:

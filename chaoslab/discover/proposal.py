@@ -13,7 +13,7 @@ from chaoslab.discover.names import APP_ADDRESSES, APP_HOSTS, APP_PORTS
 from chaoslab.discover.shell import split
 from chaoslab.discover.urls import escaped
 from chaoslab.discover.words import assigned, filled_words
-from chaoslab.model.loader.rules import is_pinned
+from chaoslab.model.loader.rules import is_pinned, is_variable
 from chaoslab.model.placeholders import known_to_app, names_in, parsed, placeholder_problems
 from chaoslab.model.secrets import looks_secret
 from chaoslab.services import kinds
@@ -76,13 +76,13 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
     sources |= dict.fromkeys(given, "of the command")
     env = links.filled({**known, **given}, lambda name: sources.get(name, ""))
     env |= _of_machine({k: v for k, v in asked.machine.items() if k not in env}, links)
-    command = filled_words(words, links)
+    command = tuple(map(_writable, filled_words(words, links)))
     env |= _plain_values(folder, given, env)
     env |= _own_address({**known, **given})
     services = [*_services(links.uses, folder, asked)]
     known_kinds = kinds()
     usable = known_to_app({each.name: known_kinds[each.kind].fields for each in services})
-    kept = {name: text for name, text in env.items() if not _wrong(text, usable)}
+    kept = {k: text for k, text in env.items() if not _wrong(k, text, usable)}
     return Proposal(
         name=_fit(folder.name) or "system",
         app=_app_name(folder, services),
@@ -189,8 +189,17 @@ def _fit(name: str) -> str:
     return _UNFIT.sub("-", name)[:60].lstrip("-_0123456789").rstrip("-_")
 
 
-def _wrong(text: str, usable: Sequence[str]) -> bool:
-    return "\0" in text or any(placeholder_problems("", text, usable))
+def _wrong(name: str, text: str, usable: Sequence[str]) -> bool:
+    """Whether a variable cannot stand in the file."""
+    odd = not is_variable(name) or _writable(name + text) != name + text
+    return odd or any(placeholder_problems("", text, usable))
+
+
+def _writable(text: str) -> str:
+    """The text without what a TOML file cannot hold: NUL, and halves of surrogate pairs, as which
+    Python reads bytes that are not UTF-8.
+    """
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _migrates_first(words: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -9,7 +9,10 @@ from click.testing import CliRunner, Result
 
 from chaoslab import services
 from chaoslab.cli import main
+from chaoslab.discover import command
 from chaoslab.discover.command import SCENARIO, TOPOLOGY
+from chaoslab.discover.findings import Findings, PathAnswer, PathFound
+from chaoslab.discover.paths import Named
 from chaoslab.model.loader.topology import read_topology
 
 from .folders import COMPOSE, folder_of
@@ -96,3 +99,77 @@ def test_the_first_line_names_the_schema(here: Path) -> None:
     first = (here / TOPOLOGY).read_text().splitlines()[0]
     assert first.startswith("#:schema ")
     assert first.endswith("/chaoslab.schema.json")
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command's input is a terminal."""
+    monkeypatch.setattr(command, "_on_terminal", lambda: True)
+
+
+def answered(answers: str, *words: str) -> Result:
+    return CliRunner().invoke(main, ["init", "--no-start", *words], input=answers)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_on_a_terminal_it_asks_for_a_missing_command(here: Path) -> None:
+    """The command is asked for, the file is shown, and it is written after a yes."""
+    done = answered("node server.js\ny\n")
+    assert done.exit_code == 0, done.output
+    assert "The command that starts the app: " in done.output
+    assert 'command = ["node", "server.js"]' in done.output
+    assert (here / TOPOLOGY).exists()
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(
+    ("existing", "answers", "written"),
+    [(False, "n\n", False), (True, "n\n", False), (True, "y\nn\n", False), (True, "y\ny\n", True)],
+)
+def test_on_a_terminal_a_no_writes_nothing(
+    here: Path, existing: bool, answers: str, written: bool
+) -> None:
+    """A no to the file, or to the replacement of an existing one, changes nothing."""
+    if existing:
+        (here / TOPOLOGY).write_text("mine")
+    done = answered(answers, "--", "serve")
+    assert (done.exit_code == 0) is written, done.output
+    after = (here / TOPOLOGY).read_text() if (here / TOPOLOGY).exists() else "none"
+    assert (after not in ("mine", "none")) is written
+    assert not (here / SCENARIO).exists()
+
+
+@pytest.mark.usefixtures("terminal")
+def test_with_yes_it_asks_nothing(here: Path) -> None:
+    """With --yes there is no question, also on a terminal."""
+    done = answered("", "--yes", "--", "serve")
+    assert done.exit_code == 0, done.output
+    assert "?" not in done.output.replace("NAME=KIND", "")
+
+
+def test_a_secret_in_front_of_the_command_is_not_printed(here: Path) -> None:
+    """What the user sets for the app is in the file, and is masked on the screen."""
+    done = init("--no-start", "--", "API_TOKEN=t0kent0ken", "serve")
+    assert "t0kent0ken" not in done.output
+    assert "t0kent0ken" in (here / TOPOLOGY).read_text()
+
+
+def test_on_a_terminal_the_paths_are_confirmed() -> None:
+    """Enter takes what was observed, `-` takes none, and a path takes another one."""
+    good = PathAnswer(status=200, body="ok")
+    bad = PathAnswer(status=503, body="no")
+    findings = Findings(
+        paths=(
+            PathFound(path="/a", steady=good, severed={"db": bad}, role="health"),
+            PathFound(path="/livez", steady=good, severed={"db": good}, role="live"),
+            PathFound(path="/b", steady=good, severed={"db": good}),
+        )
+    )
+    with CliRunner().isolation(input="\n/b\n-\n/items\n"):
+        found = command._confirmed(findings, Named())
+    assert {each.path: each.role for each in found.paths} == {
+        "/a": "health",
+        "/livez": "does not notice",
+        "/b": "live",
+    }
+    assert found.request == "/items"

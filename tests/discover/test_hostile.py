@@ -46,6 +46,10 @@ HOSTILE: dict[str, dict[str, str | bytes]] = {
         "Dockerfile": "FROM x\nCMD [\nENTRYPOINT [1, 2]\nEXPOSE x\nENV \\"
     },
     "a Procfile of noise": {"Procfile": "::::\nweb:\nweb: '\n"},
+    "halves of surrogate pairs": {"package.json": '{"scripts": {"start": "node \\ud800 \\u0000"}}'},
+    "odd names of variables": {
+        "compose.yaml": "services: {a: {build: ., environment: {'': x, 'a=b': x, 'ü': x}}}"
+    },
     "braces": {".env": "DATABASE_URL=postgresql://{a}:b@h/{d}\nX={\n", "Procfile": "web: a {b} }"},
     "a port that is none": {".env": "DATABASE_URL=postgresql://u:p@h:99999999/d\n"},
     "surrogates": {"Procfile": "web: a \\ud800", ".env": "PGHOST=\\udcff"},
@@ -56,9 +60,10 @@ HOSTILE: dict[str, dict[str, str | bytes]] = {
 
 @pytest.mark.parametrize("files", HOSTILE.values(), ids=HOSTILE)
 def test_any_content(tmp_path: Path, files: dict[str, str | bytes]) -> None:
-    """Whatever the files hold, there is a proposal, and its file is valid."""
+    """Whatever the files hold, there is a proposal, and its file can be written."""
     proposal = propose(look_at(folder_of(tmp_path, files)), Asked())
     text = topology_text(proposal, None)
+    text.encode()
     assert all(letter.isprintable() or letter == "\n" for letter in text)
     compile(scenario_text(proposal), "scenario", "exec")
 

@@ -64,7 +64,7 @@ def test_what_was_observed(tmp_path: Path) -> None:
     app = read(tmp_path, text).apps["web"]
     assert (app.port, app.health.path, app.health.live_path) == (8000, "/ready", "/live")
     assert app.deadlines.startup_s == bound_s((2.0,)) == 6.0
-    assert app.deadlines.recovery_s == bound_s((0.4,)) == 5.0
+    assert app.deadlines.recovery_s == bound_s((2.4,)) == 7.0
     flat = " ".join(text.replace("\n#", "").split())
     assert '/ready: 200 {"db": "up"}; 503 {"db": "down"} while postgres was refused' in flat
     assert "does not notice the loss of postgres" in flat
