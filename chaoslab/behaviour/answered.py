@@ -86,6 +86,7 @@ def answers_in(series: Series, span: Span) -> Answers | None:
         role=series.role,
         ways=dict(Counter(a.way for a in asked)),
         settled=way,
+        settled_good=last[-1].good,
         settled_after_s=max(0.0, last[0].at_s - span.start_s) if len(runs) > 1 else 0.0,
         turns=len(runs) - 1,
         good=sum(a.good for a in asked),

@@ -40,14 +40,16 @@ class Answers:
     """How one path, or one declared request, answered in a span of time.
 
     `ways` maps each way, such as `503 unhealthy` or `hangs`, to how often it was observed, in the
-    order in which they came first. `settled` is the last way, and `settled_after_s` how many
-    seconds after the start of the span it began. `good` counts the answers as in a steady state.
+    order in which they came first. `settled` is the last way, `settled_good` whether it is as in a
+    steady state, and `settled_after_s` how many seconds after the start of the span it began.
+    `turns` is how often the way changed. `good` counts the answers as in a steady state.
     """
 
     name: str
     role: Role
     ways: Mapping[str, int]
     settled: str
+    settled_good: bool
     settled_after_s: float
     turns: int
     good: int

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from chaoslab.behaviour.answered import Series, answers_in, back_of, reports_healthy, series_of
 from chaoslab.behaviour.boots import completed_s, exits_of, restarts_until, start_of, stop_of
 from chaoslab.behaviour.facts import Facts
-from chaoslab.evidence.timeline import Span, end_s, fault_span, last_healed_s
+from chaoslab.evidence.timeline import Span, end_s, exited, fault_span, last_healed_s
 from chaoslab.faults.evidence import Evidence
-from chaoslab.history.events import StopRequested
+from chaoslab.history.events import QuestionsAsked, Spawned, StopRequested
 from chaoslab.history.journal import History
 from chaoslab.model.cell import Cell
 from chaoslab.model.faults import Declared
@@ -60,8 +60,19 @@ def observed(
 
 
 def _watched_until_s(app: str, history: History) -> float:
+    """The time until which the app was watched: the plan's SIGTERM, or the last question."""
     asked = history.last(StopRequested, lambda s: s.app == app)
-    return asked.at_s if asked else end_s(history)
+    if asked is not None:
+        return asked.at_s
+    over = history.last(QuestionsAsked, lambda q: q.app == app)
+    return over.at_s if over and _lives(app, history) else end_s(history)
+
+
+def _lives(app: str, history: History) -> bool:
+    """Whether the newest boot of the app ran until the lab stopped it."""
+    newest = history.last(Spawned, lambda s: s.app == app)
+    ended = exited(history, app, newest.boot) if newest else None
+    return newest is not None and (ended is None or ended.asked)
 
 
 def _steady(found: Facts, seen: _Seen) -> Facts:

@@ -116,6 +116,7 @@ def _answers(facts: Facts) -> Iterator[Reason]:
                 ways=list(each.ways),
                 counts=list(each.ways.values()),
                 settled=each.settled,
+                settled_good=each.settled_good,
                 after_s=each.settled_after_s,
                 turns=each.turns,
                 slowest_s=each.slowest_s,
@@ -142,7 +143,12 @@ def _answers(facts: Facts) -> Iterator[Reason]:
 def _after(cell: Cell, facts: Facts) -> Iterator[Reason]:
     if facts.later_exits:
         last = facts.later_exits[-1]
-        yield EXITS_LATER(code=last.code, words=last.words, count=len(facts.later_exits))
+        yield EXITS_LATER(
+            code=last.code,
+            words=last.words,
+            count=len(facts.later_exits),
+            again=bool(facts.exits),
+        )
         if facts.restarts:
             yield RESTARTED(count=facts.restarts)
     ended = bool(facts.exits or facts.later_exits or _down_at_boot(cell, facts))

@@ -78,16 +78,12 @@ def problem_of(behaviour: Behaviour, app: App, history: History) -> Problem | No
 
 def _wrong(behaviour: Behaviour, app: App, history: History) -> Iterator[Reason]:
     for each in behaviour.facts.under:
-        if each.role == "health" and each.settled != _healthy_way(each):
+        if each.role == "health" and not each.settled_good:
             last = history.last(HealthSample, lambda s: s.app == app.name)
             if last is not None:
                 yield NOT_HEALTHY.because_of(health_answer(last), path=each.name)
-        if each.role == "request" and each.settled != "ok":
+        if each.role == "request" and not each.settled_good:
             yield _failing(each, app, history)
-
-
-def _healthy_way(each: Answers) -> str:
-    return each.settled if each.settled.endswith(" healthy") else ""
 
 
 def _failing(each: Answers, app: App, history: History) -> Reason:

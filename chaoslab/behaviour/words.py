@@ -150,17 +150,34 @@ def _path(data: Data) -> str:
     if data["turns"] > 2:
         each = zip(ways, counts, strict=True)
         return f"{data['path']} varies ({', '.join(f'{n} x {way}' for way, n in each)})"
-    phrase = {"refuses": "refuses connections", "breaks": "closes the connection"}
-    text = f"{data['path']} {phrase.get(settled, settled)}"
+    text = f"{data['path']} {_way(settled)}"
+    if len(ways) > 1 and data["settled_good"]:
+        return (
+            f"{data['path']} {_way(ways[0])} at first, {settled} after {seconds(data['after_s'])}"
+        )
     late = len(ways) > 1 and data["after_s"] >= SOON_S
     return f"{text} after {seconds(data['after_s'])}" if late else text
+
+
+def _way(way: str) -> str:
+    return {"refuses": "refuses connections", "breaks": "closes the connection"}.get(way, way)
 
 
 PATH = Code(
     "cell.path",
     _path,
     "How one path answered: each way with its count, the last one, and when that began.",
-    data=("path", "role", "ways", "counts", "settled", "after_s", "turns", "slowest_s"),
+    data=(
+        "path",
+        "role",
+        "ways",
+        "counts",
+        "settled",
+        "settled_good",
+        "after_s",
+        "turns",
+        "slowest_s",
+    ),
 )
 
 
@@ -259,9 +276,13 @@ NOT_BACK = Code(
 )
 EXITS_LATER = Code(
     "cell.exits_after_heal",
-    lambda data: f"exits {exit_code(data['code'])} after the heal{quoted(data['words'])}",
-    "The app's process ended by itself after the heal.",
-    data=("code", "words", "count"),
+    lambda data: (
+        f"exits {exit_code(data['code'])} after the heal too"
+        if data["again"]
+        else f"exits {exit_code(data['code'])} after the heal{quoted(data['words'])}"
+    ),
+    "The app's process ended by itself after the heal. `again`: also under the fault.",
+    data=("code", "words", "count", "again"),
 )
 
 # --- the end ---

@@ -106,8 +106,8 @@ STILL_CONNECTED = Code(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stops(Expectation):
-    """The process ends by itself within `within_s` of SIGTERM, with one of `exit_codes`, and no
-    write of the load that it acknowledged is lost.
+    """The process ends by itself within `within_s` of SIGTERM, with one of `exit_codes` (None: with
+    any code), and no write of the load that it acknowledged is lost.
 
     The plan needs a boot with `stop`. If `within_s` is None, the limit is that boot's `grace_s`,
     after which the lab sends SIGKILL. A code below 0 is the signal that ended the process: -15 is
@@ -115,7 +115,7 @@ class Stops(Expectation):
     """
 
     within_s: float | None = None
-    exit_codes: tuple[int, ...] = (0,)
+    exit_codes: tuple[int, ...] | None = (0,)
     boot: int = 1
     kind: Literal["stops"] = "stops"
 
@@ -123,8 +123,9 @@ class Stops(Expectation):
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
-        if not isinstance(self.exit_codes, tuple) or not self.exit_codes:
-            expected = "a tuple of exit codes"
+        codes = self.exit_codes
+        if codes is not None and (not isinstance(codes, tuple) or not codes):
+            expected = "a tuple of exit codes, or None for any"
             yield wrong(place.where, "exit_codes", self.exit_codes, expected, "write (0,)")
         name = needs.app_name(place, self.app)
         boots = [boot for boot in place.plan.boots if needs.app_name(place, boot.app) == name]
@@ -185,8 +186,9 @@ class Stops(Expectation):
         boots = [boot for boot in run.plan.boots if boot.app == self.app]
         planned_s = boots[self.boot - 1].grace_s if self.boot <= len(boots) else inf
         within_s = planned_s if self.within_s is None else self.within_s
-        codes = " or ".join(map(_code, self.exit_codes))
-        claim = f"boot {self.boot} of {self.app} ends within {within_s:g} s of SIGTERM with {codes}"
+        codes = "" if self.exit_codes is None else " or ".join(map(_code, self.exit_codes))
+        claim = f"boot {self.boot} of {self.app} ends within {within_s:g} s of SIGTERM"
+        claim += f" with {codes}" if codes else ""
         kept = ", and loses no write that it acknowledged"
         return claim + (kept if _has_load(run, self.app) else "")
 
@@ -207,7 +209,7 @@ class Stops(Expectation):
         if self._is_late(request, ended):
             late_s = ended.at_s - request.at_s - limit_s
             found.append(MISSED(late_s=late_s, within_s=limit_s))
-        if ended.exit_code not in self.exit_codes:
+        if self.exit_codes is not None and ended.exit_code not in self.exit_codes:
             expected = list(self.exit_codes)
             found.append(OTHER_EXIT_CODE(exit_code=ended.exit_code, expected=expected))
         return found

@@ -6,12 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from chaoslab.matrix.run import MatrixRun, Ran, is_busy
 from chaoslab.model.verdict import Outcome
-
-if TYPE_CHECKING:
-    from chaoslab.matrix.run import MatrixRun, Ran
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +29,7 @@ def decide(run: MatrixRun, cells: int, *, gate: bool) -> Decision:
     any policy.
     """
     failed = _named(ran for ran in run.ran.values() if ran.outcome is Outcome.FAIL)
-    unknown = _named(ran for ran in run.ran.values() if _is_unknown(ran) and not _failed(ran))
+    unknown = _named(ran for ran in run.ran.values() if _is_unknown(ran, gate=gate))
     missing = cells - len(run.ran)
     if run.problems:
         apps = ", ".join(problem.app for problem in run.problems)
@@ -46,16 +43,17 @@ def decide(run: MatrixRun, cells: int, *, gate: bool) -> Decision:
         text = wrong if failed else f"nothing wrong in {cells - len(unknown)} of {cells} cells"
         bad = bool(failed) or (gate and bool(unknown))
     if unknown:
-        text += f"; {len(unknown)} not known"
+        text += f"; not known: {', '.join(unknown)}"
+        if any(map(is_busy, run.ran.values())):
+            text += " (this machine was too busy: try --workers 1)"
     return Decision(failed=failed, unknown=unknown, text=text, exit_code=1 if bad else 0)
 
 
-def _failed(ran: Ran) -> bool:
-    return ran.outcome is Outcome.FAIL
-
-
-def _is_unknown(ran: Ran) -> bool:
-    return ran.possible and (not ran.behaviour.known or ran.outcome is Outcome.UNKNOWN)
+def _is_unknown(ran: Ran, *, gate: bool) -> bool:
+    """Whether the cell is not known: it could not be described or, in a gate, not be judged."""
+    if not ran.possible or ran.outcome is Outcome.FAIL:
+        return False
+    return not ran.behaviour.known or (gate and ran.outcome is Outcome.UNKNOWN)
 
 
 def _named(rans: Iterable[Ran]) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.report.runs import save_verdicts
 
 Say = Callable[[str], None]
-LATE = "lab.late"  # the code of a cell that is run again, alone
+BUSY = ("lab.late", "lab.trouble")  # causes of a busy machine: such a cell is run again, alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,11 @@ class Ran:
         return worst(verdict.outcome for verdict in self.verdicts) if self.verdicts else None
 
 
+def is_busy(ran: Ran) -> bool:
+    """Whether nothing is known of the cell because the machine was too busy for the lab."""
+    return any(line.data.get("cause") in BUSY for line in ran.behaviour.lines)
+
+
 @dataclass(slots=True, kw_only=True)
 class MatrixRun:
     """The run of a matrix, as far as it came: it is filled while cells end, and has them in the
@@ -69,7 +74,7 @@ class Matrix:
     """Runs cells of one topology in one folder, at most `workers` at a time.
 
     All labs share one event loop: a lab waits most of the time, and its services, its proxy and its
-    app are processes of their own. A cell in which the loop was late is run again, alone.
+    app are processes of their own. A cell for which the machine was too busy is run again, alone.
     """
 
     def __init__(
@@ -115,13 +120,9 @@ class Matrix:
             for cell in others:
                 group.create_task(self._one(cell, boot_s, progress))
         for cell in others:
-            if self._was_late(cell):
-                self._say(f"{cell.name}: the lab itself was late; run again, alone")
+            if is_busy(self.result.ran[cell]):
+                self._say(f"{cell.name}: this machine was too busy; run again, alone")
                 await self._one(cell, boot_s, progress, again=True)
-
-    def _was_late(self, cell: Cell) -> bool:
-        lines = self.result.ran[cell].behaviour.lines
-        return any(line.data.get("cause") == LATE for line in lines)
 
     async def _one(
         self, cell: Cell, boot_s: float, progress: Progress, *, again: bool = False

@@ -62,8 +62,8 @@ def _sentence(ran: Ran) -> Text:
     text = Text(one_line(ran.behaviour.sentence, SENTENCE))
     if not ran.behaviour.known:
         text.stylize("yellow")
-    if ran.outcome in (Outcome.FAIL, Outcome.UNKNOWN) and ran.behaviour.known:
-        text = Text.assemble((f"{ran.outcome.value} ", STYLES[ran.outcome.value]), text)
+    if ran.outcome is Outcome.FAIL:
+        text = Text.assemble(("FAIL ", STYLES["FAIL"]), text)
     return text
 
 

@@ -198,6 +198,13 @@ def test_a_path_that_goes_to_and_fro_has_its_counts() -> None:
     assert text.startswith("/healthcheck varies (6 x 200 healthy, 8 x 503 unhealthy)")
 
 
+def test_a_short_loss_has_what_came_first_and_when_it_was_over() -> None:
+    """As at a restart of the service."""
+    under = [*health(3.0, 3.8, UNHEALTHY, code=503), *health(3.8, 5.8), *live(3.0, 5.8)]
+    text = sentence(cell(), BEFORE, REFUSED, under, both(3.0, 5.8), AFTER)
+    assert text.startswith("/healthcheck 503 unhealthy at first, 200 healthy after 0.8 s,")
+
+
 def test_a_lab_in_trouble_describes_nothing() -> None:
     """Whatever the app did."""
     trouble = LabTrouble(at_s=4.0, part="postgres", what="it ended")

@@ -7,7 +7,8 @@ from rigs.cell_histories import topology
 
 from chaoslab.faults import Restarted, Severed, Stopped
 from chaoslab.matrix.cells import cells
-from chaoslab.matrix.plans import FAULT, plan_of
+from chaoslab.matrix.pace import FAULT
+from chaoslab.matrix.plans import plan_of
 from chaoslab.model.cell import Cell
 from chaoslab.model.plan import resolve
 from chaoslab.model.when import BeforeSpawn

@@ -13,6 +13,7 @@ from chaoslab.behaviour.dependency import dependencies
 from chaoslab.behaviour.described import not_known
 from chaoslab.behaviour.steady import Problem
 from chaoslab.behaviour.words import LAB_FAILED
+from chaoslab.evidence.soundness import LATE
 from chaoslab.matrix.decision import decide
 from chaoslab.matrix.document import as_json
 from chaoslab.matrix.markdown import as_markdown
@@ -89,15 +90,16 @@ def test_markdown_has_a_row_for_each_cell() -> None:
 
 
 def test_a_run_that_only_describes_fails_for_what_is_wrong_under_any_policy() -> None:
-    """UNKNOWN is listed, and does not fail it."""
+    """A verdict that is UNKNOWN does not: the cell is described."""
     assert decide(matrix(running=Outcome.FAIL), 3, gate=False).exit_code == 1
     described = decide(matrix(running=Outcome.UNKNOWN), 3, gate=False)
-    assert (described.exit_code, described.unknown) == (0, ("postgres-refused-running",))
+    assert (described.exit_code, described.unknown) == (0, ())
 
 
 def test_a_gate_fails_for_what_is_not_known() -> None:
     """With accepted policies the run is a gate."""
-    assert decide(matrix(running=Outcome.UNKNOWN), 3, gate=True).exit_code == 1
+    unknown = decide(matrix(running=Outcome.UNKNOWN), 3, gate=True)
+    assert (unknown.exit_code, unknown.unknown) == (1, ("postgres-refused-running",))
     assert decide(matrix(running=Outcome.PASS), 3, gate=True).exit_code == 0
 
 
@@ -125,3 +127,15 @@ def test_the_map_has_what_each_service_is_needed_for() -> None:
     every = behaviours()
     assert dependencies(every.values())[0].needs == {"refused": "hard"}
     assert dependencies([every[RUNNING], every[STEADY]])[0].needs == {"refused": "not known"}
+
+
+def test_a_machine_that_was_too_busy_is_named_with_the_fix() -> None:
+    """Most likely the cells were too many at a time."""
+    run = matrix()
+    late = not_known(AT_BOOT, LATE(late_s=1.5))
+    run.ran[AT_BOOT] = Ran(cell=AT_BOOT, behaviour=late)
+    decision = decide(run, 3, gate=False)
+    assert decision.text.endswith(
+        "not known: postgres-refused-boot (this machine was too busy: try --workers 1)"
+    )
+    assert decision.exit_code == 0

@@ -32,7 +32,8 @@ from chaoslab.history.events import (
     StopRequested,
 )
 from chaoslab.history.journal import History
-from chaoslab.matrix.plans import FAULT, plan_of
+from chaoslab.matrix.pace import FAULT
+from chaoslab.matrix.plans import plan_of
 from chaoslab.model.cell import Cell, CellFault, CellMoment
 from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.plan import resolve

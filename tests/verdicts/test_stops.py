@@ -115,6 +115,7 @@ def test_only_the_expected_codes_pass() -> None:
     assert verdict(by_signal).outcome == "FAIL"
     assert "expected exit code 0, got -15 (SIGTERM)" in why(by_signal)
     assert verdict(by_signal, Stops(exit_codes=(0, -15))).outcome == "PASS"
+    assert verdict(by_signal, Stops(exit_codes=None)).outcome == "PASS"
 
 
 def test_a_lost_write_fails_though_the_end_is_in_time() -> None:
