@@ -5,25 +5,48 @@ topology for that link and moment. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast, get_args
 
-from chaoslab.expectations import BacksOff, Expectation, KeepsAcknowledged, Recovers, Stops
+from chaoslab.expectations import (
+    BacksOff,
+    ComesBack,
+    Expectation,
+    HonestHealth,
+    KeepsAcknowledged,
+    Stops,
+)
 from chaoslab.matrix.pace import Pace
 from chaoslab.model.cell import Cell
-from chaoslab.model.topology import App
+from chaoslab.model.policy import OutageMode, Policy, PolicyMoment
+from chaoslab.model.topology import App, Topology
+
+MODES: tuple[OutageMode, ...] = get_args(OutageMode)
+MOMENTS: tuple[PolicyMoment, ...] = get_args(PolicyMoment)
 
 
-def claims_of(cell: Cell, app: App, pace: Pace) -> tuple[Expectation, ...]:
+def claims_of(cell: Cell, topology: Topology, pace: Pace) -> tuple[Expectation, ...]:
     """The claims of one cell."""
-    return (*_wrong_under_any_policy(cell, app, pace),)
+    return (*_wrong_under_any_policy(cell, topology.apps[cell.app], pace),)
+
+
+def policy_in(topology: Topology, cell: Cell) -> Policy | None:
+    """What the topology says that the app is to do in the cell. None if it says nothing."""
+    declared = topology.apps[cell.app].policies.get(cell.target)
+    if declared is None or cell.fault not in MODES or cell.moment not in MOMENTS:
+        return None
+    return declared.of(cast("PolicyMoment", cell.moment), cast("OutageMode", cell.fault))
 
 
 def _wrong_under_any_policy(cell: Cell, app: App, pace: Pace) -> Iterator[Expectation]:
     """Yields the claims whose failure is wrong whatever the app is to do without the service."""
+    name = app.name
     if cell.steady or cell.moment == "sigterm":
-        yield Stops(app=app.name, exit_codes=None)
+        yield Stops(app=name, exit_codes=None, rests_on=())
         return
-    yield Recovers(app=app.name, within_s=pace.back_s)
+    yield ComesBack(app=name, within_s=pace.back_s)
+    if app.requests and cell.fault != "restarted":
+        yield HonestHealth(app=name, within_s=pace.notices_s)
     if app.write is not None:
-        yield KeepsAcknowledged(app=app.name)
-    if cell.fault != "restarted":
-        yield BacksOff(app=app.name)
+        yield KeepsAcknowledged(app=name)
+    if cell.moment == "running" and cell.fault != "restarted":
+        yield BacksOff(app=name)

@@ -38,6 +38,8 @@ _FAULTS = (*ON_LINKS, *ON_SERVICES)
               help="Run N cells in parallel. The default follows from the cores.")  # fmt: skip
 @click.option("--runtime", type=click.Choice(NAMES), default=DEFAULT, show_default=True,
               help="Where services and apps run.")  # fmt: skip
+@click.option("--accept", is_flag=True,
+              help="Write what was observed into FILE, as policies and deadlines.")  # fmt: skip
 @click.option("--seed", type=int, help="The seed of all random choices.")
 @click.option("--results", type=_A_PATH, default=Path("results"), show_default=True,
               help="Save the run in a new folder inside this one.")  # fmt: skip
@@ -52,6 +54,7 @@ def run(
     form: str,
     workers: int | None,
     runtime: str,
+    accept: bool,
     seed: int | None,
     results: Path,
 ) -> None:
@@ -61,8 +64,11 @@ def run(
     with connections that stay dead after the heal, at boot and while the app runs; a stop and a
     restart of the service; SIGTERM during an outage. The steady state comes first.
 
-    Exits with 1 if something is wrong under any policy, if the steady state is not healthy, or if
-    the run was interrupted; with 2 for a mistake in the file or the options.
+    With policies in the topology, as --accept writes them, the run is a gate: each cell must be as
+    accepted.
+
+    Exits with 1 if something is wrong under any policy or not as accepted, if the steady state is
+    not healthy, or if the run was interrupted; with 2 for a mistake in the file or the options.
     """
     from chaoslab import services
     from chaoslab.matrix.cells import cells, chosen
@@ -79,6 +85,7 @@ def run(
         form=form,
         workers=workers or usual_workers(),
         runtime=runtime,
+        accept=accept,
         seed=seed,
         results=results,
     )
@@ -94,6 +101,7 @@ class Asked:
     form: str
     workers: int
     runtime: str
+    accept: bool
     seed: int | None
     results: Path
 
@@ -116,9 +124,11 @@ def _run(asked: Asked) -> int:
     from chaoslab.clock import wall_time
     from chaoslab.history.new_folder import new_folder
     from chaoslab.lab.carry_out import Setting
+    from chaoslab.matrix.accept import accepted
     from chaoslab.matrix.decision import decide
     from chaoslab.matrix.printed import printed, saved
     from chaoslab.matrix.run import Matrix, MatrixRun
+    from chaoslab.matrix.write import write_accepted
     from chaoslab.runtimes.choice import choose
     from chaoslab.runtimes.kind import runtime_kind
     from chaoslab.runtimes.table import usual_proxy
@@ -147,9 +157,13 @@ def _run(asked: Asked) -> int:
         done = asyncio.run(all_cells())
     finally:
         session.close()
-    decision = decide(done, len(asked.cells), gate=False)
+    gate = any(app.policies for app in topology.apps.values())
+    decision = decide(done, topology, len(asked.cells), gate=gate and not asked.accept)
     saved(done, decision, topology)
     printed(done, decision, topology, asked.form)
+    if asked.accept and not done.interrupted and not done.problems:
+        for line in write_accepted(Path(topology.source), accepted(done)):
+            _say(line)
     return decision.exit_code
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from chaoslab.matrix.claims import policy_in
 from chaoslab.matrix.run import MatrixRun, Ran, is_busy
+from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Outcome
 
 
@@ -21,15 +23,16 @@ class Decision:
     exit_code: int
 
 
-def decide(run: MatrixRun, cells: int, *, gate: bool) -> Decision:
+def decide(run: MatrixRun, topology: Topology, cells: int, *, gate: bool) -> Decision:
     """The decision on a run of `cells` cells.
 
-    `gate`: the topology has accepted policies, so the run is a gate, and a cell that is not known
-    fails it. Without policies the run describes, and only a FAIL ends it with 1: it is wrong under
+    `gate`: the topology has accepted policies, so the run is a gate. What is not known of a cell
+    that has a policy, or of the steady state, then fails it; other cells that are not known are
+    listed. Without policies the run describes, and only a FAIL ends it with 1: it is wrong under
     any policy.
     """
     failed = _named(ran for ran in run.ran.values() if ran.outcome is Outcome.FAIL)
-    unknown = _named(ran for ran in run.ran.values() if _is_unknown(ran, gate=gate))
+    unknown = [ran for ran in run.ran.values() if _is_unknown(ran, gate=gate)]
     missing = cells - len(run.ran)
     if run.problems:
         apps = ", ".join(problem.app for problem in run.problems)
@@ -37,16 +40,22 @@ def decide(run: MatrixRun, cells: int, *, gate: bool) -> Decision:
     elif run.interrupted:
         text, bad = f"interrupted: {missing} of {cells} cells were not run", True
     else:
-        wrong = f"{len(failed)} of {cells} cells are wrong under any policy"
-        if gate:
-            wrong = f"{len(failed)} of {cells} cells are not as accepted"
-        text = wrong if failed else f"nothing wrong in {cells - len(unknown)} of {cells} cells"
-        bad = bool(failed) or (gate and bool(unknown))
+        how = "are not as accepted" if gate else "are wrong under any policy"
+        well = "is not as accepted" if gate else "is wrong under any policy"
+        text = f"{len(failed)} of {cells} cells {how}" if failed else f"nothing {well}"
+        bad = bool(failed) or (gate and any(_has_policy(ran, topology) for ran in unknown))
     if unknown:
-        text += f"; not known: {', '.join(unknown)}"
+        text += f"; not known: {', '.join(_named(unknown))}"
         if any(map(is_busy, run.ran.values())):
             text += " (this machine was too busy: try --workers 1)"
-    return Decision(failed=failed, unknown=unknown, text=text, exit_code=1 if bad else 0)
+    return Decision(failed=failed, unknown=_named(unknown), text=text, exit_code=1 if bad else 0)
+
+
+def _has_policy(ran: Ran, topology: Topology) -> bool:
+    """Whether the topology says what the app is to do in the cell; the steady state always has a
+    policy: it is healthy.
+    """
+    return ran.cell.steady or policy_in(topology, ran.cell) is not None
 
 
 def _is_unknown(ran: Ran, *, gate: bool) -> bool:

@@ -40,7 +40,7 @@ def plan_of(cell: Cell, topology: Topology, *, boot_s: float = 1.0) -> Plan:
             for name in app.requests
         ),
         sampling=Sampling(probers=("live", "ready")),
-        expect=claims_of(cell, app, pace),
+        expect=claims_of(cell, topology, pace),
     )
 
 
