@@ -42,7 +42,7 @@ def decide(run: MatrixRun, topology: Topology, cells: int, *, gate: bool) -> Dec
     else:
         how = "are not as accepted" if gate else "are wrong under any policy"
         well = "is not as accepted" if gate else "is wrong under any policy"
-        text = f"{len(failed)} of {cells} cells {how}" if failed else f"nothing {well}"
+        text = f"{len(failed)} of {cells} cells {how}" if failed else f"{cells} cells, none {well}"
         bad = bool(failed) or (gate and any(_has_policy(ran, topology) for ran in unknown))
     if unknown:
         text += f"; not known: {', '.join(_named(unknown))}"

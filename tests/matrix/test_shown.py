@@ -24,7 +24,6 @@ from chaoslab.model.verdict import Outcome
 
 from .rig import AT_BOOT, RUNNING, STEADY, behaviours, matrix
 
-
 SHOP = topology()
 POLICIES = {"postgres": Policies(boot={"refused": "exit"}, running={"refused": "unavailable"})}
 GATED = replace(SHOP, apps={"web": replace(SHOP.apps["web"], policies=POLICIES)})
@@ -44,7 +43,7 @@ def test_the_table_fits_a_terminal_and_has_a_heading_for_each_moment() -> None:
     assert max(map(len, text.splitlines())) <= 80
     assert "postgres, at boot\n" in text
     assert '  refused          exits 1 after 1.5 s ("ECONNREFUSED")' in text
-    assert text.endswith("nothing wrong in 3 of 3 cells\nsaved in /results/run-1")
+    assert text.endswith("3 cells, none is wrong under any policy\nsaved in /results/run-1")
 
 
 def test_a_failed_verdict_is_below_the_table_with_its_reasons() -> None:
