@@ -72,6 +72,7 @@ def _down(cell: Cell, facts: Facts) -> Iterator[Reason]:
             since_start=first.since_fault_s is None or cell.moment == "boot",
             words=first.words,
             count=len(facts.exits),
+            restarts=facts.restarts,
         )
     else:
         start = facts.start

@@ -29,6 +29,11 @@ def exit_code(code: int) -> str:
     return signal.Signals(-code).name if known else str(code)
 
 
+def ended(code: int) -> str:
+    """How a process ended, for people: its exit code, or the signal that ended it."""
+    return f"exit code {code}" if code >= 0 else f"by {exit_code(code)}"
+
+
 def quoted(words: str) -> str:
     """The app's last words in brackets. Of long ones the middle is left out."""
     if not words:
@@ -90,7 +95,7 @@ def _exits(data: Data) -> str:
     after = seconds(data["after_s"]) if data["since_start"] else seconds(data["since_fault_s"])
     when = f"after {after}" if data["since_start"] else f"{after} into the fault"
     codes = listed([exit_code(code) for code in data["codes"]])
-    again = "" if count == 1 else f", {times(count)} in all"
+    again = "" if count in (1, data["restarts"]) else f", {times(count)} in all"
     return f"exits {codes} {when}{quoted(data['words'])}{again}"
 
 
@@ -99,8 +104,8 @@ EXITS = Code(
     _exits,
     "The app's process ended by itself while the fault was in force: the codes, how soon the first"
     " one came, the last words of its log, and how often. `since_start`: it is dated from its"
-    " spawn.",
-    data=("codes", "after_s", "since_fault_s", "since_start", "words", "count"),
+    " spawn. `restarts` is how often a supervisor started it again in the whole cell.",
+    data=("codes", "after_s", "since_fault_s", "since_start", "words", "count", "restarts"),
 )
 RESTARTED = Code(
     "cell.restarted",
@@ -289,7 +294,7 @@ EXITS_LATER = Code(
 
 STOPS = Code(
     "cell.stops",
-    lambda data: f"stops {seconds(data['after_s'])} after SIGTERM ({exit_code(data['code'])})",
+    lambda data: f"stops {seconds(data['after_s'])} after SIGTERM ({ended(data['code'])})",
     "How soon the process ended after SIGTERM, and its exit code.",
     data=("after_s", "code"),
 )

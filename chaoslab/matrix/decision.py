@@ -40,9 +40,8 @@ def decide(run: MatrixRun, topology: Topology, cells: int, *, gate: bool) -> Dec
     elif run.interrupted:
         text, bad = f"interrupted: {missing} of {cells} cells were not run", True
     else:
-        how = "are not as accepted" if gate else "are wrong under any policy"
-        well = "is not as accepted" if gate else "is wrong under any policy"
-        text = f"{len(failed)} of {cells} cells {how}" if failed else f"{cells} cells, none {well}"
+        wrong = "not as accepted" if gate else "wrong under any policy"
+        text = f"{wrong}: {len(failed) or 'none'} of {cells} cells"
         bad = bool(failed) or (gate and any(_has_policy(ran, topology) for ran in unknown))
     if unknown:
         text += f"; not known: {', '.join(_named(unknown))}"

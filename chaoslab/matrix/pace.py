@@ -36,7 +36,7 @@ class Pace:
         return cls(
             boot_s=boot_s,
             notices_s=declared.degraded_s if slow else 1.0,
-            back_s=declared.recovery_s if late else 6.0 + boot_s,
+            back_s=declared.recovery_s if late else round(5.0 + boot_s, 1),
         )
 
     def held_s(self, cell: Cell) -> float:

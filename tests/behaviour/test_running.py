@@ -139,7 +139,7 @@ def test_an_exit_has_its_code_words_and_restarts() -> None:
     gone = exits(4.0, 1, "Traceback", "ECONNREFUSED 127.0.0.1:5432")
     text = sentence(cell(), BEFORE, REFUSED, gone, again, end())
     assert text == (
-        'exits 1 1.0 s into the fault ("ECONNREFUSED 127.0.0.1:5432"), twice in all, '
+        'exits 1 1.0 s into the fault ("ECONNREFUSED 127.0.0.1:5432"), '
         "restarted twice, up 2.0 s after the heal"
     )
 
@@ -237,7 +237,7 @@ def test_a_fault_that_was_not_injected_describes_nothing() -> None:
 def test_a_stop_during_the_outage_is_described_with_its_code() -> None:
     """SIGTERM one second into the fault."""
     text = sentence(cell("silent", "sigterm"), BEFORE, fault(), refused(), stop(4.0), end(HEALED_S))
-    assert text.endswith("stops 0.2 s after SIGTERM (0)")
+    assert text.endswith("stops 0.2 s after SIGTERM (exit code 0)")
 
 
 def test_a_process_that_was_killed_did_not_stop() -> None:

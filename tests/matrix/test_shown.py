@@ -43,7 +43,7 @@ def test_the_table_fits_a_terminal_and_has_a_heading_for_each_moment() -> None:
     assert max(map(len, text.splitlines())) <= 80
     assert "postgres, at boot\n" in text
     assert '  refused          exits 1 after 1.5 s ("ECONNREFUSED")' in text
-    assert text.endswith("3 cells, none is wrong under any policy\nsaved in /results/run-1")
+    assert text.endswith("wrong under any policy: none of 3 cells\nsaved in /results/run-1")
 
 
 def test_a_failed_verdict_is_below_the_table_with_its_reasons() -> None:
@@ -52,7 +52,7 @@ def test_a_failed_verdict_is_below_the_table_with_its_reasons() -> None:
     assert "FAIL reports healthy while requests fail" in text
     assert "FAIL    postgres-refused-running: honest_health: no false health" in text
     assert "          28 of 28 requests failed" in text
-    assert "1 of 3 cells are wrong under any policy" in text
+    assert "wrong under any policy: 1 of 3 cells" in text
 
 
 def test_text_from_the_app_cannot_steer_the_terminal() -> None:
