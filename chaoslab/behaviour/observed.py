@@ -56,7 +56,8 @@ def observed(
         return _answered(found, seen, Span(start_s=span.start_s, end_s=seen.until_s))
     if not found.exits and (found.started_under_fault or cell.moment == "running"):
         found = _answered(found, seen, _shown(seen, fault, span))
-    return _healed(found, seen, span)
+    shown = _shown(seen, fault, span) if found.started_under_fault else span
+    return _healed(found, seen, span, shown)
 
 
 def _watched_until_s(app: str, history: History) -> float:
@@ -118,8 +119,10 @@ def _ends(found: Facts, seen: _Seen, span: Span) -> Facts:
     )
 
 
-def _healed(found: Facts, seen: _Seen, span: Span) -> Facts:
-    """The facts, with what came after the heal."""
+def _healed(found: Facts, seen: _Seen, span: Span, shown: Span) -> Facts:
+    """The facts, with what came after the heal. A path or request that was not as in a steady state
+    in `shown`, or after the heal, was away.
+    """
     healed_s = last_healed_s(seen.history)
     if healed_s is None:
         return found
@@ -127,7 +130,7 @@ def _healed(found: Facts, seen: _Seen, span: Span) -> Facts:
     up_s = next((at_s for at_s in seen.completed_s if at_s > span.end_s), None)
     if was_up and not found.later_exits:
         up_s = None
-    back = (back_of(each, span, healed_s, seen.until_s) for each in seen.series)
+    back = (back_of(each, shown, healed_s, seen.until_s) for each in seen.series)
     until_s = seen.until_s if up_s is None else up_s
     return replace(
         found,

@@ -156,6 +156,9 @@ def _path(data: Data) -> str:
         each = zip(ways, counts, strict=True)
         return f"{data['path']} varies ({', '.join(f'{n} x {way}' for way, n in each)})"
     text = f"{data['path']} {_way(settled)}"
+    if len(ways) > 1 and ways[0] == settled:
+        others = [f"{n} x {way}" for way, n in zip(ways, counts, strict=True) if way != settled]
+        return f"{text} (but {', '.join(others)})"
     if len(ways) > 1 and data["settled_good"]:
         return (
             f"{data['path']} {_way(ways[0])} at first, {settled} after {seconds(data['after_s'])}"

@@ -87,6 +87,15 @@ def test_an_app_that_starts_degraded_says_so() -> None:
     )
 
 
+def test_what_failed_only_before_the_start_was_complete_is_not_back_later() -> None:
+    """A start-up may answer errors for a moment."""
+    starts = boot(0.5, listens_s=0.6, complete_s=1.7, state=DEGRADED)
+    early = both(0.8, 1.6, "failed", code=503)
+    under = [*health(1.8, 5.8, DEGRADED), *live(1.8, 10.0), *both(1.8, 10.0)]
+    text = sentence(AT_BOOT, REFUSED, starts, early, under, health(8.4, 10.0), end())
+    assert text.endswith("requests ok; back 2.4 s after the heal")
+
+
 def test_an_app_that_starts_as_ever_is_unaffected() -> None:
     """Health and each request are as in a steady state."""
     text = sentence(AT_BOOT, REFUSED, up(), all_well(1.6, 10.0), end())

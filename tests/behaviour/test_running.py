@@ -205,6 +205,13 @@ def test_a_short_loss_has_what_came_first_and_when_it_was_over() -> None:
     assert text.startswith("/healthcheck 503 unhealthy at first, 200 healthy after 0.8 s,")
 
 
+def test_one_odd_answer_does_not_hide_the_usual_one() -> None:
+    """One hang among good answers."""
+    under = [*health(3.0, 4.0), *hanging(4.0, 5.0), *health(5.0, 5.8), *live(3.0, 5.8)]
+    text = sentence(cell(), BEFORE, REFUSED, under, both(3.0, 5.8), AFTER)
+    assert text.startswith("/healthcheck 200 healthy (but 1 x hangs), /liveness 200")
+
+
 def test_a_lab_in_trouble_describes_nothing() -> None:
     """Whatever the app did."""
     trouble = LabTrouble(at_s=4.0, part="postgres", what="it ended")
