@@ -59,6 +59,7 @@ SLOW = (
     "services/test_other_keys.py",
     "services/test_other_servers.py",
     "services/test_postgres_keys.py",
+    "matrix/test_lab.py",
     "model/test_loader_anything.py",
     "verdicts/test_cut_short",
     "verdicts/test_reasons.py",

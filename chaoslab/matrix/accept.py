@@ -64,7 +64,8 @@ def policy_of(facts: Facts, *, at_boot: bool) -> Policy | None:
     if facts.exits:
         return "exit" if all(each.code != 0 for each in facts.exits) else None
     if at_boot and not facts.started_under_fault:
-        return "wait"
+        answered = facts.start is not None and facts.start.last_status is not None
+        return "unavailable" if answered else "wait"
     if any("hangs" in each.ways for each in facts.under):
         return None
     if not facts.changed:

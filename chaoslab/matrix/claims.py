@@ -15,7 +15,8 @@ from chaoslab.expectations import (
     KeepsAcknowledged,
     Stops,
 )
-from chaoslab.matrix.pace import Pace
+from chaoslab.expectations.of_policy import of_policy
+from chaoslab.matrix.pace import FAULT, Pace
 from chaoslab.model.cell import Cell
 from chaoslab.model.policy import OutageMode, Policy, PolicyMoment
 from chaoslab.model.topology import App, Topology
@@ -26,7 +27,10 @@ MOMENTS: tuple[PolicyMoment, ...] = get_args(PolicyMoment)
 
 def claims_of(cell: Cell, topology: Topology, pace: Pace) -> tuple[Expectation, ...]:
     """The claims of one cell."""
-    return (*_wrong_under_any_policy(cell, topology.apps[cell.app], pace),)
+    app, policy = topology.apps[cell.app], policy_in(topology, cell)
+    moment = cast("PolicyMoment", cell.moment)
+    own = of_policy(policy, app, moment, FAULT) if policy else ()
+    return (*_wrong_under_any_policy(cell, app, pace), *own)
 
 
 def policy_in(topology: Topology, cell: Cell) -> Policy | None:

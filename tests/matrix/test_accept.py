@@ -87,6 +87,9 @@ def test_each_behaviour_at_boot_has_its_policy() -> None:
     gone = [*boot(0.5), *exits(2.0, 1), *boot(5.5, number=2, complete_s=7.0)]
     assert policy_of(at_boot(gone), at_boot=True) == "exit"
     assert policy_of(at_boot(boot(0.5, listens_s=6.5, complete_s=7.0)), at_boot=True) == "wait"
+    answers = health(1.2, 5.8, UNHEALTHY, code=503)
+    waits = boot(0.5, listens_s=1.0, complete_s=6.5)
+    assert policy_of(at_boot(waits, answers), at_boot=True) == "unavailable"
     assert policy_of(at_boot(up(), all_well(1.6, 10.0)), at_boot=True) == "unaffected"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rigs.cell_histories import topology
 
@@ -11,6 +13,7 @@ from chaoslab.matrix.pace import FAULT
 from chaoslab.matrix.plans import plan_of
 from chaoslab.model.cell import Cell
 from chaoslab.model.plan import resolve
+from chaoslab.model.policy import Policies
 from chaoslab.model.when import BeforeSpawn
 
 SHOP = topology()
@@ -64,6 +67,21 @@ def test_the_app_is_asked_to_stop_while_the_fault_is_in_force() -> None:
     assert heal is not None
     assert (stop.moment, stop.of) == ("in_force", FAULT)
     assert heal.moment == "exited"
+
+
+def test_an_accepted_policy_adds_its_claims_to_its_own_cells() -> None:
+    """What holds under any policy is claimed in every cell."""
+    policies = {"postgres": Policies(boot={"refused": "exit"}, running={"silent": "unavailable"})}
+    gated = replace(SHOP, apps={"web": replace(SHOP.apps["web"], policies=policies)})
+    claims = {
+        cell.name: [e.kind for e in resolve(plan_of(cell, gated), gated).expect]
+        for cell in cells(gated)
+    }
+    assert claims["steady"] == ["stops"]
+    assert claims["postgres-refused-boot"] == ["comes_back", "honest_health", "exits"]
+    assert claims["postgres-dropped-boot"] == ["comes_back", "honest_health"]
+    assert "unavailable" in claims["postgres-silent_dead-running"]  # as silent
+    assert claims["postgres-restarted-running"] == ["comes_back"]
 
 
 def test_each_request_is_sent_and_both_paths_of_probers_are_asked() -> None:

@@ -1,0 +1,152 @@
+"""`chaoslab run` on a real service: what it prints, what it accepts, and what it then refuses."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from rigs.projects import CHAOSLAB, Project
+
+APP = """\
+import json, os, sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import psycopg
+
+
+def look():
+    with psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=1) as connection:
+        connection.execute("select 1")
+
+
+while True:
+    try:
+        look()
+        break
+    except psycopg.Error as error:
+        if os.environ["BUILD"] == "exits":
+            sys.exit(f"ERROR no database: {type(error).__name__}")
+        time.sleep(0.2)
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        try:
+            if self.path != "/live":
+                look()
+            code, word = 200, "healthy"
+        except psycopg.Error:
+            code, word = 503, "unhealthy"
+        body = json.dumps({"status": word}).encode()
+        self.send_response(code)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+TOML = """\
+# what the shop needs
+version = 1
+
+[services.postgres]
+kind = "postgres"
+
+[apps.web]
+command = ["{python}", "app.py"]
+links = ["postgres"]
+env = { DATABASE_URL = "{postgres.url}", PORT = "{port}", BUILD = "exits" }
+
+[apps.web.health]
+live_path = "/live"
+
+[apps.web.requests.list]
+kind = "page"
+path = "/list"
+"""
+CELLS = ("--only", "postgres-refused-boot", "--only", "postgres-refused-running")
+
+
+def project(folder: Path) -> Project:
+    return Project(folder, {"app.py": APP, "chaoslab.toml": TOML})
+
+
+def ran(shop: Project, *words: str) -> tuple[int, str]:
+    """One cell at a time. The test is skipped if the machine is too busy for the lab."""
+    code, printed = shop.chaoslab("run", "--workers", "1", *words)
+    if "this machine was too busy: try" in printed:
+        pytest.skip("this machine is too busy for the lab")
+    return code, printed
+
+
+def test_what_was_accepted_is_a_gate_that_another_build_fails(tmp_path: Path) -> None:
+    """An app that honestly exits and answers 503 is green; one that waits at boot is not."""
+    shop = project(tmp_path)
+    code, printed = ran(shop, *CELLS, "--accept")
+    assert code == 0, printed
+    text = (tmp_path / "chaoslab.toml").read_text()
+    assert text.startswith("# what the shop needs\n")
+    assert 'boot = {refused = "exit"}' in text
+    assert 'running = {refused = "unavailable"}' in text
+
+    code, printed = ran(shop, *CELLS)
+    assert code == 0, printed
+    assert "not as accepted: none of 3 cells" in printed
+
+    (tmp_path / "chaoslab.toml").write_text(text.replace('"exits"', '"waits"'))
+    code, printed = ran(shop, *CELLS)
+    assert code == 1, printed
+    assert "FAIL    postgres-refused-boot: exits: " in printed
+    assert "not as accepted: 1 of 3 cells" in printed
+
+
+def test_a_run_is_saved_as_any_run_and_its_json_has_the_facts(tmp_path: Path) -> None:
+    """`analyze` judges it again, and `--format json` has nothing else on stdout."""
+    shop = project(tmp_path)
+    process = shop.start(CHAOSLAB, "run", "--fault", "refused", "--format", "json")
+    with process:
+        printed, _ = process.communicate(timeout=300)
+    found = json.loads(printed[printed.index("\n{\n") :])
+    assert [cell["name"] for cell in found["cells"]] == [
+        "steady",
+        "postgres-refused-boot",
+        "postgres-refused-running",
+    ]
+    (run,) = shop.runs
+    assert json.loads((run / "matrix.json").read_text())["folder"] == str(run)
+    assert "stops" in shop.chaoslab("analyze", run.name)[1]
+
+
+def test_an_app_that_does_not_start_stops_the_run_with_its_last_words(tmp_path: Path) -> None:
+    """No fault is injected, and no traceback is the lab's."""
+    shop = project(tmp_path)
+    shop.folder.joinpath("chaoslab.toml").write_text(TOML.replace(', BUILD = "exits"', ""))
+    code, printed = shop.run(CHAOSLAB, "run")
+    assert code == 1
+    assert "'web' is not healthy without a fault, so no fault was injected:" in printed
+    assert "exited with 1 after" in printed
+    assert "not run: the steady state of web is not healthy" in printed
+
+
+def test_ctrl_c_prints_what_is_known_and_leaves_nothing(tmp_path: Path) -> None:
+    """The steady state is over; the other cells are not run."""
+    shop = project(tmp_path)
+    process = shop.start(CHAOSLAB, "run", "--workers", "1")
+    lines: list[str] = []
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("1/12 steady"):
+                process.send_signal(signal.SIGINT)
+                begun_s = time.monotonic()
+    text = "".join(lines)
+    assert process.returncode == 1, text
+    assert time.monotonic() - begun_s < 20.0
+    assert "interrupted: 11 of 12 cells were not run" in text
