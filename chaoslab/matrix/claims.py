@@ -4,6 +4,7 @@ topology for that link and moment. Pure.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import cast, get_args
 
@@ -18,6 +19,7 @@ from chaoslab.expectations import (
 from chaoslab.expectations.of_policy import of_policy
 from chaoslab.matrix.pace import FAULT, Pace
 from chaoslab.model.cell import Cell
+from chaoslab.model.load import Sampling
 from chaoslab.model.policy import OutageMode, Policy, PolicyMoment
 from chaoslab.model.topology import App, Topology
 
@@ -53,4 +55,17 @@ def _wrong_under_any_policy(cell: Cell, app: App, pace: Pace) -> Iterator[Expect
     if app.write is not None:
         yield KeepsAcknowledged(app=name)
     if cell.moment == "running" and cell.fault != "restarted":
-        yield BacksOff(app=name)
+        yield _no_storm(app)
+
+
+def _no_storm(app: App) -> Expectation:
+    """The claim on the app's connects: its limits, and one more for each question of the lab, which
+    may cause one.
+    """
+    paths = sum(path is not None for path in (app.health.live_path, app.health.ready_path)) + 1
+    asked_per_s = paths / Sampling().fast_s + sum(r.rate_per_s for r in app.requests.values())
+    return BacksOff(
+        app=app.name,
+        connects_per_s=app.limits.connects_per_s + asked_per_s,
+        herd=app.limits.herd + math.ceil(asked_per_s / 2),
+    )

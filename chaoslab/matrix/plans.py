@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chaoslab.faults import Restarted, Severed, Stopped
-from chaoslab.matrix.claims import claims_of
+from chaoslab.matrix.claims import claims_of, policy_in
 from chaoslab.matrix.pace import FAULT, Pace
 from chaoslab.model import when
 from chaoslab.model.cell import Cell
 from chaoslab.model.faults import Declared
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Boot, Plan
+from chaoslab.model.policy import Policy
 from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.topology import App, Topology
 from chaoslab.model.when import AtMoment
@@ -34,7 +35,7 @@ def plan_of(cell: Cell, topology: Topology, *, boot_s: float = 1.0) -> Plan:
     return Plan(
         name=cell.name,
         boots=(boot,),
-        faults=() if cell.steady else (_fault(cell, pace),),
+        faults=() if cell.steady else (_fault(cell, pace, policy_in(topology, cell)),),
         load=tuple(
             Load(app=app.name, request=name, start=when.spawned(app=app.name))
             for name in app.requests
@@ -44,11 +45,12 @@ def plan_of(cell: Cell, topology: Topology, *, boot_s: float = 1.0) -> Plan:
     )
 
 
-def _fault(cell: Cell, pace: Pace) -> Declared:
+def _fault(cell: Cell, pace: Pace, policy: Policy | None) -> Declared:
     start = when.before_spawn
     if cell.moment != "boot":
         start = when.started(pace.served_s, app=cell.app)
-    stop = when.affected(FAULT, pace.held_s(cell), within_s=pace.unseen_s(cell))
+    held_s, unseen_s = pace.held_s(cell, policy), pace.unseen_s(cell, policy)
+    stop = when.affected(FAULT, held_s, within_s=unseen_s)
     if cell.moment == "sigterm":
         stop = when.exited(app=cell.app)
     link = f"{cell.app}.{cell.target}"

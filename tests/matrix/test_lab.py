@@ -126,7 +126,7 @@ def test_a_run_is_saved_as_any_run_and_its_json_has_the_facts(tmp_path: Path) ->
 def test_an_app_that_does_not_start_stops_the_run_with_its_last_words(tmp_path: Path) -> None:
     """No fault is injected, and no traceback is the lab's."""
     shop = project(tmp_path)
-    shop.folder.joinpath("chaoslab.toml").write_text(TOML.replace(', BUILD = "exits"', ""))
+    shop.folder.joinpath("chaoslab.toml").write_text(TOML.replace('PORT = "{port}", ', ""))
     code, printed = shop.run(CHAOSLAB, "run")
     assert code == 1
     assert "'web' is not healthy without a fault, so no fault was injected:" in printed

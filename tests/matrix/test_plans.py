@@ -84,6 +84,20 @@ def test_an_accepted_policy_adds_its_claims_to_its_own_cells() -> None:
     assert claims["postgres-restarted-running"] == ["comes_back"]
 
 
+def test_a_fault_is_held_until_an_accepted_exit_would_be_late() -> None:
+    """Else a build that exits no more would only be UNKNOWN."""
+    policies = {"postgres": Policies(boot={"refused": "exit"})}
+    deadlines = replace(SHOP.apps["web"].deadlines, fail_fast_s=12.0)
+    web = replace(SHOP.apps["web"], policies=policies, deadlines=deadlines)
+    gated = replace(SHOP, apps={"web": web})
+    held = {cell.name: plan_of(cell, gated).faults for cell in cells(gated) if not cell.steady}
+    (accepted,), (other,) = held["postgres-refused-boot"], held["postgres-dropped-boot"]
+    assert accepted.stop is not None
+    assert other.stop is not None
+    assert (accepted.stop.after_s, accepted.stop.within_s) == (13.0, 13.0)
+    assert other.stop.after_s < 5.0
+
+
 def test_each_request_is_sent_and_both_paths_of_probers_are_asked() -> None:
     """From the spawn on, at the request's own rate."""
     plan = plan_of(cells(SHOP)[0], SHOP)
