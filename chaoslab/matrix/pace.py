@@ -20,8 +20,8 @@ class Pace:
 
     `boot_s` is how long the start-up takes in the steady state. `notices_s` is how long health may
     stay healthy while requests fail, and `back_s` how long the app has to be back after the heal. A
-    deadline of the topology that differs from the usual one replaces both. `bound_s` is how long the
-    fault is held at least for a policy, so that what the app does later than its deadline is seen.
+    deadline of the topology that differs from the usual one replaces both. `bound_s` is how long a
+    fault is held at least for a policy, so that what the app does after its deadline is observed.
     """
 
     boot_s: float
