@@ -51,7 +51,7 @@ def accepted(run: MatrixRun) -> Accepted:
             refused[cell.name] = _no_policy(ran.behaviour.facts)
             continue
         moments = policies.setdefault(cell.app, {}).setdefault(cell.target, {})
-        moment, mode = cast("PolicyMoment", cell.moment), cast("OutageMode", cell.fault)
+        moment, mode = cast("PolicyMoment", cell.moment), cell.fault
         moments.setdefault(moment, {})[mode] = found
     deadlines = {app: dict(_deadlines(rans)) for app, rans in kept.items() if app in policies}
     return Accepted(policies=policies, deadlines=deadlines, refused=refused)

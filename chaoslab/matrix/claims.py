@@ -11,11 +11,11 @@ from typing import cast, get_args
 from chaoslab.expectations import (
     BacksOff,
     ComesBack,
-    Expectation,
     HonestHealth,
     KeepsAcknowledged,
     Stops,
 )
+from chaoslab.expectations.base import Expectation
 from chaoslab.expectations.of_policy import of_policy
 from chaoslab.matrix.pace import FAULT, Pace
 from chaoslab.model.cell import Cell
@@ -40,7 +40,7 @@ def policy_in(topology: Topology, cell: Cell) -> Policy | None:
     declared = topology.apps[cell.app].policies.get(cell.target)
     if declared is None or cell.fault not in MODES or cell.moment not in MOMENTS:
         return None
-    return declared.of(cast("PolicyMoment", cell.moment), cast("OutageMode", cell.fault))
+    return declared.of(cell.moment, cell.fault)
 
 
 def _wrong_under_any_policy(cell: Cell, app: App, pace: Pace) -> Iterator[Expectation]:

@@ -15,7 +15,7 @@ from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.policy import Policy
 from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.topology import App, Topology
-from chaoslab.model.when import AtMoment
+from chaoslab.model.when import AtMoment, Trigger
 
 
 def plan_of(cell: Cell, topology: Topology, *, boot_s: float = 1.0) -> Plan:
@@ -46,7 +46,7 @@ def plan_of(cell: Cell, topology: Topology, *, boot_s: float = 1.0) -> Plan:
 
 
 def _fault(cell: Cell, pace: Pace, policy: Policy | None) -> Declared:
-    start = when.before_spawn
+    start: Trigger = when.before_spawn
     if cell.moment != "boot":
         start = when.started(pace.served_s, app=cell.app)
     held_s, unseen_s = pace.held_s(cell, policy), pace.unseen_s(cell, policy)
