@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chaoslab.evidence.claim import OfApp
-from chaoslab.evidence.every_boot import health_answers, requests_of, steady_health
+from chaoslab.evidence.every_boot import health_answers, load_names, requests_of, steady_health
 from chaoslab.evidence.timeline import HEARD_S, Span, answered_s
 from chaoslab.evidence.traffic import over_s
 from chaoslab.history.events import HealthSample
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
+from chaoslab.model.plan import Plan
 from chaoslab.reason import Code, Reason
 
 NOT_ASKED_AT_BOUND = Code(
@@ -89,6 +90,13 @@ class Back:
         return NOT_ASKED_AT_BOUND(
             what=self.what, last_s=before_s, sent_s=first.sent_s, bound_s=bound_s
         )
+
+
+def as_before(e: OfApp, plan: Plan) -> str:
+    """The begin of a claim: what is as before, as far as the plan asks for it."""
+    if load_names(e, plan):
+        return f"health and requests of {e.app} are as before"
+    return f"health of {e.app} is as before"
 
 
 def health_back(e: OfApp, history: History, span: Span, every_s: float) -> Back:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
-from chaoslab.evidence.back import Back, health_back, request_back
+from chaoslab.evidence.back import Back, as_before, health_back, request_back
 from chaoslab.evidence.every_boot import (
     gone,
     healed_span,
@@ -94,9 +94,12 @@ NOT_RESTARTED = Code(
 
 def _restarts_text(data: Mapping[str, Any]) -> str:
     count = data["restarts"]
-    times = "once" if count == 1 else f"{count} times"
-    how = f"its supervisor restarted it {times} after the heal" if count else "by itself"
-    return f"{how}, {data['under']} times under the faults" if data["under"] else how
+    after = f"restarted {_times(count)} after the heal" if count else "not restarted after the heal"
+    return f"{after}, {_times(data['under'])} under the faults" if data["under"] else after
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 RESTARTS = Code(
@@ -167,8 +170,8 @@ class ComesBack(Expectation):
         allowed = self.restarts_at_most
         often = "any number of" if allowed is None else f"at most {allowed}"
         claim = (
-            f"health and requests of {self.app} are as before within {self.within_s:g} s of the "
-            f"heal, with {often} restarts"
+            f"{as_before(self, run.plan)} within {self.within_s:g} s of the heal, with {often} "
+            "restarts"
         )
         if newest_boot(self, history) is None:
             return unknown(self.kind, claim, NEVER_SPAWNED(app=self.app, boot=1))
@@ -208,17 +211,27 @@ class ComesBack(Expectation):
         span, newest = healed_span(self, history), newest_boot(self, history)
         if span is None or newest is None:
             return None
-        within_s = self.within_s or 0.0
+        within_s, backs = self.within_s or 0.0, _backs(self, plan, history, span)
+        if all(len(back.row) >= self.at_least for back in backs):
+            return None
         waited = waited_s(history, self.app, newest.boot, span.start_s, now_s)
         given_up_s = span.start_s + within_s + LATE_S + min(within_s, waited)
-        backs = _backs(self, plan, history, span)
-        if all(len(back.row) >= self.at_least for back in backs):
+        due_s = span.start_s + within_s
+        if now_s > given_up_s and all(_is_decided(self, back, due_s) for back in backs):
             return None
         # the last questions begin before the bound and may go unanswered
         asked_s = max((load.waits_s for load in plan.load if load.app == self.app), default=0.0)
-        over_s_ = given_up_s + max(asked_s, plan.sampling.timeout_s)
-        over_s_ += self.at_least * max(back.every_s for back in backs)
-        return None if now_s > over_s_ else f"{self.app} to be as before the fault"
+        last_s = given_up_s + max(asked_s, plan.sampling.timeout_s)
+        last_s += self.at_least * max(back.every_s for back in backs)
+        return None if now_s > last_s else f"{self.app} to be as before the fault"
+
+
+def _is_decided(e: ComesBack, back: Back, due_s: float) -> bool:
+    """Whether more answers of one kind would not change the verdict, once the bound is over."""
+    since_s = back.since_s
+    if since_s is not None and since_s <= due_s:
+        return len(back.row) >= e.at_least
+    return bool(back.asked) and back.unseen_at(due_s) is None
 
 
 def _backs(e: ComesBack, plan: Plan, history: History, span: Span) -> list[Back]:

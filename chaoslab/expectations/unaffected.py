@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chaoslab.errors import Problem
-from chaoslab.evidence.back import is_as_before
+from chaoslab.evidence.back import as_before, is_as_before
 from chaoslab.evidence.every_boot import load_names, requests_of, steady_health
 from chaoslab.evidence.reasons import (
     FEW_ANSWERS,
@@ -66,7 +66,8 @@ MIN_ANSWERS = 3  # fewer answers do not show that nothing changes
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unaffected(OfFault):
     """Under `fault` nothing changes: each answer of health has the state and status of the last one
-    before the fault, and each request of a load gets a good answer. The process does not exit.
+    before the fault, and each request of a load gets a good answer. The process does not exit. The
+    plan needs a load if the app has requests.
 
     An app that starts under the fault completes its start-up there, and is healthy from its first
     healthy answer on. At least `at_least` requests of each name are required under the fault.
@@ -78,10 +79,13 @@ class Unaffected(OfFault):
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from OfFault.problems(self, place)
         yield from needs.least(place, 1, at_least=self.at_least)
+        mine = place.topology.apps.get(needs.app_name(place, self.app))
+        if mine is not None and mine.requests:
+            yield from needs.any_load(place, self)
 
     def judged(self, run: Run) -> Verdict:
         history = run.history
-        claim = f"nothing changes for users of {self.app} while {self.fault} is in force"
+        claim = f"{as_before(self, run.plan)} while {self.fault} is in force"
         found = under(self, history)
         if isinstance(found, Reason):
             return unknown(self.kind, claim, found)
