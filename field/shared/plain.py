@@ -58,7 +58,10 @@ def service(script: str, **env: str) -> Iterator[Service]:
     with subprocess.Popen(command, cwd=folder, env=variables) as process:
         running = Service(port=port, process=process)
         try:
-            if not wait_until(lambda: running.word() == "healthy"):
+            wait_until(lambda: process.poll() is not None or running.word() == "healthy")
+            if process.poll() is not None:
+                raise RuntimeError(f"the service ended with exit code {process.returncode}")
+            if running.word() != "healthy":
                 raise TimeoutError("the service does not become healthy")
             yield running
         finally:
