@@ -15,7 +15,6 @@ from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.trouble import ended_by, last_lines
 from chaoslab.runtimes.base import RunningApp
 
-START_WITHIN_S = 120.0
 SETTLED_S = 3.0  # how long an app that answers, but nothing with 2xx, is given to do so
 _OTHER_PORT_S = 1.0  # an app may open a port of its own before the one that it was given
 _LOOK_EVERY_S = 0.05
@@ -54,8 +53,8 @@ class Booted:
 class Booting:
     """Boots one app again and again, each time in place of the boot before."""
 
-    def __init__(self, boots: Boots, app: str) -> None:
-        self._boots, self._app = boots, app
+    def __init__(self, boots: Boots, app: str, *, within_s: float) -> None:
+        self._boots, self._app, self._within_s = boots, app, within_s
         self._over = asyncio.Event()
 
     async def boot(self, paths: Sequence[str]) -> Booted:
@@ -65,21 +64,33 @@ class Booting:
         await self._boots.run(0, self._over)
         running = self._boots.watches[self._app].watched.running
         there = await self._listening(running)
-        end_s = now_s() + SETTLED_S
-        while now_s() < end_s:
+        took_s = await self._first_good(running, there, paths)
+        return Booted(running=running, there=there, took_s=took_s)
+
+    async def _first_good(
+        self, running: RunningApp, there: Endpoint, paths: Sequence[str]
+    ) -> float:
+        """The seconds from the spawn to the first good answer; to the end of the wait for one, if
+        the app answers otherwise. Raises AppFailed if it answers nothing in time.
+        """
+        answered_s = 0.0
+        while now_s() < running.spawned_s + self._within_s:
             found = await answers(there, paths)
+            took_s = now_s() - running.spawned_s
             if any(each.good for each in found.values()):
-                break
+                return took_s
+            if any(each.status for each in found.values()):
+                answered_s = answered_s or took_s
+                if took_s > answered_s + SETTLED_S:
+                    return took_s
             self._check(running)
-            if not any(each.status for each in found.values()):
-                end_s = min(now_s() + SETTLED_S, running.spawned_s + START_WITHIN_S)
             await asyncio.sleep(_LOOK_EVERY_S)
-        return Booted(running=running, there=there, took_s=now_s() - running.spawned_s)
+        raise self._silent(running)
 
     async def _listening(self, running: RunningApp) -> Endpoint:
         """The address at which the app serves HTTP: the given port, or another that it opened."""
         other_since_s = 0.0
-        while now_s() < running.spawned_s + START_WITHIN_S:
+        while now_s() < running.spawned_s + self._within_s:
             self._check(running)
             ports = {each.local_port for each in running.sockets() if each.state == "LISTEN"}
             if running.listens_on in ports:
@@ -92,8 +103,12 @@ class Booting:
                         if (await answer_of(there, "/")).status:
                             return there
             await asyncio.sleep(_LOOK_EVERY_S)
-        reason = NOT_LISTENING(within_s=START_WITHIN_S)
-        raise AppFailed(Problem(reason=reason, fix=_FIX, lines=last_lines(running.log_tail())))
+        raise self._silent(running)
+
+    def _silent(self, running: RunningApp) -> AppFailed:
+        reason = NOT_LISTENING(within_s=self._within_s)
+        fix = f"give it more time: --start-within; or {_FIX}"
+        return AppFailed(Problem(reason=reason, fix=fix, lines=last_lines(running.log_tail())))
 
     def _check(self, running: RunningApp) -> None:
         if (code := running.exit_code) is not None:

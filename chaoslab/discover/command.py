@@ -57,6 +57,9 @@ TOPOLOGY, SCENARIO = "chaoslab.toml", "scenarios/test_outage.py"
 @click.option("--app", default="", metavar="NAME", help="The Compose service that is the app.")
 @click.option("--start/--no-start", default=True, show_default=True,
               help="Start the app and its services to observe them.")  # fmt: skip
+@click.option("--start-within", "within_s", type=click.FloatRange(1, 3600), default=120.0,
+              show_default=True, metavar="SECONDS",
+              help="How long a boot may take to answer.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace an existing chaoslab.toml.")
 def init(
     words: tuple[str, ...],
@@ -70,6 +73,7 @@ def init(
     compose: Path | None,
     app: str,
     start: bool,
+    within_s: float,
     force: bool,
 ) -> None:
     """Write a chaoslab.toml for the service in this folder, after a look at what it does.
@@ -103,7 +107,7 @@ def init(
     named = Named(health=health, live=live, ready=ready, request=request)
     findings = None
     if start and (not asks or click.confirm("Start it with fresh services?", default=True)):
-        findings = _looked(topology, named)
+        findings = _looked(topology, named, within_s)
         findings = _confirmed(findings, named) if asks else findings
     _write(proposal, findings, asks=asks)
 
@@ -171,7 +175,7 @@ def _read(proposal: Proposal) -> Topology:
         return read_topology(file, kinds=services.kinds())
 
 
-def _looked(topology: Topology, named: Named) -> Findings:
+def _looked(topology: Topology, named: Named, within_s: float) -> Findings:
     """Start the topology, and return what was observed."""
     import asyncio
     import tempfile
@@ -182,7 +186,8 @@ def _looked(topology: Topology, named: Named) -> Findings:
     _say("starting …")
     with tempfile.TemporaryDirectory(prefix="chaoslab-init-") as place:
         try:
-            return asyncio.run(look(topology, named, RunFolder(Path(place).resolve()), _say))
+            folder = RunFolder(Path(place).resolve())
+            return asyncio.run(look(topology, named, folder, _say, within_s=within_s))
         except KeyboardInterrupt:
             _say("interrupted; everything was stopped, and nothing was written")
             raise click.Abort from None

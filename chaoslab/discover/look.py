@@ -40,12 +40,14 @@ _PROXY: ProxyKind = "embedded"
 Say = Callable[[str], None]
 
 
-async def look(topology: Topology, named: Named, folder: RunFolder, say: Say) -> Findings:
+async def look(
+    topology: Topology, named: Named, folder: RunFolder, say: Say, *, within_s: float
+) -> Findings:
     """Start the topology with fresh services, observe its first app, and stop everything.
 
-    The history and the app's log are written into `folder`, which must exist. `say` gets a line for
-    each step. Raises AppFailed if the app does not come to answer, and the errors of a lab that
-    cannot start.
+    Each boot has `within_s` seconds to answer. The history and the app's log are written into
+    `folder`, which must exist. `say` gets a line for each step. Raises AppFailed if the app does
+    not come to answer, and the errors of a lab that cannot start.
     """
     app = next(iter(topology.apps.values()))
     plan = resolve(Plan(name="init", boots=(Boot(app=app.name),)), topology)
@@ -61,7 +63,10 @@ async def look(topology: Topology, named: Named, folder: RunFolder, say: Say) ->
                 boots = Boots(plan, context, folder)
                 try:
                     shown = context.journal.mask  # it knows the services' passwords as well
-                    looking = _Look(context, boots, app, named, lambda text: say(shown.text(text)))
+                    booting = Booting(boots, app.name, within_s=within_s)
+                    looking = _Look(
+                        context, booting, app, named, lambda text: say(shown.text(text))
+                    )
                     return shown.of(await looking.findings())
                 finally:
                     await boots.end()
@@ -72,9 +77,11 @@ async def look(topology: Topology, named: Named, folder: RunFolder, say: Say) ->
 class _Look:
     """One look at one app, in a lab that is up."""
 
-    def __init__(self, context: Context, boots: Boots, app: App, named: Named, say: Say) -> None:
+    def __init__(
+        self, context: Context, booting: Booting, app: App, named: Named, say: Say
+    ) -> None:
         self._context, self._app, self._named, self._say = context, app, named, say
-        self._booting = Booting(boots, app.name)
+        self._booting = booting
         self._notes: list[str] = []
         self._back_s: dict[str, float] = {}
         self._not_back: list[str] = []
