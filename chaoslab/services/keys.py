@@ -17,11 +17,12 @@ NeededPassword = Annotated[str, rule(lambda text: bool(text) and text.isprintabl
 
 def name_of(longest_bytes: int, *, reserved: Collection[str] = ()) -> AfterValidator:
     """A validator for the name of a user or a place in a server: 1 to `longest_bytes` bytes on one
-    line, and none of `reserved`.
+    line, and none of `reserved`. A command must not take it for an option.
     """
 
     def holds(text: str) -> bool:
         fits = 1 <= len(text.encode("utf-8", "surrogatepass")) <= longest_bytes
-        return fits and text.isprintable() and text.lower() not in reserved
+        plain = text.isprintable() and not text.startswith("-")
+        return fits and plain and text.lower() not in reserved
 
     return rule(holds)

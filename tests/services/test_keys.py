@@ -39,6 +39,7 @@ def read(folder: Path, kind: str, line: str) -> Service:
         ("postgres", 'user = "postgres"', "the lab's own superuser"),
         ("postgres", 'user = "pg_reader"', "pg_…"),
         ("postgres", 'user = ""', "1 to 63 bytes"),
+        ("postgres", 'database = "-c"', "1 to 63 bytes"),
         ("postgres", 'database = "template1"', "not postgres, template0 or template1"),
         ("postgres", f'database = "{"é" * 32}"', "1 to 63 bytes"),
         ("postgres", 'password = "a\\nb"', "a string on one line"),

@@ -70,11 +70,12 @@ class MysqlServer:
         and version.
         """
         with self._as_root(access) as cursor:
+            cursor.execute("SELECT VERSION()")
+            about = product(str(cursor.fetchall()[0][0]))
             if self.keys is not None:
                 who = [self.keys.user, self.keys.password]
                 cursor.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", who)
-            cursor.execute("SELECT VERSION()")
-            return product(str(cursor.fetchall()[0][0]))
+            return about
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
         """Create the lab's database; a database of the same name is dropped first."""

@@ -125,10 +125,10 @@ class PostgresServer:
         Raises RuntimeUnavailable if the server lacks an extension.
         """
         with _admin(access.port) as connection:
-            connection.execute("SET password_encryption = 'scram-sha-256'")
-            connection.execute(self.keys.role.encode())
             version = _version(connection)
             self.extensions.check(connection, version)
+            connection.execute("SET password_encryption = 'scram-sha-256'")
+            connection.execute(self.keys.role.encode())
             return version
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:

@@ -59,9 +59,10 @@ class RabbitServer:
     def prepare(self, access: ContainerAccess) -> str:
         """Check the user and the password; returns the product and version."""
         access.run(("sh", "-c", _LOG_IN))
+        version = access.run(("rabbitmqctl", "-q", "version")).strip()
         if self.vhost == _USUAL_VHOST:
             access.run(("rabbitmqctl", "delete_vhost", self.vhost))
-        return f"RabbitMQ {access.run(('rabbitmqctl', '-q', 'version')).strip()}"
+        return f"RabbitMQ {version}"
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
         """Create the lab's virtual host, and give the user all rights in it."""

@@ -151,3 +151,17 @@ async def test_redis_of_a_stack_is_used_by_the_declared_password(session: Docker
         await asyncio.to_thread(server.fresh, access, "one_lab")
         assert server.url(running.endpoint, "one_lab").endswith("/15")
         await asyncio.to_thread(server.clear, access, "one_lab")
+
+
+async def test_a_lacking_extension_is_reported_in_each_lab(session: DockerSession) -> None:
+    """Not as another error in the second one."""
+    lacking = replace(POSTGRES, settings={"extensions": ["no_such_thing"], "user": "another"})
+    own = kind_of("postgres").container
+    assert own is not None
+    async with session.lab() as lab:
+        await lab.start_service(POSTGRES)
+        access = lab.stack.servers["postgres"].access
+        for _ in range(2):
+            with pytest.raises(RuntimeUnavailable) as caught:
+                await asyncio.to_thread(own(lacking).prepare, access)
+            assert [each.code for each in caught.value.problems] == ["service.no_extension"]
