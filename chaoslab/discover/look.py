@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from chaoslab.clock import now_s
@@ -93,10 +92,15 @@ class _Look:
         self._say(f"answers on port {booted.there.port} after {booted.took_s:.1f} s")
         made = _new(await self._tables(), before)
         paths = await self._paths(booted)
-        for service in self._app.links:
-            paths, booted = await self._without(service, paths, booted)
-        asked = [each.path for each in paths] or [*USUAL]
-        boots_s = [booted.took_s] if not paths else [booted.took_s, *await self._more_boots(asked)]
+        boots_s = [booted.took_s]
+        try:
+            for service in self._app.links:
+                paths, booted = await self._without(service, paths, booted)
+            if paths:
+                boots_s += await self._more_boots([each.path for each in paths])
+        except AppFailed as error:
+            why = error.problems[0].what
+            self._note(f"a later boot failed, and nothing more was observed: {why}")
         port = booted.there.port
         return Findings(
             port=0 if port == booted.running.listens_on and not self._app.port else port,
@@ -152,17 +156,19 @@ class _Look:
         if not any(isinstance(e, FaultInForce) and e.fault == fault.label for e in events):
             self._notes.append(f"{service} was not observed to be refused: nothing is known of it")
             return paths, booted
+        if (code := booted.running.exit_code) is not None:
+            # No path answers for a process that ended: that says nothing about the path.
+            self._note(f"the app ended by {ended_by(code)} while {service} was refused")
+            return paths, await self._booting.boot(names)
         paths = tuple(
             replace(each, severed={**each.severed, service: seen[each.path]}) for each in paths
         )
         for each in paths:
             if service in each.noticed:
                 self._say(f"{each.path}: {each.severed[service].text} while {service} is refused")
-        if (code := booted.running.exit_code) is not None:
-            self._note(f"the app ended by {ended_by(code)} while {service} was refused")
+        await self._back(service, paths, booted)
+        if booted.running.exit_code is not None:
             booted = await self._booting.boot(names)
-        else:
-            await self._back(service, paths, booted)
         return paths, booted
 
     async def _asked_for(
@@ -187,17 +193,17 @@ class _Look:
                 return
             await asyncio.sleep(_ASK_EVERY_S)
         self._not_back.append(service)
+        if (code := booted.running.exit_code) is not None:
+            self._note(f"the app ended by {ended_by(code)} after {service} was healed")
+            return
         self._note(f"not as before within {BACK_WITHIN_S:g} s after {service} was healed")
 
     async def _more_boots(self, names: Sequence[str]) -> list[float]:
-        """The times of further boots. A boot that fails is noted, and is the last one."""
+        """The times of further boots."""
         found: list[float] = []
-        with suppress(AppFailed):
-            while len(found) < BOOTS - 1:
-                found.append((await self._booting.boot(names)).took_s)
-                self._say(f"boot {len(found) + 1}: {found[-1]:.1f} s to the first good answer")
-            return found
-        self._note(f"boot {len(found) + 2} did not come to answer, and the first one did")
+        while len(found) < BOOTS - 1:
+            found.append((await self._booting.boot(names)).took_s)
+            self._say(f"boot {len(found) + 1}: {found[-1]:.1f} s to the first good answer")
         return found
 
     def _note(self, text: str) -> None:

@@ -127,9 +127,7 @@ def _deadlines(here: str, findings: Findings) -> Iterator[str]:
         return
     yield f"[{here}.deadlines]"
     boots = ", ".join(f"{each:.1f} s" for each in findings.boots_s)
-    yield from comment(
-        f"{len(findings.boots_s)} boots: {boots} to the first good answer; x {SLACK:g}"
-    )
+    yield from comment(f"boots: {boots} to the first good answer; x {SLACK:g}")
     yield f"startup_s = {bound_s(findings.boots_s)}"
     back = ", ".join(f"{name} {s:.1f} s" for name, s in findings.back_s.items())
     back = f"as before after the heal: {back}" if back else "no loss was observed to change a path"

@@ -128,3 +128,30 @@ def test_ctrl_c(project: Project) -> None:
     assert "Traceback" not in printed
     assert still_running(project) == []
     assert not (project.folder / TOPOLOGY).exists()
+
+
+def test_an_app_that_ends_under_the_fault(project: Project) -> None:
+    """The end of the process is noted, and not taken for an answer of its paths. Where the app does
+    not boot again, what was observed before is written.
+    """
+    ends = """
+import threading, time
+def watch():
+    while True:
+        time.sleep(0.2)
+        try:
+            ask("SELECT 1")
+        except psycopg.Error:
+            os._exit(4)
+if len(pathlib.Path("pids").read_text().split()) > 1:
+    sys.exit("once only")
+threading.Thread(target=watch, daemon=True).start()
+"""
+    (project.folder / "app.py").write_text(APP.replace("class Handler", f"{ends}\nclass Handler"))
+    code, printed = project.chaoslab("init", "--yes", *COMMAND)
+    assert code == 0, printed
+    assert "the app ended by exit status 4 while postgres was refused" in printed
+    assert "a later boot failed" in printed
+    app = next(iter(topology(project).apps.values()))
+    assert (app.health.path, app.health.live_path) == ("/healthz", "/livez")
+    assert still_running(project) == []
