@@ -58,10 +58,13 @@ def _has_policy(ran: Ran, topology: Topology) -> bool:
 
 
 def _is_unknown(ran: Ran, *, gate: bool) -> bool:
-    """Whether the cell is not known: it could not be described or, in a gate, not be judged."""
+    """Whether the cell is not known: it could not be described, or a claim that the app did not
+    keep could not be judged; in a gate also if any other claim could not be judged.
+    """
     if not ran.possible or ran.outcome is Outcome.FAIL:
         return False
-    return not ran.behaviour.known or (gate and ran.outcome is Outcome.UNKNOWN)
+    judged = not ran.would_fail and not (gate and ran.outcome is Outcome.UNKNOWN)
+    return not (ran.behaviour.known and judged)
 
 
 def _named(rans: Iterable[Ran]) -> tuple[str, ...]:

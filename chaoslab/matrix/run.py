@@ -28,9 +28,12 @@ from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.report.runs import save_verdicts
+from chaoslab.verdicts.judge import ALONE
 
 Say = Callable[[str], None]
-BUSY = ("lab.late", "lab.trouble")  # causes of a busy machine: such a cell is run again, alone
+# The codes of a machine that was too busy: a cell with one of them is run again, alone.
+BUSY = ("lab.late", "lab.trouble")
+MACHINE = ("machine.", "lab.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +54,23 @@ class Ran:
         """The worst of the verdicts. None if there is none."""
         return worst(verdict.outcome for verdict in self.verdicts) if self.verdicts else None
 
+    @property
+    def would_fail(self) -> tuple[Verdict, ...]:
+        """The verdicts that are UNKNOWN although what the app did is a FAIL."""
+        return tuple(
+            verdict
+            for verdict in self.verdicts
+            if verdict.outcome is Outcome.UNKNOWN
+            and any(r.code == ALONE.name and r.data["outcome"] == "FAIL" for r in verdict.because)
+        )
+
 
 def is_busy(ran: Ran) -> bool:
-    """Whether nothing is known of the cell because the machine was too busy for the lab."""
-    return any(line.data.get("cause") in BUSY for line in ran.behaviour.lines)
+    """Whether the machine was too busy for the lab: nothing is known of the cell, or a claim that
+    the app did not keep is UNKNOWN because of that.
+    """
+    described = not any(line.data.get("cause") in BUSY for line in ran.behaviour.lines)
+    return not described or any(v.because[0].code.startswith(MACHINE) for v in ran.would_fail)
 
 
 @dataclass(slots=True, kw_only=True)

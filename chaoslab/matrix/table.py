@@ -89,13 +89,13 @@ def _needs(run: MatrixRun) -> Iterator[RenderableType]:
 
 
 def _wrong(run: MatrixRun) -> Iterator[RenderableType]:
-    """Yields each verdict that fails, with its reasons."""
+    """Yields each verdict that fails, or that would if the lab could judge, with its reasons."""
     for ran in run.ran.values():
-        for verdict in ran.verdicts:
-            if verdict.outcome is not Outcome.FAIL:
-                continue
+        failed = [verdict for verdict in ran.verdicts if verdict.outcome is Outcome.FAIL]
+        for verdict in (*failed, *ran.would_fail):
+            outcome = verdict.outcome.value
             head = f"{ran.cell.name}: {verdict.name}: {verdict.claim}"
-            yield Text.assemble(("FAIL    ", STYLES["FAIL"]), one_line(head, LINE))
+            yield Text.assemble((f"{outcome:<8}", STYLES[outcome]), one_line(head, LINE))
             for reason in verdict.because:
                 yield Padding(Text(one_line(reason.text, LINE)), (0, 0, 0, 10))
 

@@ -46,8 +46,8 @@ def behaviours() -> dict[Cell, Behaviour]:
     }
 
 
-def verdict(outcome: Outcome) -> Verdict:
-    because = (Reason(code="text", text="28 of 28 requests failed"),)
+def verdict(outcome: Outcome, *because: Reason) -> Verdict:
+    because = (*because, Reason(code="text", text="28 of 28 requests failed"))
     return Verdict(name="honest_health", outcome=outcome, claim="no false health", because=because)
 
 

@@ -21,8 +21,9 @@ from chaoslab.matrix.run import MatrixRun, Ran
 from chaoslab.matrix.table import matrix_text
 from chaoslab.model.policy import Policies
 from chaoslab.model.verdict import Outcome
+from chaoslab.verdicts.judge import ALONE
 
-from .rig import AT_BOOT, RUNNING, STEADY, behaviours, matrix
+from .rig import AT_BOOT, RUNNING, STEADY, behaviours, matrix, verdict
 
 SHOP = topology()
 POLICIES = {"postgres": Policies(boot={"refused": "exit"}, running={"refused": "unavailable"})}
@@ -147,3 +148,15 @@ def test_a_machine_that_was_too_busy_is_named_with_the_fix() -> None:
         "not known: postgres-refused-boot (this machine was too busy: try --workers 1)"
     )
     assert decision.exit_code == 0
+
+
+def test_a_fail_that_the_machine_excuses_is_shown_and_not_counted_as_well() -> None:
+    """Else the row would say that requests fail, and the decision that nothing is wrong."""
+    run = matrix()
+    late = (LATE(late_s=0.6), ALONE(outcome="FAIL"))
+    excused = verdict(Outcome.UNKNOWN, *late)
+    run.ran[RUNNING] = replace(run.ran[RUNNING], verdicts=(excused,))
+    assert "UNKNOWN postgres-refused-running: honest_health: no false health" in printed(run)
+    decision = decide(run, SHOP, 3, gate=False)
+    assert decision.unknown == ("postgres-refused-running",)
+    assert "this machine was too busy" in decision.text
