@@ -9,6 +9,7 @@ from typing import Literal
 from chaoslab.model.deployment import Deployment
 from chaoslab.model.gate import Gate
 from chaoslab.model.health import HealthContract
+from chaoslab.model.known_gap import KnownGap
 from chaoslab.model.placeholders import port_names
 from chaoslab.model.policy import Policies
 from chaoslab.model.requests import RequestContract
@@ -239,6 +240,7 @@ class Topology:
     deployment: Deployment | None = None
     gate: Gate | None = None
     secrets: Secrets = field(default_factory=Secrets)
+    known_gaps: tuple[KnownGap, ...] = ()
     source: str = ""
 
     @property

@@ -16,6 +16,7 @@ from chaoslab.model.loader.declared import Declared, declared
 from chaoslab.model.loader.deployment import deployment_mistakes
 from chaoslab.model.loader.gate import gate_mistakes
 from chaoslab.model.loader.kinds import Kinds
+from chaoslab.model.loader.known_gaps import known_gap_mistakes
 from chaoslab.model.loader.mistakes import (
     NO_LINK,
     Mistake,
@@ -66,6 +67,7 @@ def name_mistakes(document: Table, kinds: Kinds) -> Iterator[Mistake]:
     )
     yield from deployment_mistakes(document)
     yield from gate_mistakes(document)
+    yield from known_gap_mistakes(document)
 
 
 def links_named(text: str, links: Mapping[str, object]) -> tuple[str, ...]:

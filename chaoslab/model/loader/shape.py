@@ -21,6 +21,7 @@ from chaoslab.model.loader.deployment import DEPLOYMENT_SHAPES, DeploymentShape
 from chaoslab.model.loader.gate import GATE_SHAPES, GateShape
 from chaoslab.model.loader.headers import HeaderOrHost, HeaderValue
 from chaoslab.model.loader.kinds import PINNED, ImageName
+from chaoslab.model.loader.known_gaps import KnownGapShape
 from chaoslab.model.loader.policies import PoliciesShape
 from chaoslab.model.loader.renamed import VERSION
 from chaoslab.model.loader.requests import REQUEST_SHAPES, RequestShape
@@ -252,6 +253,9 @@ class TopologyShape(Shape):
     deployment: DeploymentShape | None = Field(default=None, description="a table")
     gate: GateShape | None = Field(default=None, description="a table")
     secrets: SecretsShape = Field(default_factory=SecretsShape, description="a table")
+    known_gaps: list[KnownGapShape] = Field(
+        default_factory=list, description="tables, each [[known_gaps]]"
+    )
 
 
 # The shape of each table, by its place in the file. `*` is a name that the user chose. `kinds` has
@@ -268,6 +272,7 @@ SHAPES: dict[tuple[str, ...], type[Shape]] = {
     ("apps", "*", "container", "build"): BuildShape,
     ("connectors", "*"): ConnectorShape,
     ("secrets",): SecretsShape,
+    ("known_gaps", "*"): KnownGapShape,
     ("attach",): AttachShape,
     ("attach", "apps", "*"): StandingAppShape,
     ("attach", "links", "*"): StandingLinkShape,

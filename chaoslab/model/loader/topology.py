@@ -16,6 +16,7 @@ from chaoslab.model.loader.deployment import deployment
 from chaoslab.model.loader.document import shown, table_place, topology_file, topology_table
 from chaoslab.model.loader.gate import gate
 from chaoslab.model.loader.kinds import Kinds, images, kind_errors, services
+from chaoslab.model.loader.known_gaps import known_gaps
 from chaoslab.model.loader.names import links_named, name_mistakes
 from chaoslab.model.loader.policies import policies
 from chaoslab.model.loader.renamed import changes_in, outdated, with_new_names
@@ -99,6 +100,7 @@ def _topology(shape: TopologyShape, path: Path, kinds: Kinds) -> Topology:
         deployment=deployment(shape.deployment, source.parent, links) if shape.deployment else None,
         gate=gate(shape.gate) if shape.gate else None,
         secrets=secrets(shape.secrets),
+        known_gaps=known_gaps(shape.known_gaps),
         source=str(source),
     )
 
