@@ -158,7 +158,13 @@ def _run(asked: Asked) -> int:
     finally:
         session.close()
     gate = any(app.policies for app in topology.apps.values())
-    decision = decide(done, topology, len(asked.cells), gate=gate and not asked.accept)
+    decision = decide(
+        done,
+        topology,
+        len(asked.cells),
+        gate=gate and not asked.accept,
+        today=wall_time().date(),
+    )
     saved(done, decision, topology)
     printed(done, decision, topology, asked.form)
     if asked.accept and not done.interrupted and not done.problems:

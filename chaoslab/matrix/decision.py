@@ -4,34 +4,50 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 
 from chaoslab.matrix.claims import policy_in
 from chaoslab.matrix.run import MatrixRun, Ran, is_busy
 from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Outcome
+from chaoslab.reason import Reason
+from chaoslab.verdicts.known_gaps import weighed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The cells with a FAIL, those that could not be described or judged, and the exit code."""
+    """The cells with a FAIL, those that could not be described or judged, and the exit code.
+
+    `gaps` maps a cell to what became of its known gaps. `tolerated` are the cells whose FAIL is a
+    known gap; they are not in `failed`.
+    """
 
     failed: tuple[str, ...]
     unknown: tuple[str, ...]
+    tolerated: tuple[str, ...] = ()
+    gaps: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
     text: str
     exit_code: int
 
 
-def decide(run: MatrixRun, topology: Topology, cells: int, *, gate: bool) -> Decision:
-    """The decision on a run of `cells` cells.
+def decide(run: MatrixRun, topology: Topology, cells: int, *, gate: bool, today: date) -> Decision:
+    """The decision on a run of `cells` cells. Known gaps of the topology hold until they expire.
 
     `gate`: the topology has accepted policies, so the run is a gate. What is not known of a cell
     that has a policy, or of the steady state, then fails it; other cells that are not known are
     listed. Without policies the run describes, and only a FAIL ends it with 1: it is wrong under
     any policy.
     """
-    failed = _named(ran for ran in run.ran.values() if ran.outcome is Outcome.FAIL)
+    weight = {
+        cell.name: weighed(cell.name, ran.verdicts, topology.known_gaps, today)
+        for cell, ran in run.ran.items()
+        if ran.verdicts
+    }
+    failed = tuple(name for name, each in weight.items() if each.outcome is Outcome.FAIL)
+    failing = _named(ran for ran in run.ran.values() if ran.outcome is Outcome.FAIL)
+    tolerated = tuple(name for name in failing if name not in failed)
     unknown = [ran for ran in run.ran.values() if _is_unknown(ran, gate=gate)]
     missing = cells - len(run.ran)
     if run.problems:
@@ -47,7 +63,16 @@ def decide(run: MatrixRun, topology: Topology, cells: int, *, gate: bool) -> Dec
         text += f"; not known: {', '.join(_named(unknown))}"
         if any(map(is_busy, run.ran.values())):
             text += " (this machine was too busy: try --workers 1)"
-    return Decision(failed=failed, unknown=_named(unknown), text=text, exit_code=1 if bad else 0)
+    if tolerated:
+        text += f"; known gaps: {', '.join(tolerated)}"
+    return Decision(
+        failed=failed,
+        unknown=_named(unknown),
+        tolerated=tolerated,
+        gaps={name: each.notes for name, each in weight.items() if each.notes},
+        text=text,
+        exit_code=1 if bad else 0,
+    )
 
 
 def _has_policy(ran: Ran, topology: Topology) -> bool:

@@ -44,6 +44,10 @@ def document(run: MatrixRun, decision: Decision, topology: Topology) -> dict[str
         ],
         "failed": list(decision.failed),
         "unknown": list(decision.unknown),
+        "tolerated": list(decision.tolerated),
+        "known_gaps": {
+            name: [_reason(note) for note in notes] for name, notes in decision.gaps.items()
+        },
         "decision": decision.text,
         "exit_code": decision.exit_code,
     }

@@ -14,7 +14,7 @@ from chaoslab.printable import one_line
 
 def as_markdown(run: MatrixRun, decision: Decision) -> str:
     """The table of each app, what each app needs, and what is wrong."""
-    return "\n".join([*_rows(run), *_needs(run), *_wrong(run), _text(decision.text), ""])
+    return "\n".join([*_rows(run), *_needs(run), *_wrong(run, decision), _text(decision.text), ""])
 
 
 def _rows(run: MatrixRun) -> Iterator[str]:
@@ -40,12 +40,14 @@ def _needs(run: MatrixRun) -> Iterator[str]:
     yield ""
 
 
-def _wrong(run: MatrixRun) -> Iterator[str]:
+def _wrong(run: MatrixRun, decision: Decision) -> Iterator[str]:
     for ran in run.ran.values():
         for verdict in ran.verdicts:
             if verdict.outcome is Outcome.FAIL:
                 yield f"- **FAIL** `{ran.cell.name}`: {verdict.name}: {_text(verdict.claim)}"
                 yield from (f"  - {_text(reason.text)}" for reason in verdict.because)
+    for name, notes in decision.gaps.items():
+        yield from (f"- known gap `{name}`: {_text(note.text)}" for note in notes)
     for problem in run.problems:
         yield f"- `{_text(problem.app)}` is not healthy without a fault:"
         yield from (f"  - {_text(reason.text)}" for reason in problem.because)

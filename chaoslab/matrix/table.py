@@ -30,16 +30,17 @@ def matrix_text(run: MatrixRun, decision: Decision) -> Group:
     apps = dict.fromkeys(cell.app for cell in run.ran)
     for app in apps:
         rows = [ran for ran in run.ran.values() if ran.cell.app == app]
-        parts.append(_table(rows, title=app if len(apps) > 1 else ""))
+        parts.append(_table(rows, decision, title=app if len(apps) > 1 else ""))
     parts += list(_needs(run))
     parts += [part for problem in run.problems for part in _problem(problem, run)]
     parts += list(_wrong(run))
+    parts += list(_known_gaps(decision))
     parts.append(Text(one_line(decision.text), style="bold"))
     parts.append(Text(one_line(f"saved in {_shown(run.folder)}")))
     return Group(*parts)
 
 
-def _table(rows: Sequence[Ran], title: str) -> Table:
+def _table(rows: Sequence[Ran], decision: Decision, title: str) -> Table:
     """The rows of one app, with a heading for each service and moment."""
     table = plain_table(title, dense=True)
     table.add_column("fault", no_wrap=True)
@@ -48,21 +49,23 @@ def _table(rows: Sequence[Ran], title: str) -> Table:
     for ran in rows:
         cell = ran.cell
         if cell.steady:
-            table.add_row(IN_WORDS["none"], _sentence(ran))
+            table.add_row(IN_WORDS["none"], _sentence(ran, decision))
             continue
         if (now := f"{cell.target}, {AT[cell.moment]}") != place:
             place = now
             table.add_section()
             table.add_row(Text(one_line(place), style="bold"), "")
-        table.add_row(Text(f"  {IN_WORDS[cell.fault]}"), _sentence(ran))
+        table.add_row(Text(f"  {IN_WORDS[cell.fault]}"), _sentence(ran, decision))
     return table
 
 
-def _sentence(ran: Ran) -> Text:
+def _sentence(ran: Ran, decision: Decision) -> Text:
     text = Text(one_line(ran.behaviour.sentence, SENTENCE))
     if not ran.behaviour.known:
         text.stylize("yellow")
-    if ran.outcome is Outcome.FAIL:
+    if ran.cell.name in decision.tolerated:
+        text = Text.assemble(("known gap: ", STYLES["UNKNOWN"]), text)
+    elif ran.outcome is Outcome.FAIL:
         text = Text.assemble(("FAIL ", STYLES["FAIL"]), text)
     return text
 
@@ -98,6 +101,14 @@ def _wrong(run: MatrixRun) -> Iterator[RenderableType]:
             yield Text.assemble((f"{outcome:<8}", STYLES[outcome]), one_line(head, LINE))
             for reason in verdict.because:
                 yield Padding(Text(one_line(reason.text, LINE)), (0, 0, 0, 10))
+
+
+def _known_gaps(decision: Decision) -> Iterator[RenderableType]:
+    """Yields what became of each known gap of the topology in this run."""
+    for name, notes in decision.gaps.items():
+        style = STYLES["FAIL" if name in decision.failed else "UNKNOWN"]
+        for note in notes:
+            yield Text.assemble(("KNOWN   ", style), one_line(f"{name}: {note.text}", LINE))
 
 
 def _problem(problem: Problem, run: MatrixRun) -> Iterator[RenderableType]:

@@ -12,7 +12,7 @@ from chaoslab.gate.report_hooks import problems_property
 from chaoslab.printable import each_line
 from chaoslab.pytest_plugin.awaiting import BEGUN, CALLED, own_task
 from chaoslab.pytest_plugin.run import RUN, Run
-from chaoslab.pytest_plugin.scenario import Scenario, explained
+from chaoslab.pytest_plugin.scenario import Scenario, require_pass
 
 if TYPE_CHECKING:
     from chaoslab.expectations.base import Expectation
@@ -198,8 +198,8 @@ class Chaos:
         )
         result = await scenario.carried_out(plan, scenario.new_folder(), requests)
         self._request.node.user_properties += properties_of(result.verdicts)
-        if check and not result.passed:
-            pytest.fail(explained(result), pytrace=False)
+        if check:
+            require_pass(result, scenario.topology)
         return result
 
     async def _how_long(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from chaoslab.clock import wall_time
 from chaoslab.errors import ChaoslabError, FaultUnsupported, ResultsUnwritable, SpecError
 from chaoslab.gate.report_hooks import RUN_PROPERTY, TROUBLE_PROPERTY, problems_property
 from chaoslab.printable import each_line
@@ -137,6 +138,23 @@ class Scenario:
     def tell(self, text: str) -> None:
         """Print a line on the terminal at once."""
         tell(self.node.config, text)
+
+
+def require_pass(result: Result, topology: Topology) -> None:
+    """Fail the test unless every verdict is PASS or a known gap of the topology.
+
+    With a known gap that still occurs, and nothing else, the test ends as an expected failure.
+    """
+    from chaoslab.model.verdict import Outcome
+    from chaoslab.verdicts.known_gaps import weighed
+
+    gaps, today = topology.known_gaps, wall_time().date()
+    found = weighed(result.folder.name, result.verdicts, gaps, today)
+    notes = "\n".join(f"known gap: {note.text}" for note in found.notes)
+    if found.outcome is not Outcome.PASS:
+        pytest.fail("\n".join(filter(None, (explained(result), notes))), pytrace=False)
+    if notes:
+        pytest.xfail(notes)
 
 
 def explained(result: Result) -> str:

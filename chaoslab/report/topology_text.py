@@ -16,6 +16,7 @@ from chaoslab.extensions import listed
 from chaoslab.model.deployment import Deployment
 from chaoslab.model.gate import Gate, GateStage
 from chaoslab.model.health import DEFAULT_WORDS
+from chaoslab.model.known_gap import KnownGap
 from chaoslab.model.masking import mask_of
 from chaoslab.model.policy import OutageMode, Policies, Policy
 from chaoslab.model.requests import RequestContract
@@ -57,6 +58,9 @@ def topology_tree(topology: Topology) -> Tree:
         tree.add("attach").add(_pairs(_attach(topology.attach)))
     if topology.secrets != Secrets():
         tree.add("secrets").add(_pairs(_secrets(topology.secrets)))
+    if topology.known_gaps:
+        gaps = {f"{gap.run}: {gap.verdict}": _gap(gap) for gap in topology.known_gaps}
+        tree.add("known gaps").add(_pairs(gaps))
     if topology.gate is not None:
         _add_gate(tree.add("gate"), topology.gate)
     if topology.deployment is not None:
@@ -213,6 +217,10 @@ def _images(topology: Topology) -> dict[str, str]:
 def _attach(attach: Attach) -> dict[str, str]:
     links = {link: f"proxy {proxy}" for link, proxy in attach.links.items()}
     return {"toxiproxy": attach.toxiproxy, **attach.apps, **links, **attach.services}
+
+
+def _gap(gap: KnownGap) -> str:
+    return f"until {gap.expires}: {gap.reason} ({gap.owner}, since {gap.since})"
 
 
 def _secrets(secrets: Secrets) -> dict[str, str]:

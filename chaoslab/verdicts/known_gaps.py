@@ -55,8 +55,10 @@ class Weighed:
 def weighed(
     run: str, verdicts: Sequence[Verdict], gaps: Iterable[KnownGap], today: date
 ) -> Weighed:
-    """The verdicts of the run or cell `run`, weighed against those of `gaps` that name it."""
-    mine = [gap for gap in gaps if gap.run == run]
+    """The verdicts of the run or cell `run`, weighed against those of `gaps` that name it. A run
+    without verdicts was not judged: then nothing is said of its gaps.
+    """
+    mine = [gap for gap in gaps if gap.run == run and verdicts]
     notes = tuple(_note(gap, verdicts, today) for gap in mine)
     tolerated = {note.data["verdict"] for note in notes if note.code == TOLERATED.name}
     if tolerated and all(v.name in tolerated for v in verdicts):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date, timedelta
 from io import StringIO
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from chaoslab.matrix.document import as_json
 from chaoslab.matrix.markdown import as_markdown
 from chaoslab.matrix.run import MatrixRun, Ran
 from chaoslab.matrix.table import matrix_text
+from chaoslab.model.known_gap import KnownGap
 from chaoslab.model.policy import Policies
 from chaoslab.model.verdict import Outcome
 from chaoslab.verdicts.judge import ALONE
@@ -26,6 +28,7 @@ from chaoslab.verdicts.judge import ALONE
 from .rig import AT_BOOT, RUNNING, STEADY, behaviours, matrix, verdict
 
 SHOP = topology()
+TODAY = date(2026, 6, 1)
 POLICIES = {"postgres": Policies(boot={"refused": "exit"}, running={"refused": "unavailable"})}
 GATED = replace(SHOP, apps={"web": replace(SHOP.apps["web"], policies=POLICIES)})
 
@@ -33,7 +36,7 @@ GATED = replace(SHOP, apps={"web": replace(SHOP.apps["web"], policies=POLICIES)}
 def printed(run: MatrixRun) -> str:
     """What a terminal of 80 columns shows."""
     console = Console(width=80, file=StringIO())
-    console.print(matrix_text(run, decide(run, SHOP, len(run.ran), gate=False)))
+    console.print(matrix_text(run, decide(run, SHOP, len(run.ran), gate=False, today=TODAY)))
     assert isinstance(console.file, StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 
@@ -74,7 +77,7 @@ def test_the_problem_of_a_steady_state_has_words_fix_and_log() -> None:
 def test_json_has_codes_data_and_texts() -> None:
     """For programs."""
     run = matrix(running=Outcome.FAIL)
-    found = json.loads(as_json(run, decide(run, SHOP, 3, gate=False), topology()))
+    found = json.loads(as_json(run, decide(run, SHOP, 3, gate=False, today=TODAY), topology()))
     assert [cell["name"] for cell in found["cells"]] == [
         "steady",
         "postgres-refused-boot",
@@ -89,7 +92,7 @@ def test_json_has_codes_data_and_texts() -> None:
 def test_markdown_has_a_row_for_each_cell() -> None:
     """And escapes what would break its table."""
     run = matrix(running=Outcome.FAIL)
-    text = as_markdown(run, decide(run, SHOP, 3, gate=False))
+    text = as_markdown(run, decide(run, SHOP, 3, gate=False, today=TODAY))
     assert "| postgres refused, at boot | exits 1 after 1.5 s" in text
     assert "| web | postgres | hard |" in text
     assert "- **FAIL** `postgres-refused-running`" in text
@@ -97,28 +100,31 @@ def test_markdown_has_a_row_for_each_cell() -> None:
 
 def test_a_run_that_only_describes_fails_for_what_is_wrong_under_any_policy() -> None:
     """A verdict that is UNKNOWN does not: the cell is described."""
-    assert decide(matrix(running=Outcome.FAIL), SHOP, 3, gate=False).exit_code == 1
-    described = decide(matrix(running=Outcome.UNKNOWN), SHOP, 3, gate=False)
+    assert decide(matrix(running=Outcome.FAIL), SHOP, 3, gate=False, today=TODAY).exit_code == 1
+    described = decide(matrix(running=Outcome.UNKNOWN), SHOP, 3, gate=False, today=TODAY)
     assert (described.exit_code, described.unknown) == (0, ())
 
 
 def test_a_gate_fails_for_an_accepted_cell_that_is_not_known() -> None:
     """With accepted policies the run is a gate. A cell without a policy is only listed."""
     run = matrix(running=Outcome.UNKNOWN)
-    unknown = decide(run, GATED, 3, gate=True)
+    unknown = decide(run, GATED, 3, gate=True, today=TODAY)
     assert (unknown.exit_code, unknown.unknown) == (1, ("postgres-refused-running",))
-    listed = decide(run, SHOP, 3, gate=True)
+    listed = decide(run, SHOP, 3, gate=True, today=TODAY)
     assert (listed.exit_code, listed.unknown) == (0, ("postgres-refused-running",))
-    assert decide(matrix(running=Outcome.PASS), GATED, 3, gate=True).exit_code == 0
+    assert decide(matrix(running=Outcome.PASS), GATED, 3, gate=True, today=TODAY).exit_code == 0
 
 
 def test_cells_that_were_not_run_and_steady_states_that_are_not_healthy_fail() -> None:
     """Nothing follows about the others."""
     stopped = replace(matrix(), interrupted=True)
-    assert decide(stopped, SHOP, 5, gate=False).text == "interrupted: 2 of 5 cells were not run"
-    assert decide(stopped, SHOP, 5, gate=False).exit_code == 1
+    assert (
+        decide(stopped, SHOP, 5, gate=False, today=TODAY).text
+        == "interrupted: 2 of 5 cells were not run"
+    )
+    assert decide(stopped, SHOP, 5, gate=False, today=TODAY).exit_code == 1
     problem = Problem(app="web", because=(), log=(), fix="")
-    assert decide(matrix(problem), SHOP, 3, gate=False).exit_code == 1
+    assert decide(matrix(problem), SHOP, 3, gate=False, today=TODAY).exit_code == 1
 
 
 def test_a_cell_that_is_not_possible_here_is_not_unknown() -> None:
@@ -126,9 +132,9 @@ def test_a_cell_that_is_not_possible_here_is_not_unknown() -> None:
     run = matrix()
     lost = not_known(AT_BOOT, LAB_FAILED(why="no port"))
     run.ran[AT_BOOT] = Ran(cell=AT_BOOT, behaviour=lost, possible=False)
-    assert decide(run, SHOP, 3, gate=True).unknown == ()
+    assert decide(run, SHOP, 3, gate=True, today=TODAY).unknown == ()
     run.ran[AT_BOOT] = Ran(cell=AT_BOOT, behaviour=lost)
-    assert decide(run, SHOP, 3, gate=True).unknown == ("postgres-refused-boot",)
+    assert decide(run, SHOP, 3, gate=True, today=TODAY).unknown == ("postgres-refused-boot",)
 
 
 def test_the_map_has_what_each_service_is_needed_for() -> None:
@@ -143,7 +149,7 @@ def test_a_machine_that_was_too_busy_is_named_with_the_fix() -> None:
     run = matrix()
     late = not_known(AT_BOOT, LATE(late_s=1.5))
     run.ran[AT_BOOT] = Ran(cell=AT_BOOT, behaviour=late)
-    decision = decide(run, SHOP, 3, gate=False)
+    decision = decide(run, SHOP, 3, gate=False, today=TODAY)
     assert decision.text.endswith(
         "not known: postgres-refused-boot (this machine was too busy: try --workers 1)"
     )
@@ -157,6 +163,35 @@ def test_a_fail_that_the_machine_excuses_is_shown_and_not_counted_as_well() -> N
     excused = verdict(Outcome.UNKNOWN, *late)
     run.ran[RUNNING] = replace(run.ran[RUNNING], verdicts=(excused,))
     assert "UNKNOWN postgres-refused-running: honest_health: no false health" in printed(run)
-    decision = decide(run, SHOP, 3, gate=False)
+    decision = decide(run, SHOP, 3, gate=False, today=TODAY)
     assert decision.unknown == ("postgres-refused-running",)
     assert "this machine was too busy" in decision.text
+
+
+def test_a_known_gap_is_shown_and_does_not_fail_the_run_until_it_expires() -> None:
+    """The verdict stays in the output; the cell is no longer among the failed ones."""
+    gap = KnownGap(
+        run="postgres-refused-running",
+        verdict="honest_health",
+        reason="PR 12",
+        owner="payments",
+        since=TODAY,
+        expires=TODAY,
+    )
+    run, shop = matrix(running=Outcome.FAIL), replace(SHOP, known_gaps=(gap,))
+    known = decide(run, shop, 3, gate=False, today=TODAY)
+    assert (known.exit_code, known.failed) == (0, ())
+    assert known.tolerated == ("postgres-refused-running",)
+    assert known.text.endswith("none of 3 cells; known gaps: postgres-refused-running")
+    assert "known gap `postgres-refused-running`" in as_markdown(run, known)
+    found = json.loads(as_json(run, known, shop))
+    (note,) = found["known_gaps"]["postgres-refused-running"]
+    assert note["code"] == "known_gap.tolerated"
+    console = Console(width=80, file=StringIO())
+    console.print(matrix_text(run, known))
+    assert isinstance(console.file, StringIO)
+    assert "known gap: reports healthy while requests fail" in console.file.getvalue()
+    late = decide(run, shop, 3, gate=False, today=TODAY + timedelta(days=1))
+    assert (late.exit_code, late.tolerated) == (1, ())
+    fixed = decide(matrix(running=Outcome.PASS), shop, 3, gate=False, today=TODAY)
+    assert (fixed.exit_code, fixed.failed) == (1, ("postgres-refused-running",))

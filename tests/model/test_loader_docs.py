@@ -34,6 +34,8 @@ def section(place: tuple[str, ...]) -> str:
     title = ".".join("<name>" if part == "*" else part for part in place)
     if place == ("gate", "stages", "*"):  # a list of tables, whose place is a number
         title = "[gate.stages]"
+    if place == ("known_gaps", "*"):
+        title = "[known_gaps]"
     if place == ANSWERS:
         title = "services.<name>.answers.<path>"
     if place in OWN:
