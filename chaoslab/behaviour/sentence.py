@@ -42,7 +42,8 @@ def phases_of(cell: Cell, facts: Facts, missing: Reason | None) -> Phases:
         start = [*_starts(facts)] or [*_down(cell, facts)]
         phases = [[*start, *_answers(facts)], [*_stop(facts)]]
     elif cell.moment == "sigterm":
-        phases = [[missing] if missing else [], [*_stop(facts)]]
+        gone = [*_down(cell, facts)] if facts.exits else []
+        phases = [[missing] if missing else [], gone, [*_stop(facts)]]
     elif missing is not None and not facts.changed and not _down_at_boot(cell, facts):
         phases = [[*_started(facts)], [missing]]
     else:

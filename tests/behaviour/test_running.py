@@ -247,6 +247,13 @@ def test_a_stop_during_the_outage_is_described_with_its_code() -> None:
     assert text.endswith("stops 0.2 s after SIGTERM (exit code 0)")
 
 
+def test_an_app_that_ends_before_sigterm_is_described_by_its_exit() -> None:
+    """There was nothing left to stop."""
+    gone = exits(3.5, 1, "ECONNREFUSED")
+    text = sentence(cell("silent", "sigterm"), BEFORE, fault(), refused(), gone, end(HEALED_S))
+    assert text.endswith('exits 1 0.5 s into the fault ("ECONNREFUSED")')
+
+
 def test_a_process_that_was_killed_did_not_stop() -> None:
     """It still ran at the end of its grace period."""
     ended = stop(4.0, 10.0, -9, killed_s=10.0)
