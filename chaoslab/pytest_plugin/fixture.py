@@ -72,8 +72,9 @@ class Chaos:
         try:
             return expected(self.topology, service, moment, mode, app=app, fault=fault)
         except SpecError as error:
-            self._request.node.user_properties.append(problems_property(error))
-            pytest.fail(each_line(str(error)), pytrace=False)
+            mistake = error
+        self._request.node.user_properties.append(problems_property(mistake))
+        pytest.fail(each_line(str(mistake)), pytrace=False)
 
     def run(
         self,

@@ -169,3 +169,17 @@ def test_without_a_toxiproxy_on_the_path_the_run_fails_with_the_fix(tmp_path: Pa
     assert "toxiproxy-server is not on PATH" in said
     for word in NO_TRACEBACK:
         assert word not in said
+
+
+def test_a_policy_that_the_topology_does_not_declare_fails_with_the_fix(tmp_path: Path) -> None:
+    """Before anything is started, and without a traceback."""
+    scenario = """
+def test_policy(chaos):
+    chaos.policy("redis", "running", app="good")
+"""
+    code, said = Project(tmp_path, scenario).pytest("--chaos-progress=off", COLUMNS="200")
+    assert code == 1
+    assert "[apps.good.policies] has no policy for redis, running" in said
+    assert 'running = "degrade"' in said
+    for word in NO_TRACEBACK:
+        assert word not in said
