@@ -25,6 +25,7 @@ SLOW = (
     "engine/test_hostile_requests.py",
     "engine/test_lossless.py",
     "engine/test_process.py",
+    "engine/test_toxics_drawn.py",
     "extension",
     "gate/test_gate",
     "gate/test_real.py",
