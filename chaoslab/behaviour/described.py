@@ -10,6 +10,7 @@ from chaoslab.behaviour.sentence import Phases, phases_of
 from chaoslab.behaviour.words import (
     INTERRUPTED,
     NEVER_STARTED,
+    NO_CONNECT,
     NO_CONNECTION,
     NOT_AFFECTED,
     NOT_KNOWN,
@@ -20,7 +21,7 @@ from chaoslab.evidence.traffic import app_connections, engine_recorded
 from chaoslab.evidence.unfinished_start import how_it_ended
 from chaoslab.faults.base import NO_CONNECTION_AFFECTED
 from chaoslab.faults.evidence import Evidence, evidence_of
-from chaoslab.history.events import FaultMissed, Spawned, StartupComplete
+from chaoslab.history.events import FaultMissed, LinkPackets, Spawned, StartupComplete
 from chaoslab.history.journal import History
 from chaoslab.model.cell import Cell
 from chaoslab.model.faults import Declared
@@ -109,13 +110,24 @@ def _missing(
     if fault is None or evidence is None or evidence.observed:
         return None
     link, span = f"{cell.app}.{cell.target}", fault_span(history, fault.label)
+    held_s = span.end_s - span.start_s if span else 0.0
     recorded = engine_recorded(history, link, fault.label)
     if span is not None and recorded and not fault.acts_on_connects:
         opened = app_connections(history, link, fault.label)
         if not any(c.closed_s is None or c.closed_s >= span.start_s for c in opened):
-            none = NO_CONNECTION(service=cell.target, held_s=span.end_s - span.start_s)
+            none = NO_CONNECTION(service=cell.target, held_s=held_s)
             return NOT_AFFECTED.because_of(none)
+    if span is not None and fault.acts_on_connects and _connects(link, fault, history) == 0:
+        return NOT_AFFECTED.because_of(NO_CONNECT(service=cell.target, held_s=held_s))
     return NOT_AFFECTED.because_of(evidence.missing or NO_CONNECTION_AFFECTED())
+
+
+def _connects(link: str, fault: Declared, history: History) -> int | None:
+    """How many SYNs of the app the kernel counted on the link during the fault. None if not
+    known.
+    """
+    read = [p.syns for p in history.of(LinkPackets) if (p.link, p.fault) == (link, fault.label)]
+    return read[-1] - read[0] if len(read) > 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,6 +86,12 @@ NO_CONNECTION = Code(
     "it had no connection to {service} in {held_s:.1f} s",
     "The proxy of the link recorded no open connection of the app while the fault was in force.",
 )
+NO_CONNECT = Code(
+    "cell.no_connect",
+    "it tried no new connection to {service} in {held_s:.1f} s",
+    "The kernel counted no connect of the app on the link while the fault was in force, and no open"
+    " connection was observed to be affected.",
+)
 
 # --- the start ---
 

@@ -118,6 +118,12 @@ def test_a_fault_that_reached_nothing_is_not_called_harmless() -> None:
     assert text == "not observed to affect the app: it had no connection to postgres in 2.9 s"
 
 
+def test_a_refusal_of_nothing_is_named_by_the_connects_that_were_counted() -> None:
+    """The kernel counted none."""
+    text = sentence(cell(), BEFORE, fault(), refused(0), all_well(3.0, 10.0), end())
+    assert text == "not observed to affect the app: it tried no new connection to postgres in 2.9 s"
+
+
 def test_what_changed_is_described_although_the_fault_was_not_observed() -> None:
     """Nothing counted the refused connects; health changed."""
     under = [*health(3.0, 5.8, UNHEALTHY, code=503), *live(3.0, 5.8), *both(3.0, 5.8)]
