@@ -49,7 +49,7 @@ def _wrong_under_any_policy(cell: Cell, app: App, pace: Pace) -> Iterator[Expect
     if cell.steady or cell.moment == "sigterm":
         yield Stops(app=name, exit_codes=None, rests_on=())
         return
-    yield ComesBack(app=name, within_s=pace.back_s)
+    yield ComesBack(app=name, within_s=pace.comes_back_s(cell))
     if app.requests and cell.fault != "restarted":
         yield HonestHealth(app=name, within_s=pace.notices_s)
     if app.write is not None:

@@ -19,9 +19,10 @@ class Pace:
     """The lengths of a cell, in seconds.
 
     `boot_s` is how long the start-up takes in the steady state. `notices_s` is how long health may
-    stay healthy while requests fail, and `back_s` how long the app has to be back after the heal. A
-    deadline of the topology that differs from the usual one replaces both. `bound_s` is how long a
-    fault is held at least for a policy, so that what the app does after its deadline is observed.
+    stay healthy while requests fail, and `back_s` how long a running app has to be back after the
+    heal. A deadline of the topology that differs from the usual one replaces both. `bound_s` is how
+    long a fault is held at least for a policy, so that what the app does after its deadline is
+    observed.
     """
 
     boot_s: float
@@ -51,6 +52,10 @@ class Pace:
             notices_s=declared.degraded_s if slow else 1.0,
             back_s=declared.recovery_s if late else round(5.0 + boot_s, 1),
         )
+
+    def comes_back_s(self, cell: Cell) -> float:
+        """How long the app has to be back after the heal. At boot it may have to start again."""
+        return round(self.back_s + self._start_s(cell), 1)
 
     def held_s(self, cell: Cell, policy: Policy | None) -> float:
         """How long a fault is held after it was first observed to affect the app: at boot for the

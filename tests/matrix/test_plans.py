@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 from rigs.cell_histories import topology
 
+from chaoslab.expectations import ComesBack
 from chaoslab.faults import Restarted, Severed, Stopped
 from chaoslab.matrix.cells import cells
 from chaoslab.matrix.pace import FAULT
 from chaoslab.matrix.plans import plan_of
-from chaoslab.model.cell import Cell
+from chaoslab.model.cell import Cell, CellMoment
 from chaoslab.model.plan import resolve
 from chaoslab.model.policy import Policies
 from chaoslab.model.when import BeforeSpawn
@@ -36,6 +37,19 @@ def test_a_fault_at_boot_is_in_force_before_the_spawn() -> None:
     assert slow.stop is not None
     assert slow.stop.after_s == quick.stop.after_s + 3.0
     assert slow.stop.within_s == (quick.stop.within_s or 0.0) + 3.0
+
+
+def test_an_app_that_may_have_to_start_again_has_a_start_up_more_to_be_back() -> None:
+    """The heal comes in the middle of a start, or before one that the supervisor makes."""
+
+    def within_s(moment: CellMoment) -> float | None:
+        cell = Cell(app="web", target="postgres", fault="refused", moment=moment)
+        claims = plan_of(cell, SHOP, boot_s=4.0).expect
+        return next(claim.within_s for claim in claims if isinstance(claim, ComesBack))
+
+    running_s, boot_s = within_s("running"), within_s("boot")
+    assert running_s is not None
+    assert boot_s == running_s + 4.0
 
 
 def test_faults_act_on_the_link_or_on_the_service() -> None:
