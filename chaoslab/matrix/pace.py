@@ -10,6 +10,7 @@ from chaoslab.model.policy import Policy
 from chaoslab.model.topology import App, Deadlines
 
 FAULT = "fault"  # the label of a cell's fault
+NOTICES_S = 5.0  # enough for health that is refreshed in the background every few seconds
 SEEN_S = 1.0  # after a deadline, to observe that it passed
 _USUAL = Deadlines()
 
@@ -49,7 +50,7 @@ class Pace:
                 ("boot", "degrade"): starts_s,
                 ("boot", "unavailable"): starts_s,
             },
-            notices_s=declared.degraded_s if slow else 1.0,
+            notices_s=declared.degraded_s if slow else NOTICES_S if app.requests else 1.0,
             back_s=declared.recovery_s if late else round(5.0 + boot_s, 1),
         )
 
