@@ -15,7 +15,7 @@ import click
 
 from chaoslab.model.cell import ON_LINKS, ON_SERVICES
 from chaoslab.printable import each_line, one_line
-from chaoslab.runtimes.table import DEFAULT, NAMES
+from chaoslab.runtimes.table import DEFAULT, NAMES, TABLE
 
 if TYPE_CHECKING:
     from chaoslab.model.cell import Cell
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _A_PATH = click.Path(path_type=Path)
 _FAULTS = (*ON_LINKS, *ON_SERVICES)
+# a cell starts and stops its app, which a runtime that only joins running parts cannot
+_RUNTIMES = tuple(name for name in NAMES if name not in TABLE or not TABLE[name].external_proxy)
 
 
 @click.command()
@@ -36,7 +38,7 @@ _FAULTS = (*ON_LINKS, *ON_SERVICES)
               show_default=True, help="The form of what is printed at the end.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N",
               help="Run N cells in parallel. The default follows from the cores.")  # fmt: skip
-@click.option("--runtime", type=click.Choice(NAMES), default=DEFAULT, show_default=True,
+@click.option("--runtime", type=click.Choice(_RUNTIMES), default=DEFAULT, show_default=True,
               help="Where services and apps run.")  # fmt: skip
 @click.option("--accept", is_flag=True,
               help="Write what was observed into FILE, as policies and deadlines.")  # fmt: skip

@@ -1,0 +1,61 @@
+"""The options of `chaoslab run`, without a lab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from chaoslab.cli import main
+
+FILE = """\
+version = 1
+[services.postgres]
+kind = "postgres"
+[apps.web]
+command = ["web"]
+links = ["postgres"]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "chaoslab.toml"
+    path.write_text(FILE)
+    return path
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(main, ["run", *map(str, words)])
+
+
+def test_list_prints_each_cell_with_what_it_means_and_runs_nothing(file: Path) -> None:
+    """The names are those of --only."""
+    lines = run(file, "--list").output.splitlines()
+    assert len(lines) == 12
+    assert lines[0].startswith("steady ")
+    assert lines[1].endswith(
+        "postgres refused, at boot: connects are refused, open connections are reset"
+    )
+
+
+def test_list_has_only_what_was_chosen(file: Path) -> None:
+    """And the steady state, which is always run."""
+    listed = run(file, "--list", "--fault", "stopped").output.splitlines()
+    names = [line.split()[0] for line in listed]
+    assert names == ["steady", "postgres-stopped-running"]
+
+
+def test_an_unknown_cell_is_the_users_mistake(file: Path) -> None:
+    """Exit code 2, with the near name."""
+    done = run(file, "--only", "postgres-refused-bot")
+    assert done.exit_code == 2
+    assert "did you mean 'postgres-refused-boot'" in done.output
+
+
+def test_attach_is_refused(file: Path) -> None:
+    """A cell starts and stops its app."""
+    done = run(file, "--runtime", "attach")
+    assert done.exit_code == 2
+    assert "'attach' is not one of" in done.output
