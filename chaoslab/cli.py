@@ -85,15 +85,12 @@ def check(file: Path | None) -> None:
     from chaoslab.console import wide_console
     from chaoslab.gate.run import gate_of
     from chaoslab.model.loader import load_topology
-    from chaoslab.preflight.commands import command_problems
+    from chaoslab.preflight.commands import check_commands
     from chaoslab.report.topology_text import topology_tree
 
     topology = load_topology(file, kinds=services.kinds())
-    found = command_problems(topology)
-    if certain := [each.problem for each in found if each.certain]:
-        raise SpecError(certain)
-    for each in found:
-        click.echo(each_line(f"warning: {each.problem}"), err=True)
+    for problem in check_commands(topology):
+        click.echo(each_line(f"warning: {problem}"), err=True)
     if topology.gate is not None:
         gate_of(topology)
     wide_console().print(topology_tree(topology), soft_wrap=True)

@@ -107,6 +107,7 @@ def init(
     named = Named(health=health, live=live, ready=ready, request=request)
     findings = None
     if start and (not asks or click.confirm("Start it with fresh services?", default=True)):
+        _check(topology)
         findings = _looked(topology, named, within_s)
         findings = _confirmed(findings, named) if asks else findings
     _write(proposal, findings, asks=asks)
@@ -173,6 +174,20 @@ def _read(proposal: Proposal) -> Topology:
         file = Path(place).resolve() / TOPOLOGY
         file.write_text(topology_text(proposal, None), encoding="utf-8")
         return read_topology(file, kinds=services.kinds())
+
+
+def _check(topology: Topology) -> None:
+    """Raise SpecError if a command cannot be executed. The topology has no file that the user
+    knows, so its place is left out.
+    """
+    from chaoslab.preflight.commands import check_commands
+
+    try:
+        check_commands(topology)
+    except SpecError as error:
+        places = (problem.where.partition(": ")[2] for problem in error.problems)
+        found = [replace(p, where=w) for p, w in zip(error.problems, places, strict=True)]
+        raise SpecError(found) from None
 
 
 def _looked(topology: Topology, named: Named, within_s: float) -> Findings:

@@ -15,7 +15,7 @@ import click
 
 from chaoslab.model.cell import ON_LINKS, ON_SERVICES
 from chaoslab.printable import each_line, one_line
-from chaoslab.runtimes.table import DEFAULT, NAMES, TABLE
+from chaoslab.runtimes.table import DEFAULT, LOCAL_RUNTIMES, NAMES, TABLE
 
 if TYPE_CHECKING:
     from chaoslab.model.cell import Cell
@@ -131,6 +131,7 @@ def _run(asked: Asked) -> int:
     from chaoslab.matrix.printed import printed, saved
     from chaoslab.matrix.run import Matrix, MatrixRun
     from chaoslab.matrix.write import write_accepted
+    from chaoslab.preflight.commands import check_commands
     from chaoslab.runtimes.choice import choose
     from chaoslab.runtimes.kind import runtime_kind
     from chaoslab.runtimes.table import usual_proxy
@@ -140,6 +141,8 @@ def _run(asked: Asked) -> int:
     choice = choose(asked.runtime, topology, proxy)
     session = runtime_kind(choice.runtime).open_session(topology, proxy)
     session.check()
+    if choice.runtime in LOCAL_RUNTIMES:
+        check_commands(topology)
     for line in session.touches:
         _say(line)
     folder = new_folder(asked.results.resolve() / f"run-{wall_time():%Y%m%d-%H%M%S}")

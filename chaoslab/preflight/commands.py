@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaoslab.errors import ErrorCode, Problem
+from chaoslab.errors import ErrorCode, Problem, SpecError
 from chaoslab.machine.environment import environment
 from chaoslab.machine.executable import execution_error
 from chaoslab.machine.ports import HOST
@@ -55,6 +55,16 @@ def command_problems(topology: Topology) -> tuple[CommandProblem, ...]:
     return tuple(
         CommandProblem(problem=mask.of(each.problem), certain=each.certain) for each in found
     )
+
+
+def check_commands(topology: Topology) -> tuple[Problem, ...]:
+    """Raise SpecError if a command certainly cannot be executed. Returns the problems with those
+    that may run elsewhere.
+    """
+    found = command_problems(topology)
+    if certain := [each.problem for each in found if each.certain]:
+        raise SpecError(certain)
+    return tuple(each.problem for each in found)
 
 
 _Found = tuple[Place, Problem]

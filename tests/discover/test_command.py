@@ -93,6 +93,15 @@ def test_mistakes(here: Path, words: tuple[str, ...], code: str) -> None:
     assert not (here / TOPOLOGY).exists()
 
 
+def test_a_command_that_does_not_exist_is_a_mistake(here: Path) -> None:
+    """Nothing is started for it, and the place is a key, not a file that nobody has."""
+    done = init("--yes", "--", "no-such-program")
+    assert done.exit_code == 2, done.output
+    assert "\napps." in done.output
+    assert "codes: program.not_executed" in done.output
+    assert "starting" not in done.output
+
+
 def test_the_first_line_names_the_schema(here: Path) -> None:
     """Editors find the schema that ships with the package in the first line."""
     init("--no-start", "--", "serve")

@@ -59,3 +59,15 @@ def test_attach_is_refused(file: Path) -> None:
     done = run(file, "--runtime", "attach")
     assert done.exit_code == 2
     assert "'attach' is not one of" in done.output
+
+
+def test_a_command_that_does_not_exist_is_a_mistake(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It exits with 2 and leaves no folder of a run."""
+    monkeypatch.chdir(file.parent)
+    file.write_text(FILE.replace('"web"]', '"no-such-program"]'))
+    done = run(file)
+    assert done.exit_code == 2, done.output
+    assert "chaoslab.toml: apps.web.command[0]: cannot execute" in done.output
+    assert not Path("results").exists()
