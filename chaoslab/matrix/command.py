@@ -143,8 +143,6 @@ def _run(asked: Asked) -> int:
     session.check()
     if choice.runtime in LOCAL_RUNTIMES:
         check_commands(topology)
-    for line in session.touches:
-        _say(line)
     folder = new_folder(asked.results.resolve() / f"run-{wall_time():%Y%m%d-%H%M%S}")
     _say(f"{len(asked.cells)} cells, {asked.workers} at a time, runtime {choice.runtime}")
     setting = Setting(
