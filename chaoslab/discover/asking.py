@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from chaoslab.discover.findings import PathAnswer
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.probes.base import NO_ANSWER, why_no_answer
-from chaoslab.probes.request import Message, ask
+from chaoslab.probes.request import AnswerTooLarge, Message, ask
 
 ANSWER_WITHIN_S = 2.0
 _AT_ONCE = 4  # a server with one thread answers one after the other
@@ -35,6 +35,8 @@ async def answer_of(there: Endpoint, path: str) -> PathAnswer:
             reply = await ask(there, Message(path=path))
     except TimeoutError:
         return PathAnswer(error=f"no answer within {ANSWER_WITHIN_S:g} s")
+    except AnswerTooLarge as error:
+        return PathAnswer(status=error.status_code)
     except NO_ANSWER as error:
         return PathAnswer(error=why_no_answer(error))
     return PathAnswer(
