@@ -42,6 +42,8 @@ _RUNTIMES = tuple(name for name in NAMES if name not in TABLE or not TABLE[name]
               help="Where services and apps run.")  # fmt: skip
 @click.option("--accept", is_flag=True,
               help="Write what was observed into FILE, as policies and deadlines.")  # fmt: skip
+@click.option("--max-lag-s", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+              help="A cell is not known if the lab itself is later than this (0.5).")  # fmt: skip
 @click.option("--seed", type=int, help="The seed of all random choices.")
 @click.option("--results", type=_A_PATH, default=Path("results"), show_default=True,
               help="Save the run in a new folder inside this one.")  # fmt: skip
@@ -57,6 +59,7 @@ def run(
     workers: int | None,
     runtime: str,
     accept: bool,
+    max_lag_s: float | None,
     seed: int | None,
     results: Path,
 ) -> None:
@@ -88,6 +91,7 @@ def run(
         workers=workers or usual_workers(),
         runtime=runtime,
         accept=accept,
+        max_lag_s=max_lag_s,
         seed=seed,
         results=results,
     )
@@ -104,6 +108,7 @@ class Asked:
     workers: int
     runtime: str
     accept: bool
+    max_lag_s: float | None
     seed: int | None
     results: Path
 
@@ -153,7 +158,14 @@ def _run(asked: Asked) -> int:
     )
 
     async def all_cells() -> MatrixRun:
-        matrix = Matrix(topology, setting, folder, workers=asked.workers, say=_say)
+        matrix = Matrix(
+            topology,
+            setting,
+            folder,
+            workers=asked.workers,
+            say=_say,
+            max_lag_s=asked.max_lag_s,
+        )
         return await matrix.run(asked.cells)
 
     try:

@@ -91,12 +91,21 @@ class Matrix:
 
     All labs share one event loop: a lab waits most of the time, and its services, its proxy and its
     app are processes of their own. A cell for which the machine was too busy is run again, alone.
+    `max_lag_s` is that of each cell's plan; None leaves it as it is.
     """
 
     def __init__(
-        self, topology: Topology, setting: Setting, folder: Path, *, workers: int, say: Say
+        self,
+        topology: Topology,
+        setting: Setting,
+        folder: Path,
+        *,
+        workers: int,
+        say: Say,
+        max_lag_s: float | None = None,
     ) -> None:
         self._topology, self._setting, self._say = topology, setting, say
+        self._max_lag_s = max_lag_s
         self._free = asyncio.Semaphore(workers)
         self._workers = workers
         self.result = MatrixRun(folder=folder)
@@ -148,6 +157,8 @@ class Matrix:
                 shutil.rmtree(before, ignore_errors=True)
             begun_s = now_s()
             plan = plan_of(cell, self._topology, boot_s=boot_s)
+            if self._max_lag_s is not None:
+                plan = replace(plan, max_lag_s=self._max_lag_s)
             ran = replace(await self._carried_out(cell, plan), took_s=now_s() - begun_s)
             self.result.ran[cell] = ran
             progress.over(cell, ran.behaviour.sentence, ran.took_s, again=again)
