@@ -246,7 +246,8 @@ import sys, time
 held = bytearray(30 * 1024 * 1024)
 while time.process_time() < 0.3:
     pass
-print("one\\ntwo\\ngrown", flush=True)
+sys.stdout.write("one\\ntwo\\ngrown\\n")  # in one piece, so that "grown" is the end of it
+sys.stdout.flush()
 time.sleep(60)
 """
 
