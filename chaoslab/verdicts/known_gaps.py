@@ -61,10 +61,9 @@ def weighed(
     mine = [gap for gap in gaps if gap.run == run and verdicts]
     notes = tuple(_note(gap, verdicts, today) for gap in mine)
     tolerated = {note.data["verdict"] for note in notes if note.code == TOLERATED.name}
-    if tolerated and all(v.name in tolerated for v in verdicts):
-        outcome = Outcome.PASS
-    else:
-        outcome = worst(v.outcome for v in verdicts if v.name not in tolerated)
+    known = [v for v in verdicts if v.outcome is Outcome.FAIL and v.name in tolerated]
+    others = [v.outcome for v in verdicts if v not in known]
+    outcome = Outcome.PASS if known and not others else worst(others)
     if any(note.code in (GONE.name, NO_VERDICT.name) for note in notes):
         outcome = Outcome.FAIL
     return Weighed(outcome=outcome, notes=notes)

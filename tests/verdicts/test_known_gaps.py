@@ -86,3 +86,10 @@ def test_two_verdicts_of_a_name_are_one_gap() -> None:
     double = [Verdict(name="recovers", outcome=o, claim="", because=()) for o in (PASS, FAIL)]
     found = weighed("redis-silent-boot", double, [gap()], TODAY)
     assert (found.outcome, codes(found)) == (PASS, ["tolerated"])
+
+
+def test_an_unknown_verdict_beside_a_tolerated_one_of_its_name_stays_unknown() -> None:
+    """Only the FAIL is tolerated."""
+    double = [Verdict(name="recovers", outcome=o, claim="", because=()) for o in (FAIL, UNKNOWN)]
+    found = weighed("redis-silent-boot", double, [gap()], TODAY)
+    assert (found.outcome, codes(found)) == (UNKNOWN, ["tolerated"])
