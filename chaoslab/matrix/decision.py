@@ -48,7 +48,8 @@ def decide(run: MatrixRun, topology: Topology, cells: int, *, gate: bool, today:
     failed = tuple(name for name, each in weight.items() if each.outcome is Outcome.FAIL)
     failing = _named(ran for ran in run.ran.values() if ran.outcome is Outcome.FAIL)
     tolerated = tuple(name for name in failing if name not in failed)
-    unknown = [ran for ran in run.ran.values() if _is_unknown(ran, gate=gate)]
+    left = {name: each.outcome for name, each in weight.items()}
+    unknown = [r for r in run.ran.values() if _is_unknown(r, left.get(r.cell.name), gate=gate)]
     missing = cells - len(run.ran)
     if run.problems:
         apps = ", ".join(problem.app for problem in run.problems)
@@ -82,13 +83,14 @@ def _has_policy(ran: Ran, topology: Topology) -> bool:
     return ran.cell.steady or policy_in(topology, ran.cell) is not None
 
 
-def _is_unknown(ran: Ran, *, gate: bool) -> bool:
+def _is_unknown(ran: Ran, outcome: Outcome | None, *, gate: bool) -> bool:
     """Whether the cell is not known: it could not be described, or a claim that the app did not
-    keep could not be judged; in a gate also if any other claim could not be judged.
+    keep could not be judged; in a gate also if any other claim could not be judged. `outcome` is
+    that of the cell's verdicts without the known gaps.
     """
-    if not ran.possible or ran.outcome is Outcome.FAIL:
+    if not ran.possible or outcome is Outcome.FAIL:
         return False
-    judged = not ran.would_fail and not (gate and ran.outcome is Outcome.UNKNOWN)
+    judged = not ran.would_fail and not (gate and outcome is Outcome.UNKNOWN)
     return not (ran.behaviour.known and judged)
 
 

@@ -195,3 +195,21 @@ def test_a_known_gap_is_shown_and_does_not_fail_the_run_until_it_expires() -> No
     assert (late.exit_code, late.tolerated) == (1, ())
     fixed = decide(matrix(running=Outcome.PASS), shop, 3, gate=False, today=TODAY)
     assert (fixed.exit_code, fixed.failed) == (1, ("postgres-refused-running",))
+
+
+def test_a_gate_fails_for_what_is_not_known_beside_a_known_gap() -> None:
+    """Only the FAIL is tolerated, not the claim that could not be judged."""
+    gap = KnownGap(
+        run="postgres-refused-running",
+        verdict="honest_health",
+        reason="PR 12",
+        owner="payments",
+        since=TODAY,
+        expires=TODAY,
+    )
+    other = replace(verdict(Outcome.UNKNOWN), name="comes_back")
+    run, shop = matrix(), replace(GATED, known_gaps=(gap,))
+    run.ran[RUNNING] = replace(run.ran[RUNNING], verdicts=(verdict(Outcome.FAIL), other))
+    decision = decide(run, shop, 3, gate=True, today=TODAY)
+    assert decision.unknown == ("postgres-refused-running",)
+    assert decision.exit_code == 1
