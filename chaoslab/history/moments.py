@@ -87,6 +87,17 @@ def find(
     return None
 
 
+def counts_from_s(event: AnyEvent, since_s: float | None = None) -> float:
+    """The time from which the seconds after a moment count: that of its event.
+
+    If the moment is the stop of a fault, `since_s` is when that fault began. A change of health may
+    be observed before the lab knows that the fault is in force; the seconds count from then.
+    """
+    if since_s is not None and isinstance(event, HealthTurned | LossNamed):
+        return max(event.at_s, since_s)
+    return event.at_s
+
+
 def count(moment: AtMoment, events: Sequence[AnyEvent]) -> int:
     """How many events are of the moment's kind."""
     return sum(is_one(moment, event) for event in events)

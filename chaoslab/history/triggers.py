@@ -15,7 +15,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.impossible import why_impossible
 from chaoslab.history.journal import History, Journal
-from chaoslab.history.moments import find
+from chaoslab.history.moments import counts_from_s, find
 from chaoslab.model.plan import Plan
 from chaoslab.model.when import AtMoment
 from chaoslab.reason import Code, Reason
@@ -42,8 +42,9 @@ RUN_ENDED = Code(
 class Awaited:
     """One moment that the plan waits for. If the moment did not occur, `why` is the reason.
 
-    If the moment is the stop of a fault, `since_s` is when that fault began; see `moments.find`.
-    `of_boot` is the number, from 0, of the plan's boot that starts at the moment.
+    If the moment is the stop of a fault, `since_s` is when that fault began; see `find` and
+    `counts_from_s` in `moments`. `of_boot` is the number, from 0, of the plan's boot that starts at
+    the moment.
     """
 
     def __init__(
@@ -70,7 +71,8 @@ class Awaited:
             self.why = NOT_IN_TIME(within_s=self._within_s)
         if event is None or self.why:
             return False
-        left_s = event.at_s + self._moment.after_s - self._journal.now()
+        from_s = counts_from_s(event, self._since_s)
+        left_s = from_s + self._moment.after_s - self._journal.now()
         await asyncio.sleep(max(0.0, left_s))
         return True
 
