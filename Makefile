@@ -114,9 +114,10 @@ docker-gate: $(READY)
 		$(BIN)/chaoslab gate --runtime docker --workers 3; \
 	else echo "the gate in containers: skipped, no engine is ready (chaoslab doctor --runtime docker)"; fi
 
+# Each of the two workers has a stack of its own.
 compose: $(READY)
 	@if $(BIN)/chaoslab doctor --runtime compose --pull >/dev/null 2>&1; then \
-		$(BIN)/pytest scenarios/ -q -rs --chaos-runtime=compose -m vpc_outage; \
+		$(BIN)/pytest scenarios/ -q -rs -n 2 --chaos-runtime=compose -m vpc_outage; \
 	else echo "scenarios on a compose stack: skipped, no Compose is ready (chaoslab doctor --runtime compose)"; fi
 
 format: $(READY)
