@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,7 +32,6 @@ NO_HISTORY = ErrorCode(
 NOT_AN_EVENT = ErrorCode(
     "run.not_an_event", "line {line} is not an event: {cause}", "A line of a history is damaged."
 )
-_EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +199,12 @@ def _as_line(event: AnyEvent) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+@cache
+def _reader() -> TypeAdapter[AnyEvent]:
+    """Reads an event. Made when it is needed: that takes 60 ms, and most runs only write."""
+    return TypeAdapter(AnyEvent)
+
+
 def read_history(path: Path) -> History:
     """The history in a file. An incomplete last line, as a killed run leaves one, is left out.
 
@@ -218,7 +224,7 @@ def read_history(path: Path) -> History:
     events: list[AnyEvent] = []
     for number, line in enumerate(lines, start=1):
         try:
-            events.append(_EVENT.validate_json(line))
+            events.append(_reader().validate_json(line))
         except ValidationError as error:
             if number == len(lines):
                 break
