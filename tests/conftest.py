@@ -34,6 +34,7 @@ SLOW = (
     "injection/test_catalogue.py",
     "injection/test_last_messages.py",
     "machine/test_usage.py",
+    "matrix/test_against.py",
     "matrix/test_lab.py",
     "model/test_loader_anything.py",
     "model/test_loader_outside.py",

@@ -38,6 +38,7 @@ def start_of(app: str, history: History, until_s: float) -> Start | None:
         complete_s=_after_s(complete, begun),
         state=complete.state.value if complete else "",
         last_status=heard[-1].status_code if heard else None,
+        attached=begun.standing,
     )
 
 

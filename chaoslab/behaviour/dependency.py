@@ -54,6 +54,13 @@ def dependencies(behaviours: Iterable[Behaviour]) -> tuple[Dependency, ...]:
     )
 
 
+def known_dependencies(behaviours: Iterable[Behaviour]) -> tuple[Dependency, ...]:
+    """Those of which something is known: without cells at boot nothing is."""
+    return tuple(
+        each for each in dependencies(behaviours) if set(each.needs.values()) - {"not known"}
+    )
+
+
 def _need(boot: Behaviour | None, running: Behaviour | None) -> Need:
     """What the app needs a service for in one mode, from its cells at boot and while running."""
     if boot is None or not boot.known:

@@ -14,6 +14,7 @@ from chaoslab.behaviour.words import (
     NO_CONNECTION,
     NOT_AFFECTED,
     NOT_KNOWN,
+    NOT_SERVING,
 )
 from chaoslab.evidence.soundness import late, unsound
 from chaoslab.evidence.timeline import exited, fault_span, run_ended
@@ -93,7 +94,10 @@ def _not_known(
     missed = history.first(FaultMissed)
     if fault is not None and missed is not None:
         if why := why_not_started(cell.app, history):
-            return (NOT_KNOWN.because_of(NEVER_STARTED()), why[0])
+            begun = history.first_of_boot(Spawned, cell.app, 1)
+            attached = begun is not None and begun.standing
+            cause = NOT_SERVING() if attached else NEVER_STARTED()
+            return (NOT_KNOWN.because_of(cause), why[0])
         return (NOT_KNOWN.because_of(missed.why),)
     ended = run_ended(history)
     if ended is not None and not ended.settled:

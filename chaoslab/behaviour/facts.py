@@ -26,13 +26,15 @@ class Exit:
 class Start:
     """The first boot, in seconds since its spawn: when it listened, and when it was complete, with
     the state of health then. None: not observed. `listens_s` and `last_status`, the last status of
-    health, are those while the fault was in force.
+    health, are those while the fault was in force. `attached`: the app ran before the lab
+    did, so the times count from when the lab began to watch, and show nothing about the start-up.
     """
 
     listens_s: float | None
     complete_s: float | None
     state: str = ""
     last_status: int | None = None
+    attached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

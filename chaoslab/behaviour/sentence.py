@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from chaoslab.behaviour.facts import Answers, Back, Facts
 from chaoslab.behaviour.words import (
+    ATTACHED,
     BACK,
     BACK_LATER,
     EXITS,
@@ -39,7 +40,7 @@ def phases_of(cell: Cell, facts: Facts, missing: Reason | None) -> Phases:
     to affect the app.
     """
     if cell.steady:
-        start = [*_starts(facts)] or [*_down(cell, facts)]
+        start = [*_attached(facts)] or [*_starts(facts)] or [*_down(cell, facts)]
         phases = [[*start, *_answers(facts)], [*_stop(facts)]]
     elif cell.moment == "sigterm":
         gone = [*_down(cell, facts)] if facts.exits else []
@@ -90,6 +91,11 @@ def _down(cell: Cell, facts: Facts) -> Iterator[Reason]:
 def _started(facts: Facts) -> Iterator[Reason]:
     if facts.started_under_fault:
         yield from _starts(facts)
+
+
+def _attached(facts: Facts) -> Iterator[Reason]:
+    if facts.start is not None and facts.start.attached:
+        yield ATTACHED()
 
 
 def _starts(facts: Facts) -> Iterator[Reason]:

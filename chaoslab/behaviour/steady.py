@@ -51,13 +51,15 @@ REQUEST_FAILS = Code(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """Why an app is not healthy in its steady state: the reasons, the last lines of its log, and
-    what to do.
+    what to do. `after` is the name of the cell after whose heal the app was not as in its steady
+    state again; empty if it was not healthy before any fault.
     """
 
     app: str
     because: tuple[Reason, ...]
     log: tuple[str, ...]
     fix: str
+    after: str = ""
 
 
 def problem_of(behaviour: Behaviour, app: App, history: History) -> Problem | None:

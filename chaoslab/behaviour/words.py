@@ -66,6 +66,11 @@ NEVER_STARTED = Code(
     "the app did not start, so the fault was not injected",
     "The fault begins while the app runs, and the start-up was not complete before.",
 )
+NOT_SERVING = Code(
+    "cell.not_serving",
+    "health of the running app showed no completed start-up, so the fault was not injected",
+    "The lab is attached to an app that did not serve when the cell began.",
+)
 UNSUPPORTED = Code(
     "cell.unsupported",
     "not possible here: {why}",
@@ -139,6 +144,11 @@ STARTS = Code(
     lambda data: f"starts after {seconds(data['after_s'])}",
     "The start-up was complete while the fault was in force, or in the steady state.",
     data=("after_s", "state"),
+)
+ATTACHED = Code(
+    "cell.attached",
+    "runs already",
+    "The app ran before the lab did, which neither starts nor stops it.",
 )
 UP = Code(
     "cell.up",

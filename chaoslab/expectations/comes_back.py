@@ -129,7 +129,8 @@ class ComesBack(Expectation):
 
     The steady state of health is its state and status before the first fault, or healthy if the app
     was not up then. A request is as in the steady state if it gets a good answer, `at_least` times
-    in a row. For each fault something must show that the app uses the path again.
+    in a row. For each fault something must show that the app uses the path again. Restarts of an
+    app that ran before the lab did are not observed.
     """
 
     within_s: float | None = None
@@ -167,13 +168,10 @@ class ComesBack(Expectation):
 
     def judged(self, run: Run) -> Verdict:
         history, span = run.history, healed_span(self, run.history)
-        allowed = self.restarts_at_most
-        often = "any number of" if allowed is None else f"at most {allowed}"
-        claim = (
-            f"{as_before(self, run.plan)} within {self.within_s:g} s of the heal, with {often} "
-            "restarts"
-        )
-        if newest_boot(self, history) is None:
+        newest = newest_boot(self, history)
+        observed = newest is None or not newest.standing
+        claim = _claim(self, run.plan, restarts_observed=observed)
+        if newest is None:
             return unknown(self.kind, claim, NEVER_SPAWNED(app=self.app, boot=1))
         if span is None:
             return unknown(self.kind, claim, NO_HEAL())
@@ -183,7 +181,7 @@ class ComesBack(Expectation):
             *_gone(self, run, span),
             *(_of(self, back, run, span) for back in _backs(self, run.plan, history, span)),
             *_never_good(self, run.plan, history),
-            _restarted(self, history, span),
+            *([_restarted(self, history, span)] if observed else []),
         ]
         outcome = worst(each for each, _ in found)
         because = [why for each, why in found if each is outcome is not Outcome.PASS]
@@ -224,6 +222,13 @@ class ComesBack(Expectation):
         last_s = given_up_s + max(asked_s, plan.sampling.timeout_s)
         last_s += self.at_least * max(back.every_s for back in backs)
         return None if now_s > last_s else f"{self.app} to be as before the fault"
+
+
+def _claim(e: ComesBack, plan: Plan, *, restarts_observed: bool) -> str:
+    allowed = e.restarts_at_most
+    often = "with any number of restarts" if allowed is None else f"with at most {allowed} restarts"
+    how = f", {often}" if restarts_observed else " (a restart of it is not observed)"
+    return f"{as_before(e, plan)} within {e.within_s:g} s of the heal{how}"
 
 
 def _is_decided(e: ComesBack, back: Back, due_s: float) -> bool:

@@ -103,8 +103,8 @@ def _no_policy(facts: Facts) -> str:
 def _deadlines(rans: Iterable[Ran]) -> Iterator[tuple[str, float]]:
     """Yields a deadline for each kind of time that was observed."""
     every = [ran.behaviour.facts for ran in rans]
-    at_once = (f.start for f in every if f.up_after_s is None)
-    starts = [s.complete_s for s in at_once if s and s.complete_s is not None]
+    at_once = (f.start for f in every if f.start and f.up_after_s is None)
+    starts = [s.complete_s for s in at_once if s.complete_s is not None and not s.attached]
     exits = [each.after_s for f in every for each in f.exits]
     backs = [each.after_s for f in every for each in f.back if each.after_s is not None]
     backs += [f.up_after_s for f in every if f.up_after_s is not None]

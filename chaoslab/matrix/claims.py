@@ -27,12 +27,15 @@ MODES: tuple[OutageMode, ...] = get_args(OutageMode)
 MOMENTS: tuple[PolicyMoment, ...] = get_args(PolicyMoment)
 
 
-def claims_of(cell: Cell, topology: Topology, pace: Pace) -> tuple[Expectation, ...]:
-    """The claims of one cell."""
+def claims_of(
+    cell: Cell, topology: Topology, pace: Pace, *, attached: bool = False
+) -> tuple[Expectation, ...]:
+    """The claims of one cell. `attached`: only those about an app that the lab did not start."""
     app, policy = topology.apps[cell.app], policy_in(topology, cell)
     moment = cast("PolicyMoment", cell.moment)
     own = of_policy(policy, app, moment, FAULT) if policy else ()
-    return (*_wrong_under_any_policy(cell, app, pace), *own)
+    always = _wrong_under_any_policy(cell, app, pace, attached=attached)
+    return (*always, *own)
 
 
 def policy_in(topology: Topology, cell: Cell) -> Policy | None:
@@ -43,18 +46,22 @@ def policy_in(topology: Topology, cell: Cell) -> Policy | None:
     return declared.of(cell.moment, cell.fault)
 
 
-def _wrong_under_any_policy(cell: Cell, app: App, pace: Pace) -> Iterator[Expectation]:
+def _wrong_under_any_policy(
+    cell: Cell, app: App, pace: Pace, *, attached: bool
+) -> Iterator[Expectation]:
     """Yields the claims whose failure is wrong whatever the app is to do without the service."""
     name = app.name
     if cell.steady or cell.moment == "sigterm":
-        yield Stops(app=name, exit_codes=None, rests_on=())
+        if not attached:
+            yield Stops(app=name, exit_codes=None, rests_on=())
         return
     yield ComesBack(app=name, within_s=pace.comes_back_s(cell))
     if app.requests and cell.fault != "restarted":
         yield HonestHealth(app=name, within_s=pace.notices_s)
     if app.write is not None:
         yield KeepsAcknowledged(app=name)
-    if cell.moment == "running" and cell.fault != "restarted":
+    # other clients of an attached app cause connects too, and the lab does not read its sockets
+    if cell.moment == "running" and cell.fault != "restarted" and not attached:
         yield _no_storm(app)
 
 

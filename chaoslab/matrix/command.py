@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from chaoslab.model.cell import ON_LINKS, ON_SERVICES
 from chaoslab.printable import each_line, one_line
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 _A_PATH = click.Path(path_type=Path)
 _FAULTS = (*ON_LINKS, *ON_SERVICES)
-# a cell starts and stops its app, which a runtime that only joins running parts cannot
+ATTACH = "attach"
+# a cell starts and stops its app; --against runs the few that need neither
 _RUNTIMES = tuple(name for name in NAMES if name not in TABLE or not TABLE[name].external_proxy)
 
 
@@ -40,6 +42,9 @@ _RUNTIMES = tuple(name for name in NAMES if name not in TABLE or not TABLE[name]
               help="Run N cells in parallel. The default follows from the cores.")  # fmt: skip
 @click.option("--runtime", type=click.Choice(_RUNTIMES), default=DEFAULT, show_default=True,
               help="Where services and apps run.")  # fmt: skip
+@click.option("--against", metavar="URL",
+              help="Run the cells that start and stop nothing on the running app at URL, one at a "
+              "time, through the proxies in [attach].")  # fmt: skip
 @click.option("--accept", is_flag=True,
               help="Write what was observed into FILE, as policies and deadlines.")  # fmt: skip
 @click.option("--max-lag-s", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
@@ -58,6 +63,7 @@ def run(
     form: str,
     workers: int | None,
     runtime: str,
+    against: str | None,
     accept: bool,
     max_lag_s: float | None,
     seed: int | None,
@@ -76,20 +82,27 @@ def run(
     not healthy, or if the run was interrupted; with 2 for a mistake in the file or the options.
     """
     from chaoslab import services
+    from chaoslab.matrix.attached import narrowed
     from chaoslab.matrix.cells import cells, chosen
     from chaoslab.model.loader import load_topology
+    from chaoslab.runtimes.attach.declared import declared
 
     topology = load_topology(file, kinds=services.kinds())
-    wanted = chosen(cells(topology), names, faults)
+    every = cells(topology)
+    if against is not None:
+        _alone(ctx)
+        topology, app = narrowed(topology, declared(topology), against)
+        every = tuple(cell for cell in every if cell.app == app)
+    wanted = chosen(every, names, faults)
     if listing:
-        _list(wanted)
+        _list(wanted, topology, attached=against is not None)
         return
     asked = Asked(
         topology=topology,
         cells=wanted,
         form=form,
-        workers=workers or usual_workers(),
-        runtime=runtime,
+        workers=1 if against is not None else workers or usual_workers(),
+        runtime=runtime if against is None else ATTACH,
         accept=accept,
         max_lag_s=max_lag_s,
         seed=seed,
@@ -118,12 +131,22 @@ def usual_workers() -> int:
     return min(8, len(os.sched_getaffinity(0)) + 1)
 
 
-def _list(wanted: tuple[Cell, ...]) -> None:
+def _alone(ctx: click.Context) -> None:
+    """Raise UsageError for an option that makes no sense with --against."""
+    for name, why in (("runtime", "starts nothing"), ("workers", "runs one cell at a time")):
+        if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--against {why}: remove --{name}", ctx)
+
+
+def _list(wanted: tuple[Cell, ...], topology: Topology, *, attached: bool) -> None:
+    from chaoslab.matrix.attached import why_not_run
     from chaoslab.model.cell import MEANS
 
     width = max((len(cell.name) for cell in wanted), default=0)
     for cell in wanted:
-        click.echo(one_line(f"{cell.name:<{width}}  {cell.label}: {MEANS[cell.fault]}"))
+        why = why_not_run(cell, topology) if attached else ""
+        means = f"not possible here: {why}" if why else MEANS[cell.fault]
+        click.echo(one_line(f"{cell.name:<{width}}  {cell.label}: {means}"))
 
 
 def _run(asked: Asked) -> int:
@@ -149,6 +172,8 @@ def _run(asked: Asked) -> int:
     if choice.runtime in LOCAL_RUNTIMES:
         check_commands(topology)
     folder = new_folder(asked.results.resolve() / f"run-{wall_time():%Y%m%d-%H%M%S}")
+    for line in session.touches:
+        _say(line)
     _say(f"{len(asked.cells)} cells, {asked.workers} at a time, runtime {choice.runtime}")
     setting = Setting(
         open_runtime=session.lab,
@@ -165,6 +190,7 @@ def _run(asked: Asked) -> int:
             workers=asked.workers,
             say=_say,
             max_lag_s=asked.max_lag_s,
+            attached=asked.runtime == ATTACH,
         )
         return await matrix.run(asked.cells)
 

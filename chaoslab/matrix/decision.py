@@ -50,15 +50,20 @@ def decide(run: MatrixRun, topology: Topology, cells: int, *, gate: bool, today:
     tolerated = tuple(name for name in failing if name not in failed)
     left = {name: each.outcome for name, each in weight.items()}
     unknown = [r for r in run.ran.values() if _is_unknown(r, left.get(r.cell.name), gate=gate)]
-    missing = cells - len(run.ran)
-    if run.problems:
+    missing, tried = cells - len(run.ran), sum(ran.possible for ran in run.ran.values())
+    if stopped := next((problem for problem in run.problems if problem.after), None):
+        text = f"stopped after {stopped.after}: {stopped.app} is not as in its steady state again"
+        text += f"; {missing} of {cells} cells were not run" if missing else ""
+        bad = True
+    elif run.problems:
         apps = ", ".join(problem.app for problem in run.problems)
         text, bad = f"not run: the steady state of {apps} is not healthy", True
     elif run.interrupted:
         text, bad = f"interrupted: {missing} of {cells} cells were not run", True
     else:
         wrong = "not as accepted" if gate else "wrong under any policy"
-        text = f"{wrong}: {len(failed) or 'none'} of {cells} cells"
+        text = f"{wrong}: {len(failed) or 'none'} of {tried} cells"
+        text += f"; not possible here: {cells - tried}" if cells > tried else ""
         bad = bool(failed) or (gate and any(_has_policy(ran, topology) for ran in unknown))
     if unknown:
         text += f"; not known: {', '.join(_named(unknown))}"

@@ -36,6 +36,7 @@ def document(run: MatrixRun, decision: Decision, topology: Topology) -> dict[str
         "not_healthy": [
             {
                 "app": problem.app,
+                "after": problem.after,
                 "because": [_reason(reason) for reason in problem.because],
                 "log": list(problem.log),
                 "fix": problem.fix,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chaoslab.behaviour.dependency import dependencies
+from chaoslab.behaviour.dependency import known_dependencies
 from chaoslab.matrix.decision import Decision
 from chaoslab.matrix.run import MatrixRun, Ran
 from chaoslab.model.cell import IN_WORDS
@@ -28,7 +28,7 @@ def _rows(run: MatrixRun) -> Iterator[str]:
 
 
 def _needs(run: MatrixRun) -> Iterator[str]:
-    found = dependencies(ran.behaviour for ran in run.ran.values())
+    found = known_dependencies(ran.behaviour for ran in run.ran.values())
     if not found:
         return
     faults = list(dict.fromkeys(fault for each in found for fault in each.needs))
@@ -49,7 +49,9 @@ def _wrong(run: MatrixRun, decision: Decision) -> Iterator[str]:
     for name, notes in decision.gaps.items():
         yield from (f"- known gap `{name}`: {_text(note.text)}" for note in notes)
     for problem in run.problems:
-        yield f"- `{_text(problem.app)}` is not healthy without a fault:"
+        when = f"as in its steady state again after `{problem.after}`"
+        how = when if problem.after else "healthy without a fault"
+        yield f"- `{_text(problem.app)}` is not {how}:"
         yield from (f"  - {_text(reason.text)}" for reason in problem.because)
     yield ""
 

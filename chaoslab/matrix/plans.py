@@ -13,24 +13,28 @@ from chaoslab.model.faults import Declared
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.policy import Policy
+from chaoslab.model.steps import Step
 from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.topology import App, Topology
 from chaoslab.model.when import AtMoment, Trigger
 
+NO_SUPERVISOR = Supervisor(restart="never")  # that of an attached app is not the lab's
 
-def plan_of(cell: Cell, topology: Topology, *, boot_s: float = 1.0) -> Plan:
+
+def plan_of(cell: Cell, topology: Topology, *, boot_s: float = 1.0, attached: bool = False) -> Plan:
     """The plan that tries a cell. `boot_s` is how long the app's start-up took in the steady state.
+    `attached`: the app runs already, and the lab neither stops nor restarts it.
 
     Only the cell's own app is started, with its supervisor; in the steady state without one. Every
     declared request is sent at its rate, from the spawn on.
     """
     app = topology.apps[cell.app]
     pace = Pace.of(app, boot_s)
-    supervisor = app.supervisor or Supervisor()
+    supervisor = NO_SUPERVISOR if attached else app.supervisor or Supervisor()
     boot = Boot(
         app=app.name,
         supervisor=replace(supervisor, restart="never") if cell.steady else supervisor,
-        stop=_stop_of_app(cell, app, pace),
+        stop=None if attached else _stop_of_app(cell, app, pace),
     )
     return Plan(
         name=cell.name,
@@ -41,7 +45,8 @@ def plan_of(cell: Cell, topology: Topology, *, boot_s: float = 1.0) -> Plan:
             for name in app.requests
         ),
         sampling=Sampling(probers=("live", "ready")),
-        expect=claims_of(cell, topology, pace),
+        steps=(_watched(app, pace),) if cell.steady and attached else (),
+        expect=claims_of(cell, topology, pace, attached=attached),
     )
 
 
@@ -67,6 +72,15 @@ def _fault(cell: Cell, pace: Pace, policy: Policy | None) -> Declared:
             return Restarted(name=FAULT, target=cell.target, start=start)
         case "none":
             raise AssertionError("the steady state has no fault")
+
+
+def _watched(app: App, pace: Pace) -> Step:
+    """A step until which a run lasts whose end is not that of the app."""
+    return Step(name="watched", at=when.started(pace.steady_s, app=app.name), do=_nothing)
+
+
+def _nothing() -> None:
+    """Do nothing: the run waits for the moment of the step."""
 
 
 def _stop_of_app(cell: Cell, app: App, pace: Pace) -> AtMoment | None:

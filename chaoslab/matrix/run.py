@@ -1,4 +1,6 @@
-"""Runs the cells of a topology: the steady state of each app first, then the others in parallel."""
+"""Runs the cells of a topology: the steady state of each app first, then the others in parallel, or
+on a system that runs already one after the other.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,7 @@ from chaoslab.history.new_folder import new_folder
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
 from chaoslab.lab.interrupts import Interrupts
+from chaoslab.matrix.attached import why_not_run
 from chaoslab.matrix.plans import plan_of
 from chaoslab.matrix.progress import Progress
 from chaoslab.matrix.saved import described_again, save_cell
@@ -27,6 +30,7 @@ from chaoslab.model.cell import Cell
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Outcome, Verdict, worst
+from chaoslab.reason import Reason
 from chaoslab.report.runs import save_verdicts
 from chaoslab.verdicts.judge import ALONE
 
@@ -92,6 +96,9 @@ class Matrix:
     All labs share one event loop: a lab waits most of the time, and its services, its proxy and its
     app are processes of their own. A cell for which the machine was too busy is run again, alone.
     `max_lag_s` is that of each cell's plan; None leaves it as it is.
+
+    `attached`: all cells use the one system that runs already. They are run one at a time, each
+    once the app is again as in its steady state; those that need a start or a stop are not run.
     """
 
     def __init__(
@@ -103,9 +110,10 @@ class Matrix:
         workers: int,
         say: Say,
         max_lag_s: float | None = None,
+        attached: bool = False,
     ) -> None:
         self._topology, self._setting, self._say = topology, setting, say
-        self._max_lag_s = max_lag_s
+        self._max_lag_s, self._attached = max_lag_s, attached
         self._free = asyncio.Semaphore(workers)
         self._workers = workers
         self.result = MatrixRun(folder=folder)
@@ -115,7 +123,8 @@ class Matrix:
         has the cells that were over.
         """
         interrupts, begun_s = Interrupts(), now_s()
-        progress = Progress(len(cells), self._workers, self._say)
+        tried = sum(not self._why_not_run(cell) for cell in cells)
+        progress = Progress(tried, self._workers, self._say)
         try:
             with _terminated_like_interrupted(), interrupts.cancelling(self._say):
                 for steady in (cell for cell in cells if cell.steady):
@@ -133,11 +142,11 @@ class Matrix:
     async def _app(self, steady: Cell, others: Sequence[Cell], progress: Progress) -> None:
         """Run the cells of one app. If its steady state is not healthy, only that one is run."""
         ran = await self._one(steady, 1.0, progress)
-        assert ran.folder is not None
-        history = RunFolder(ran.folder).history()
-        app = self._topology.apps[steady.app]
-        if (problem := problem_of(ran.behaviour, app, history)) is not None:
+        if (problem := self._problem_of(ran)) is not None:
             self.result.problems.append(problem)
+            return
+        if self._attached:
+            await self._one_by_one(steady, others, progress)
             return
         start = ran.behaviour.facts.start
         boot_s = (start.complete_s if start else None) or 1.0
@@ -149,6 +158,55 @@ class Matrix:
                 self._say(f"{cell.name}: this machine was too busy; run again, alone")
                 await self._one(cell, boot_s, progress, again=True)
 
+    async def _one_by_one(self, steady: Cell, others: Sequence[Cell], progress: Progress) -> None:
+        """Run the cells of an app that runs already. If it is not as in its steady state again in
+        time after one of them, no more is run.
+        """
+        left_out = {cell: why for cell in others if (why := self._why_not_run(cell))}
+        self.result.ran |= {cell: _not_possible(cell, why) for cell, why in left_out.items()}
+        for cell in (cell for cell in others if cell not in left_out):
+            await self._one(cell, 0.0, progress)
+            if (problem := await self._not_as_before(steady, cell)) is not None:
+                self.result.problems.append(problem)
+                return
+
+    async def _not_as_before(self, steady: Cell, after: Cell) -> Problem | None:
+        """Run the steady state until the app is as in it again, or its deadline to recover is over.
+        Returns what is not as in it; the folder of the last look is kept then.
+        """
+        until_s = now_s() + self._topology.apps[after.app].deadlines.recovery_s
+        plan = self._plan_of(steady, 0.0)
+        while True:
+            folder = new_folder(self.result.folder / f"{steady.name}-after-{after.name}")
+            because: tuple[Reason, ...]
+            try:
+                ran = await self._carried_out(steady, plan, folder)
+            except ChaoslabError as error:
+                because = (LAB_FAILED(why=_first_line(error)),)
+            else:
+                found = self._problem_of(ran)
+                because = found.because if found else ()
+            late = now_s() > until_s
+            if not because or not late:
+                shutil.rmtree(folder, ignore_errors=True)
+            if not because:
+                return None
+            if late:
+                fix = "find out why, and run the other cells with --only once it is"
+                return Problem(app=after.app, because=because, log=(), fix=fix, after=after.name)
+
+    def _problem_of(self, ran: Ran) -> Problem | None:
+        assert ran.folder is not None
+        history = RunFolder(ran.folder).history()
+        return problem_of(ran.behaviour, self._topology.apps[ran.cell.app], history)
+
+    def _why_not_run(self, cell: Cell) -> str:
+        return why_not_run(cell, self._topology) if self._attached else ""
+
+    def _plan_of(self, cell: Cell, boot_s: float) -> Plan:
+        plan = plan_of(cell, self._topology, boot_s=boot_s, attached=self._attached)
+        return plan if self._max_lag_s is None else replace(plan, max_lag_s=self._max_lag_s)
+
     async def _one(
         self, cell: Cell, boot_s: float, progress: Progress, *, again: bool = False
     ) -> Ran:
@@ -156,24 +214,25 @@ class Matrix:
             if again and (before := self.result.ran[cell].folder) is not None:
                 shutil.rmtree(before, ignore_errors=True)
             begun_s = now_s()
-            plan = plan_of(cell, self._topology, boot_s=boot_s)
-            if self._max_lag_s is not None:
-                plan = replace(plan, max_lag_s=self._max_lag_s)
-            ran = replace(await self._carried_out(cell, plan), took_s=now_s() - begun_s)
+            folder = new_folder(self.result.folder / cell.name)
+            carried_out = await self._carried_out(cell, self._plan_of(cell, boot_s), folder)
+            ran = replace(carried_out, took_s=now_s() - begun_s)
             self.result.ran[cell] = ran
             progress.over(cell, ran.behaviour.sentence, ran.took_s, again=again)
             return ran
 
-    async def _carried_out(self, cell: Cell, plan: Plan) -> Ran:
-        """Run one cell. What the lab cannot do is the behaviour of the cell, with its reason."""
-        folder = RunFolder(new_folder(self.result.folder / cell.name))
+    async def _carried_out(self, cell: Cell, plan: Plan, path: Path) -> Ran:
+        """Run one cell in a folder. What the lab cannot do is the behaviour of the cell, with its
+        reason; without its steady state nothing of an app can be described.
+        """
+        folder = RunFolder(path)
         try:
             verdicts = await carry_out(self._topology, plan, self._setting, folder)
         except FaultUnsupported as error:
             shutil.rmtree(folder.path, ignore_errors=True)
-            why = ((UNSUPPORTED(why=_first_line(error)),),)
-            behaviour = Behaviour(cell=cell, known=False, facts=Facts(), phases=why)
-            return Ran(cell=cell, behaviour=behaviour, possible=False)
+            if cell.steady:
+                raise
+            return _not_possible(cell, _first_line(error))
         except ChaoslabError as error:
             if cell.steady or isinstance(error, SpecError):
                 raise
@@ -186,15 +245,27 @@ class Matrix:
 
 @contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """While the block runs, SIGTERM does what Ctrl-C does."""
+    """While the block runs, SIGTERM does what Ctrl-C does, and so does SIGHUP (a terminal that is
+    closed), unless it is ignored.
+    """
     loop = asyncio.get_running_loop()
+    ends = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        ends.append(signal.SIGHUP)
     with suppress(NotImplementedError, ValueError, RuntimeError):
-        loop.add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
+        for each in ends:
+            loop.add_signal_handler(each, signal.raise_signal, signal.SIGINT)
     try:
         yield
     finally:
         with suppress(NotImplementedError, ValueError, RuntimeError):
-            loop.remove_signal_handler(signal.SIGTERM)
+            for each in ends:
+                loop.remove_signal_handler(each)
+
+
+def _not_possible(cell: Cell, why: str) -> Ran:
+    behaviour = Behaviour(cell=cell, known=False, facts=Facts(), phases=((UNSUPPORTED(why=why),),))
+    return Ran(cell=cell, behaviour=behaviour, possible=False)
 
 
 def _first_line(error: ChaoslabError) -> str:

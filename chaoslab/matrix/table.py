@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from chaoslab.behaviour.dependency import MEANS, dependencies
+from chaoslab.behaviour.dependency import MEANS, known_dependencies
 from chaoslab.behaviour.steady import Problem
 from chaoslab.console import plain_table
 from chaoslab.matrix.decision import Decision
@@ -72,7 +72,7 @@ def _sentence(ran: Ran, decision: Decision) -> Text:
 
 def _needs(run: MatrixRun) -> Iterator[RenderableType]:
     """Yields the table of what each app needs each service for, and what its words mean."""
-    found = dependencies(ran.behaviour for ran in run.ran.values())
+    found = known_dependencies(ran.behaviour for ran in run.ran.values())
     if not found:
         return
     several = len({each.app for each in found}) > 1
@@ -112,8 +112,13 @@ def _known_gaps(decision: Decision) -> Iterator[RenderableType]:
 
 
 def _problem(problem: Problem, run: MatrixRun) -> Iterator[RenderableType]:
-    """Yields why no fault was injected into an app, with its last words and what to do."""
+    """Yields why no fault, or no other, was injected, with the app's last words and what to do."""
     head = f"'{problem.app}' is not healthy without a fault, so no fault was injected:"
+    if problem.after:
+        head = (
+            f"'{problem.app}' is not as in its steady state again after {problem.after}, so no "
+            "other fault was injected:"
+        )
     yield Text(one_line(head), style="bold")
     for reason in problem.because:
         yield Padding(Text(one_line(reason.text, LINE)), (0, 0, 0, 2))
@@ -123,7 +128,7 @@ def _problem(problem: Problem, run: MatrixRun) -> Iterator[RenderableType]:
         yield Padding(Text(one_line(f"| {line}", LINE)), (0, 0, 0, 4))
     yield Padding(Text(one_line(f"fix: {problem.fix}", LINE)), (0, 0, 0, 2))
     folder = next((r.folder for r in run.ran.values() if r.cell.app == problem.app), None)
-    if folder is not None:
+    if folder is not None and problem.log:
         log = f"the whole log: {_shown(folder)}/app-{problem.app}.log"
         yield Padding(Text(one_line(log, LINE)), (0, 0, 0, 2))
 

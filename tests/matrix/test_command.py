@@ -61,6 +61,60 @@ def test_attach_is_refused(file: Path) -> None:
     assert "'attach' is not one of" in done.output
 
 
+URL = "http://127.0.0.1:8080"
+ATTACHED = f"""{FILE}
+[attach]
+toxiproxy = "http://192.0.2.1:8474"
+apps.web.url = "{URL}"
+links."web.postgres".proxy = "pg"
+"""
+
+
+def test_against_lists_what_is_not_possible_on_a_running_app(file: Path) -> None:
+    """With the reason, and without asking anything."""
+    file.write_text(ATTACHED)
+    listed = run(file, "--against", URL, "--list", "--fault", "refused").output.splitlines()
+    assert listed == [
+        "steady                    no fault: nothing is injected",
+        "postgres-refused-boot     postgres refused, at boot: not possible here: attach mode does"
+        " not start the app",
+        "postgres-refused-running  postgres refused, running: connects are refused, open"
+        " connections are reset",
+    ]
+
+
+def test_against_asks_no_host_without_consent(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal names the host and the links, and no folder is made."""
+    monkeypatch.chdir(file.parent)
+    monkeypatch.setenv("CHAOSLAB_CONSENT", "")
+    file.write_text(ATTACHED)
+    done = run(file, "--against", URL)
+    assert done.exit_code == 1
+    assert "no consent to use 192.0.2.1" in done.output
+    assert "set CHAOSLAB_CONSENT=192.0.2.1=web.postgres" in done.output
+    assert not Path("results").exists()
+
+
+def test_against_needs_attach_and_the_address_of_its_app(file: Path) -> None:
+    """The URL on the command line says which declared system is touched."""
+    assert "has no [attach]" in run(file, "--against", URL).output
+    file.write_text(ATTACHED)
+    done = run(file, "--against", "http://127.0.0.1:9")
+    assert done.exit_code == 2
+    assert f"expected one of: {URL}" in done.output
+
+
+@pytest.mark.parametrize("option", [("--runtime", "docker"), ("--workers", "2")])
+def test_against_excludes_options_of_labs_that_start_parts(
+    file: Path, option: tuple[str, str]
+) -> None:
+    """They are the user's mistake, not ignored."""
+    file.write_text(ATTACHED)
+    done = run(file, "--against", URL, *option)
+    assert done.exit_code == 2
+    assert f"remove {option[0]}" in done.output
+
+
 def test_a_command_that_does_not_exist_is_a_mistake(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

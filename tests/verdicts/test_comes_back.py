@@ -13,6 +13,7 @@ from chaoslab.history.events import (
     ReadBack,
     Request,
     RunEnded,
+    Spawned,
 )
 from chaoslab.model.verdict import Verdict
 
@@ -46,6 +47,17 @@ def test_restarts_are_counted_under_the_faults_and_after_the_heal() -> None:
     assert found.outcome == "PASS"
     restarts = next(r for r in found.because if r.code == "back.restarts")
     assert dict(restarts.data) == {"restarts": 1, "under": 1}
+
+
+def test_restarts_of_an_app_that_ran_before_the_lab_are_not_observed() -> None:
+    """Neither the claim nor a reason says that there was none."""
+    events = [
+        replace(e, standing=True) if isinstance(e, Spawned) else e for e in stopped_under_load()
+    ]
+    found = verdict(events)
+    assert found.outcome == "PASS"
+    assert found.claim.endswith("of the heal (a restart of it is not observed)")
+    assert "back.restarts" not in codes(found)
 
 
 def test_a_restart_alone_is_no_return() -> None:
