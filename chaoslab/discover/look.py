@@ -119,7 +119,7 @@ class _Look:
         return {
             name: found
             for name, service in running.items()
-            if (found := await asyncio.to_thread(tables_of, service)) is not None
+            if (found := await tables_of(service)) is not None
         }
 
     async def _paths(self, booted: Booted) -> tuple[PathFound, ...]:

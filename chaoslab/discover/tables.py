@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import psycopg
+import asyncio
 
 from chaoslab.runtimes.base import RunningService
+from chaoslab.services import kind_of
+from chaoslab.services.base import TalkFailed
+from chaoslab.services.later import loaded
 
-MOST_TABLES = 500
-_WITHIN_S = 5
-_QUERY = """
-    SELECT table_name FROM information_schema.tables
-    WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY table_name LIMIT %s
-"""
+_WITHIN_S = 5.0
 
 
-def tables_of(running: RunningService) -> tuple[str, ...] | None:
-    """The names of the tables of a Postgres service. None for other kinds, and if the server does
-    not answer. Blocks.
+async def tables_of(running: RunningService) -> tuple[str, ...] | None:
+    """The names of the tables in a service's database. None for a kind without tables, and if the
+    server does not answer in time.
     """
-    if running.service.kind != "postgres":
+    tables = kind_of(running.service.kind).tables
+    if tables is None:
         return None
-    url = running.url(running.endpoint)
+    await loaded(tables)
     try:
-        with psycopg.connect(url, connect_timeout=_WITHIN_S) as connection:
-            rows = connection.execute(_QUERY, (MOST_TABLES,)).fetchall()
-    except psycopg.Error:
+        async with asyncio.timeout(_WITHIN_S):
+            return await tables(running.url(running.endpoint))
+    except (TalkFailed, TimeoutError):
         return None
-    return tuple(str(name) for (name,) in rows)

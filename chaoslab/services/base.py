@@ -25,6 +25,7 @@ from chaoslab.services.programs import Program
 from chaoslab.services.urls import with_scheme
 
 OWN_NAME = "chaoslab-lab"  # the name of the lab's own sessions, which are left out of all evidence
+MOST_TABLES = 500  # of those that are listed
 AGENT_IMAGE = "(the lab's agent)"  # in place of an image: the one that the lab builds
 Stop = tuple[tuple[signal.Signals, float], ...]
 T = TypeVar("T")
@@ -247,9 +248,10 @@ class Kind:
     read or change what was there before, and leaves nothing. `about` returns product and version of
     the server at a URL. `count_clients` opens a session at a URL that counts the clients of the
     server, without the lab's own sessions. `count_commands` counts commands. `rows` opens a session
-    at a URL that finds what an app wrote by table and column, or by key, as `found_by` says. `view`
-    opens one, given the server's URL and the URL through a proxy; it returns None if the server
-    does not report what is needed. `dialogue` checks a declared path.
+    at a URL that finds what an app wrote by table and column, or by key, as `found_by` says.
+    `tables` lists the tables of the database at a URL. `view` opens a session, given the server's
+    URL and the URL through a proxy; it returns None if the server does not report what is needed.
+    `dialogue` checks a declared path.
     """
 
     name: str
@@ -277,6 +279,7 @@ class Kind:
     count_commands: CommandCounter | None = None
     rows: Callable[[str], Awaitable[Rows]] | None = None
     found_by: Literal["table", "key"] = "table"
+    tables: Callable[[str], Awaitable[tuple[str, ...]]] | None = None
     view: Callable[[str, str], Awaitable[ServerView | None]] | None = None
     dialogue: PathDialogue | None = None
 

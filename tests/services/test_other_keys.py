@@ -48,6 +48,15 @@ async def test_the_declared_user_writes_and_reads_in_the_declared_place(
         assert values[f"{service.name}.{name}"] == value
 
 
+@pytest.mark.parametrize("shop", SHOPS[:1], indirect=True, ids=["mysql"])
+async def test_the_tables_of_the_declared_database_are_listed(shop: RunningService) -> None:
+    """Those that its user made, and none of the server's own."""
+    tables, url = kind_of(shop.service.kind).tables, shop.url(shop.endpoint)
+    assert tables is not None
+    await keep(shop.service.kind, url, "word")
+    assert await tables(url) == ("words",)
+
+
 async def test_another_password_is_refused(shop: RunningService) -> None:
     """The lab's own log-in says so."""
     about, url = kind_of(shop.service.kind).about, shop.url(shop.endpoint)

@@ -47,5 +47,6 @@ MYSQL = Kind(
     count_clients=sessions.MysqlClients.open,
     count_commands=CommandCounter(open=sessions.MysqlCommands.open),
     rows=sessions.MysqlRows.open,
+    tables=sessions.tables,
     dialogue=PathDialogue(targets=path.targets, walk=path.walk),
 )

@@ -20,7 +20,14 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.model.requests import Found
-from chaoslab.services.base import NO_LOG_IN, OWN_NAME, TalkFailed, cause_of, talking
+from chaoslab.services.base import (
+    MOST_TABLES,
+    NO_LOG_IN,
+    OWN_NAME,
+    TalkFailed,
+    cause_of,
+    talking,
+)
 from chaoslab.services.mysql.driver import pymysql
 
 PORT = 3306
@@ -34,6 +41,10 @@ _STATEMENTS = "SHOW GLOBAL STATUS LIKE 'Questions'"
 _COLUMN = """
 SELECT data_type, character_maximum_length FROM information_schema.columns
 WHERE table_schema = %s AND table_name = %s AND column_name = %s
+"""
+_TABLES = """
+SELECT table_name FROM information_schema.tables
+WHERE table_schema = %s ORDER BY table_name LIMIT %s
 """
 NO_COLUMN = ErrorCode(
     "service.no_column",
@@ -163,6 +174,18 @@ class MysqlRows:
         query = f"SELECT {name}, COUNT(*) FROM {database}.{table} WHERE {name} IN %s GROUP BY 1"
         rows = await self._session.ask_in_time(query, list(known))
         return {known.get(value, str(value)): int(count) for value, count in rows}
+
+
+async def tables(url: str) -> tuple[str, ...]:
+    """The names of the tables in the database of `url`, at most `MOST_TABLES`. Raises TalkFailed if
+    the server does not tell.
+    """
+    session = await Session.open(url)
+    try:
+        rows = await session.ask_in_time(_TABLES, session.database, MOST_TABLES)
+        return tuple(str(name) for (name,) in rows)
+    finally:
+        await session.close()
 
 
 async def about(url: str) -> str:

@@ -60,6 +60,7 @@ POSTGRES = Kind(
     # A busy session reports its transactions once a second.
     count_commands=CommandCounter(open=sessions.PostgresCommands.open, late_s=1.0),
     rows=sessions.PostgresRows.open,
+    tables=sessions.tables,
     view=sessions.PostgresView.open,
     dialogue=PathDialogue(targets=path.targets, walk=path.walk),
 )

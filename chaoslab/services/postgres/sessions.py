@@ -18,7 +18,7 @@ from psycopg import sql
 
 from chaoslab.errors import Problem, RuntimeUnavailable
 from chaoslab.model.requests import Found
-from chaoslab.services.base import NO_LOG_IN, OWN_NAME, cause_of, talking
+from chaoslab.services.base import MOST_TABLES, NO_LOG_IN, OWN_NAME, cause_of, talking
 
 _LOG_IN_S = 5.0
 _VIEW_S = 3.0
@@ -37,6 +37,10 @@ _BY_ADDRESS = """
 SELECT pid FROM pg_stat_activity
 WHERE client_addr = %s::inet AND datname = current_database() AND pid <> pg_backend_pid()
   AND backend_type = 'client backend' AND application_name <> %s
+"""
+_TABLES = """
+SELECT table_name FROM information_schema.tables
+WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY table_name LIMIT %s
 """
 # Types whose values are compared as they are, so that an index on the column can be used. For any
 # other type, the id of each row is converted to text.
@@ -61,6 +65,16 @@ async def about(url: str) -> str:
         ) from error
     async with connection:
         return f"PostgreSQL {connection.info.server_version // 10_000}"
+
+
+async def tables(url: str) -> tuple[str, ...]:
+    """The names of the tables in the database of `url`, at most `MOST_TABLES`. Raises TalkFailed if
+    the server does not tell.
+    """
+    with talking(psycopg.Error):
+        async with await _logged_in(url) as connection:
+            rows = await connection.execute(_TABLES, (MOST_TABLES,))
+            return tuple(str(name) for (name,) in await rows.fetchall())
 
 
 class _Count:
