@@ -13,13 +13,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chaoslab.errors import UNREADABLE, UNWRITABLE, ErrorCode, Problem, SpecError
+from chaoslab.errors import (
+    UNREADABLE,
+    UNWRITABLE,
+    ErrorCode,
+    Problem,
+    RuntimeUnavailable,
+    SpecError,
+)
 from chaoslab.printable import each_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from chaoslab.discover.findings import Findings
+    from chaoslab.discover.folder import Folder
     from chaoslab.discover.paths import Named
     from chaoslab.discover.proposal import Proposal
     from chaoslab.model.mask import Mask
@@ -32,6 +40,11 @@ NO_COMMAND = ErrorCode(
     "init.no_command",
     "no command that starts the app",
     "`chaoslab init` found no command in the folder, and none was given.",
+)
+SEVERAL_APPS = ErrorCode(
+    "init.several_apps",
+    "Compose has several apps: {apps}",
+    "The Compose file has several services that may be the app, and none was named.",
 )
 NOT_A_PAIR = ErrorCode(
     "init.not_a_pair",
@@ -83,6 +96,7 @@ def init(
     once for a few seconds, and the usual paths of health are asked meanwhile. Nothing keeps
     running. On a terminal it asks before it starts and before it writes.
     """
+    from chaoslab.discover.apps import rivals
     from chaoslab.discover.folder import look_at
     from chaoslab.discover.paths import Named
     from chaoslab.discover.proposal import Asked, propose
@@ -95,6 +109,10 @@ def init(
         raise SpecError(Problem(reason=UNREADABLE(cause="no such file"), where=str(compose)))
     folder = compose.parent if compose else Path()
     seen = look_at(folder, compose=compose.name if compose else "", app=app)
+    others = () if app else rivals(seen)
+    if others and not words:
+        name = _which_app(seen, others, asks=asks)
+        seen = look_at(folder, compose=compose.name if compose else "", app=name)
     asked = Asked(words=words, machine=environment(), services=_pairs(services))
     proposal = propose(seen, asked)
     if not proposal.command and asks:
@@ -102,15 +120,39 @@ def init(
         proposal = propose(seen, replace(asked, words=_split(line)))
     if not proposal.command:
         raise SpecError(Problem(reason=NO_COMMAND(), fix="name it: chaoslab init -- COMMAND"))
+    if others and words:
+        proposal = proposal.with_note(_whose_variables(seen, others))
     topology = _read(proposal)
     _show(proposal, mask_of(topology))
     named = Named(health=health, live=live, ready=ready, request=request)
     findings = None
     if start and (not asks or click.confirm("Start it with fresh services?", default=True)):
         _check(topology)
-        findings = _looked(topology, named, within_s)
+        proposal, findings = _observed(proposal, topology, named, within_s)
         findings = _confirmed(findings, named) if asks else findings
     _write(proposal, findings, asks=asks)
+
+
+def _which_app(seen: Folder, others: Sequence[str], *, asks: bool) -> str:
+    """The name of the Compose service that is the app. Raises SpecError where nobody can be
+    asked.
+    """
+    assert seen.app is not None
+    names = [seen.app.name, *others]
+    if asks:
+        which: str = click.prompt("Several apps. Which one?", type=click.Choice(names))
+        return which
+    fix = f"name one: chaoslab init --app {names[0]}"
+    raise SpecError(Problem(reason=SEVERAL_APPS(apps=", ".join(names)), fix=fix))
+
+
+def _whose_variables(seen: Folder, others: Sequence[str]) -> str:
+    """The note of a command that may be that of any app of the Compose file."""
+    assert seen.app is not None
+    return (
+        f"Compose has several apps: the variables are those of {seen.app.name}; --app takes those "
+        f"of {' or '.join(others)}"
+    )
 
 
 def _on_terminal() -> bool:
@@ -188,6 +230,25 @@ def _check(topology: Topology) -> None:
         places = (problem.where.partition(": ")[2] for problem in error.problems)
         found = [replace(p, where=w) for p, w in zip(error.problems, places, strict=True)]
         raise SpecError(found) from None
+
+
+def _observed(
+    proposal: Proposal, topology: Topology, named: Named, within_s: float
+) -> tuple[Proposal, Findings]:
+    """Start the topology. Returns what was observed, and the proposal without the extensions that
+    the server of this machine lacks.
+    """
+    from chaoslab.discover.server_keys import lacking_extensions
+
+    try:
+        return proposal, _looked(topology, named, within_s)
+    except RuntimeUnavailable as error:
+        lacking = lacking_extensions(error)
+        if not lacking:
+            raise
+        _say(each_line(str(error)))
+    reduced = proposal.without_extensions(lacking)
+    return reduced, _looked(_read(reduced), named, within_s)
 
 
 def _looked(topology: Topology, named: Named, within_s: float) -> Findings:

@@ -122,7 +122,12 @@ def by_words(parts: tuple[str, ...]) -> Server | None:
     return next((server for server in SERVERS if set(parts) & set(server.words)), None)
 
 
+def image_name(image: str) -> str:
+    """The last part of an image's name: `postgresql` of `bitnami/postgresql:16`."""
+    return image.split("@", maxsplit=1)[0].rsplit("/", 1)[-1].split(":", maxsplit=1)[0].lower()
+
+
 def by_image(image: str) -> Server | None:
     """The server that runs in an image of that name, such as `bitnami/postgresql:16`."""
-    last = image.split("@", maxsplit=1)[0].rsplit("/", 1)[-1].split(":", maxsplit=1)[0].lower()
+    last = image_name(image)
     return next((server for server in SERVERS if last in server.images), None)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from chaoslab.discover.compose import ComposeService
 from chaoslab.discover.folder import Folder
 from chaoslab.discover.known import by_image
 from chaoslab.discover.links import Links, Use
 from chaoslab.discover.names import APP_ADDRESSES, APP_HOSTS, APP_PORTS
+from chaoslab.discover.server_keys import EXTENSIONS, Keys, ServerKeys, server_keys
 from chaoslab.discover.shell import split
 from chaoslab.discover.urls import escaped
 from chaoslab.discover.words import assigned, filled_words
@@ -24,11 +26,15 @@ _MOST_VALUE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposed:
-    """A service that is proposed: its name, its kind, and where that was read."""
+    """A service that is proposed: its name, its kind, and where that was read. `keys` are more keys
+    of its table. `lacking` are extensions that it needs and that this machine's server lacks.
+    """
 
     name: str
     kind: str
     why: str
+    keys: Keys = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,24 @@ class Proposal:
     others: tuple[str, ...] = ()
     migrations: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
+
+    def with_note(self, note: str) -> Proposal:
+        """The proposal with one more note, which comes first."""
+        return replace(self, notes=(note, *self.notes))
+
+    def without_extensions(self, lacking: Mapping[str, tuple[str, ...]]) -> Proposal:
+        """The proposal without the extensions of the named services, which their servers lack."""
+        services = tuple(
+            replace(
+                each,
+                keys={k: v for k, v in each.keys.items() if k != EXTENSIONS},
+                lacking=lacking[each.name],
+            )
+            if each.name in lacking
+            else each
+            for each in self.services
+        )
+        return replace(self, services=services)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +103,7 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
     command = tuple(map(_writable, filled_words(words, links)))
     env |= _plain_values(folder, given, env)
     env |= _own_address({**known, **given})
-    services = [*_services(links.uses, folder, asked)]
+    services, left = _with_keys(_services(links.uses, folder, asked), links.uses, folder)
     known_kinds = kinds()
     usable = known_to_app({each.name: known_kinds[each.kind].fields for each in services})
     kept = {k: text for k, text in env.items() if not _wrong(k, text, usable)}
@@ -102,6 +126,7 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
         notes=(
             *folder.notes,
             *links.notes,
+            *left,
             *_unused(services, command, kept),
             *_unknown_stack(folder),
             *_not_copied(folder, kept),
@@ -168,6 +193,28 @@ def _services(uses: Iterable[Use], folder: Folder, asked: Asked) -> Iterator[Pro
     for name, kind in asked.services.items():
         seen[name] = Proposed(name=name, kind=kind, why="--service")
     yield from seen.values()
+
+
+def _with_keys(
+    services: Iterable[Proposed], uses: Iterable[Use], folder: Folder
+) -> tuple[list[Proposed], list[str]]:
+    """The services with what Compose says of their servers, and notes on what is left out."""
+    hosts = {use.name: use.host for use in uses}
+    found, notes = list[Proposed](), list[str]()
+    for each in services:
+        server = _in_compose(each.kind, hosts.get(each.name, ""), folder)
+        declared = server_keys(each.kind, each.name, server) if server else ServerKeys()
+        found.append(replace(each, keys=declared.keys))
+        notes += declared.notes
+    return found, notes
+
+
+def _in_compose(kind: str, host: str, folder: Folder) -> ComposeService | None:
+    """The Compose service that is that server: by its name, or as the only one of its kind."""
+    known = ((each, by_image(each.image)) for each in folder.stack)
+    same = [each for each, server in known if server is not None and server.kind == kind]
+    named = (each for each in same if each.name.lower() == host)
+    return next(named, same[0] if len(same) == 1 else None)
 
 
 def _images(folder: Folder, services: Iterable[Proposed]) -> Iterator[tuple[str, str]]:

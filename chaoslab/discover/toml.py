@@ -47,6 +47,14 @@ def _services(proposal: Proposal) -> Iterator[str]:
         yield from comment(each.why)
         yield f"[services.{each.name}]"
         yield f"kind = {_text(each.kind)}"
+        for key, value in each.keys.items():
+            yield f"{key} = {_text(value) if isinstance(value, str) else _list(value)}"
+        if each.lacking:
+            yield from comment(
+                "The server of this machine lacks what the image in Compose has. Install it, or "
+                "run in containers (`chaoslab run --runtime docker`), and remove the mark:"
+            )
+            yield f"# extensions = {_list(each.lacking)}"
         yield ""
 
 
