@@ -21,6 +21,8 @@ _TELLS = re.compile(
     r"|denied|unreachable|reset|ECONN",
     re.IGNORECASE,
 )
+# A line such as `(Background on this error at: https://…)` tells nothing about this exit.
+_ONLY_REFERS = re.compile(r"\b(?:at|see|visit|help):?\s+https?://\S+$", re.IGNORECASE)
 
 
 def start_of(app: str, history: History, until_s: float) -> Start | None:
@@ -86,9 +88,13 @@ def stop_of(app: str, history: History) -> Stop | None:
 
 
 def last_words(log_tail: Sequence[str]) -> str:
-    """The last line of a log that tells why a process ended; the last line at all if none does."""
+    """The last line of a log that tells why a process ended; the last line at all if none does. A
+    line that only refers to a page on the web does not tell.
+    """
     lines = [line.strip() for line in log_tail if line.strip()]
-    telling = (line for line in reversed(lines) if _TELLS.search(line))
+    telling = (
+        line for line in reversed(lines) if _TELLS.search(line) and not _ONLY_REFERS.search(line)
+    )
     return next(telling, lines[-1] if lines else "")
 
 

@@ -19,8 +19,8 @@ SETTLED_S = 3.0  # how long an app that answers, but nothing with 2xx, is given 
 _OTHER_PORT_S = 1.0  # an app may open a port of its own before the one that it was given
 _LOOK_EVERY_S = 0.05
 _FIX = (
-    "set the variables that it needs in front of the command (NAME=value), or write the file "
-    "without a start: --no-start"
+    "set the variables that it needs in front of the command (NAME=value); give a command that "
+    "makes its tables with --prepare COMMAND; or write the file without a start: --no-start"
 )
 
 APP_ENDED = ErrorCode(

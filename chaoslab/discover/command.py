@@ -65,6 +65,8 @@ TOPOLOGY, SCENARIO = "chaoslab.toml", "scenarios/test_outage.py"
 @click.option("--ready", default="", metavar="PATH", help="The path of readiness.")
 @click.option("--request", default="", metavar="PATH",
               help="A page that needs the services, to show that the app works.")  # fmt: skip
+@click.option("--prepare", multiple=True, metavar="COMMAND",
+              help="Run it before the first boot, as a migration; may be repeated.")  # fmt: skip
 @click.option("--from-compose", "compose", type=_A_PATH,
               help="The Compose FILE to take services, images and variables from.")  # fmt: skip
 @click.option("--app", default="", metavar="NAME", help="The Compose service that is the app.")
@@ -83,6 +85,7 @@ def init(
     live: str,
     ready: str,
     request: str,
+    prepare: tuple[str, ...],
     compose: Path | None,
     app: str,
     start: bool,
@@ -113,7 +116,12 @@ def init(
     if others and not words:
         name = _which_app(seen, others, asks=asks)
         seen = look_at(folder, compose=compose.name if compose else "", app=name)
-    asked = Asked(words=words, machine=environment(), services=_pairs(services))
+    asked = Asked(
+        words=words,
+        prepare=tuple(filter(None, map(_split, prepare))),
+        machine=environment(),
+        services=_pairs(services),
+    )
     proposal = propose(seen, asked)
     if not proposal.command and asks:
         line = click.prompt("The command that starts the app")
@@ -192,6 +200,7 @@ def _show(proposal: Proposal, mask: Mask) -> None:
     lines = [f"app {proposal.app}: {' '.join(proposal.command)}"]
     if proposal.command_from:
         lines.append(f"  from {proposal.command_from}")
+    lines += [f"  before its first boot: {' '.join(each)}" for each in proposal.prepare]
     lines += [f"  not taken: {other}" for other in proposal.others]
     lines += [f"service {each.name} ({each.kind}): {each.why}" for each in proposal.services]
     if not proposal.services:

@@ -28,6 +28,8 @@ class PathAnswer:
         """The answer in a few words, for people."""
         if not self.status:
             return self.error
+        if self.is_page:
+            return f"{self.status}, an HTML page"
         return cut(f"{self.status} {' '.join(self.body.split())}".strip(), _MOST_SHOWN)
 
     @property
@@ -35,12 +37,18 @@ class PathAnswer:
         """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
+    @property
+    def is_page(self) -> bool:
+        """Whether the body is a page for browsers."""
+        return self.body.lstrip().lower().startswith(("<!doctype html", "<html"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathFound:
     """A path that answered while nothing was severed. `severed` maps each service to the last
     answer while that service was refused; a service that was not tried is absent. `volatile`
-    means that two answers in a row had different bodies: only the status is compared then.
+    means that two answers in a row had different bodies. Then only the status is compared, and so
+    it is for a page of HTML: the health contract reads nothing else of it.
     """
 
     path: str
@@ -56,7 +64,8 @@ class PathFound:
 
     def changed(self, answer: PathAnswer) -> bool:
         """Whether the answer is another one than in the steady state."""
-        return differs(self.steady, answer, only_status=self.volatile)
+        only_status = self.volatile or self.steady.is_page
+        return differs(self.steady, answer, only_status=only_status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +92,13 @@ class Findings:
 
     @property
     def health(self) -> PathFound | None:
-        """The path that is written as that of health: the one that notices, else the best other."""
-        known = (self.with_role(role) for role in ("health", "notices", "ready", "does not notice"))
-        others = (each for each in self.paths if each.path != self.request)
-        return next((each for each in known if each), None) or next(others, None)
+        """The path that is written as that of health: the one that notices, else the best other.
+        The request that the user named is health only if it notices.
+        """
+        known = [self.with_role(role) for role in ("health", "notices", "ready")]
+        others = [each for each in self.paths if each.path != self.request]
+        silent = [each for each in others if each.role == "does not notice"]
+        return next((each for each in (*known, *silent, *others, *self.paths) if each), None)
 
 
 def differs(one: PathAnswer, other: PathAnswer, *, only_status: bool = False) -> bool:

@@ -20,6 +20,7 @@ from chaoslab.injection.in_force import injected
 from chaoslab.injection.prepare import prepare
 from chaoslab.lab.boots import Boots
 from chaoslab.lab.bring_up import brought_up
+from chaoslab.lab.prepared import prepare_apps
 from chaoslab.machine.environment import environment
 from chaoslab.machine.trouble import ended_by
 from chaoslab.model.masking import mask_of
@@ -61,6 +62,7 @@ async def look(
             async with up as context:
                 boots = Boots(plan, context, folder)
                 try:
+                    await prepare_apps(context, folder)
                     shown = context.journal.mask  # it knows the services' passwords as well
                     booting = Booting(boots, app.name, within_s=within_s)
                     looking = _Look(

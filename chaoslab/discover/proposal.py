@@ -42,8 +42,9 @@ class Proposal:
     """A topology of one app, as far as it can be read without starting anything.
 
     `command` and `env` have placeholders. `others` are the commands of the folder that were not
-    chosen, `migrations` those that usually bring its database up to date. `images` maps a kind to
-    the image that Compose names. `notes` are for people.
+    chosen, `prepare` those that the user wants to run before the first boot, `migrations` those
+    that usually bring its database up to date. `images` maps a kind to the image that Compose
+    names. `notes` are for people.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Proposal:
     app_port: int = 0
     health_path: str = ""
     others: tuple[str, ...] = ()
+    prepare: tuple[tuple[str, ...], ...] = ()
     migrations: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -80,9 +82,12 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the user gave: the command with its variables, and services as `name=kind`."""
+    """What the user gave: the command with its variables, commands that prepare the app, and
+    services as `name=kind`.
+    """
 
     words: tuple[str, ...] = ()
+    prepare: tuple[tuple[str, ...], ...] = ()
     machine: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, str] = field(default_factory=dict)
 
@@ -101,6 +106,7 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
     env = links.filled({**known, **given}, lambda name: sources.get(name, ""))
     env |= _of_machine({k: v for k, v in asked.machine.items() if k not in env}, links)
     command = tuple(map(_writable, filled_words(words, links)))
+    prepare = tuple(tuple(map(_writable, filled_words(p, links))) for p in asked.prepare)
     env |= _plain_values(folder, given, env)
     env |= _own_address({**known, **given})
     services, left = _with_keys(_services(links.uses, folder, asked), links.uses, folder)
@@ -122,6 +128,7 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
             for each in folder.commands
             if each.words != words
         )[:8],
+        prepare=prepare,
         migrations=(*_migrates_first(words), *(each.words for each in folder.migrations)),
         notes=(
             *folder.notes,

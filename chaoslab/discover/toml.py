@@ -81,7 +81,12 @@ def _app(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
 
 
 def _prepare(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
-    """A remark on tables that the first boot made, and a proposal for `prepare`."""
+    """The commands of `prepare`; without them a remark on tables that the first boot made, and a
+    proposal.
+    """
+    if proposal.prepare:
+        yield f"prepare = [{', '.join(map(_list, proposal.prepare))}]"
+        return
     made = findings.schema if findings else {}
     for name, tables in made.items():
         listed = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if tables[5:] else "")
@@ -138,8 +143,12 @@ def _deadlines(here: str, findings: Findings) -> Iterator[str]:
     yield from comment(f"boots: {boots} to the first good answer; x {SLACK:g}")
     yield f"startup_s = {bound_s(findings.boots_s)}"
     back = ", ".join(f"{name} {s:.1f} s" for name, s in findings.back_s.items())
-    back = f"as before after the heal: {back}" if back else "no loss was observed to change a path"
-    yield from comment(f"{back}; an app that ended needs a boot as well: x {SLACK:g} of both")
+    back = (
+        f"the longest boot and the time to be as before after the heal: {back}"
+        if back
+        else ("the longest boot; no loss was observed to change a path")
+    )
+    yield from comment(f"{back}; x {SLACK:g}")
     longest_s = max(findings.boots_s) + max(findings.back_s.values(), default=0.0)
     yield f"recovery_s = {bound_s([longest_s])}"
     for name in findings.not_back:

@@ -28,6 +28,7 @@ _ADDRESS_OPTIONS = frozenset(
         "--http",
     )
 )
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"`;|<>()]+")  # in a line for a shell
 _ADDRESS = re.compile(r"(?P<host>\[?[A-Za-z0-9.:]*?\]?):(?P<port>[0-9]{2,5})")
 
 
@@ -63,7 +64,8 @@ def filled_words(words: Sequence[str], links: Links) -> tuple[str, ...]:
 
 
 def _filled(option: str, word: str, links: Links) -> str:
-    if (found := links.value(word, f"the command's {option}".strip())) is not None:
+    where = f"the command's {option}" if option.startswith("-") else "the command"
+    if (found := links.value(word, where)) is not None:
         return found
     if option in _PORT_OPTIONS and word.isascii() and word.isdecimal():
         return "{port}"
@@ -73,7 +75,17 @@ def _filled(option: str, word: str, links: Links) -> str:
         bare = _is_every(match["host"]) and int(match["port"]) not in BY_PORT
         if bare or option in _ADDRESS_OPTIONS:
             return "{host}:{port}"
-    return escaped(word)
+    return _line(word, links) if " " in word else escaped(word)
+
+
+def _line(line: str, links: Links) -> str:
+    """A line for a shell, with placeholders for the URLs of servers in it."""
+    done, end = "", 0
+    for match in _URL.finditer(line):
+        found = links.value(match[0], "the command")
+        done += escaped(line[end : match.start()]) + (found or escaped(match[0]))
+        end = match.end()
+    return done + escaped(line[end:])
 
 
 def _is_every(host: str) -> bool:

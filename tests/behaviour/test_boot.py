@@ -20,6 +20,7 @@ from rigs.cell_histories import (
     up,
 )
 
+from chaoslab.behaviour.boots import last_words
 from chaoslab.model.health import HealthState
 
 REFUSED = [*fault(AT_BOOT_S), *refused(start_s=AT_BOOT_S)]
@@ -44,6 +45,13 @@ def test_exits_are_described_as_in_the_issue() -> None:
     assert text == (
         'exits 1 after 1.5 s ("ECONNREFUSED"), restarted 3 times, up 2.9 s after the heal'
     )
+
+
+def test_a_line_that_only_refers_to_a_page_is_not_quoted() -> None:
+    """The line that names the error is quoted, also if one with the address of a page follows."""
+    log = ("OperationalError: refused", "", "(Background on this error at: https://x.example/e3q8)")
+    assert last_words(log) == "OperationalError: refused"
+    assert last_words(log[2:]) == log[2]
 
 
 def test_an_app_that_stays_away_is_not_up() -> None:

@@ -43,6 +43,20 @@ def test_it_writes_a_topology_and_a_scenario(here: Path) -> None:
     assert names == {".env", TOPOLOGY, SCENARIO}
 
 
+def test_commands_that_prepare(here: Path) -> None:
+    """Each command of --prepare is split into words, gets placeholders, and is shown."""
+    url = "postgresql+psycopg2://u:p@localhost/d"
+    words = ("--prepare", f"migrate --db {url}", "--prepare", "seed && index")
+    done = init("--no-start", *words, "--", "serve", url)
+    assert done.exit_code == 0, done.output
+    topology = read_topology(here / TOPOLOGY, kinds=services.kinds())
+    assert topology.apps[topology.name].prepare == (
+        ("migrate", "--db", "{postgres.url:postgresql+psycopg2}"),
+        ("sh", "-c", "seed && index"),
+    )
+    assert "before its first boot: migrate --db {postgres.url:postgresql+psycopg2}" in done.output
+
+
 def test_it_never_replaces_a_file_unasked(here: Path) -> None:
     """An existing topology is an error before anything else; with --force it is replaced. An
     existing scenario is kept.

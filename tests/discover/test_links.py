@@ -182,6 +182,17 @@ def test_words_of_a_command(words: str, expected: str) -> None:
     assert filled_words(words.split(), Links()) == tuple(expected.split())
 
 
+def test_the_urls_in_a_line_for_a_shell() -> None:
+    """Each URL of a server becomes a placeholder, and the rest of the line stays."""
+    line = "migrate ${X} --db 'postgresql://u:p@h/d'; exec serve --cache=redis://c:6379 http://x/"
+    filled = filled_words(("sh", "-c", line), Links())
+    assert filled == (
+        "sh",
+        "-c",
+        "migrate ${{X}} --db '{postgres.url}'; exec serve --cache={redis.url} http://x/",
+    )
+
+
 @pytest.mark.parametrize("prefix", [[], ["env"]])
 def test_variables_in_front_of_a_command(prefix: list[str]) -> None:
     """Variables in front of the command are no words of it."""

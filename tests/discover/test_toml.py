@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ PROPOSAL = Proposal(
 )
 GOOD = PathAnswer(status=200, content_type="application/json", body='{"db": "up"}')
 BAD = PathAnswer(status=503, content_type="application/json", body='{"db": "down"}')
+PAGE = PathAnswer(status=200, content_type="text/html", body="<!DOCTYPE html><p>3 queues</p>")
 FINDINGS = Findings(
     port=8000,
     paths=(
@@ -72,6 +74,15 @@ def test_what_was_observed(tmp_path: Path) -> None:
     assert "# prepare = [" in text
 
 
+def test_commands_that_prepare_are_written_and_not_proposed(tmp_path: Path) -> None:
+    """What the user wants to run before the first boot is a key; no migration is proposed then."""
+    given = replace(PROPOSAL, prepare=(("shop", "migrate", "{postgres.url}"), ("shop", "seed")))
+    text = topology_text(given, FINDINGS)
+    assert read(tmp_path, text).apps["web"].prepare == given.prepare
+    assert "# prepare" not in text
+    assert "made tables" not in text
+
+
 def test_no_path_notices(tmp_path: Path) -> None:
     """Where no path notices a loss, the file says so and asks for a request."""
     found = PathFound(path="/ping", steady=GOOD, severed={"postgres": GOOD})
@@ -95,6 +106,8 @@ def test_a_request(tmp_path: Path) -> None:
         (GOOD, PathAnswer(status=200, body='{"db": "down"}'), ("postgres",)),
         (GOOD, PathAnswer(error="no answer within 2 s"), ("postgres",)),
         (PathAnswer(status=200, body="t=1"), PathAnswer(status=200, body="t=23"), ()),
+        (PAGE, PathAnswer(status=200, body="<html>no queues</html>"), ()),
+        (PAGE, BAD, ("postgres",)),
     ],
 )
 def test_what_counts_as_noticed(
@@ -102,6 +115,21 @@ def test_what_counts_as_noticed(
 ) -> None:
     """Another status, another text or no answer is noticed; other figures alone are not."""
     assert PathFound(path="/", steady=one, severed={"postgres": other}).noticed == noticed
+
+
+def test_a_page_is_named_and_not_quoted() -> None:
+    """Of a page of HTML people see that it is one, and not its markup."""
+    assert PAGE.text == "200, an HTML page"
+
+
+def test_a_request_that_notices_nothing_is_not_health() -> None:
+    """The request that the user named is health if it notices, or if there is no other path."""
+    page = PathFound(path="/items", steady=PAGE, severed={"postgres": PAGE})
+    other = PathFound(path="/health", steady=GOOD, severed={"postgres": GOOD})
+    worse = replace(page, severed={"postgres": BAD}, role="notices")
+    assert Findings(paths=(page, other), request="/items").health == other
+    assert Findings(paths=(worse, other), request="/items").health == worse
+    assert Findings(paths=(page,), request="/items").health == page
 
 
 def test_the_scenario_is_python() -> None:
