@@ -58,6 +58,13 @@ FAULTS_OVER = Code(
 )
 
 
+STEP_MISSED = Code(
+    "trigger.step_missed",
+    "{step} did not begin",
+    "The trigger waits for the end of a step whose own moment did not occur.",
+)
+
+
 def why_impossible(
     moment: AtMoment,
     plan: Plan,
@@ -71,6 +78,8 @@ def why_impossible(
     """
     if moment.moment in OF_FAULTS:
         return _fault_cannot(moment, plan, events)
+    if moment.moment == "done":
+        return _step_cannot(moment, plan, events)
     names = [moment.of] if moment.of else list(dict.fromkeys(b.app for b in plan.boots))
     boots = sum(_boots_to_come(name, moment, plan, events, without) for name in names)
     running = [spawn for name in names if (spawn := _running(name, events))]
@@ -81,6 +90,14 @@ def why_impossible(
     may = sum(not any(_is_of(e, spawn, moment) for e in events) for spawn in running)
     most = count(moment, events) + may + boots
     return None if most >= moment.nth else TOO_FEW_BOOTS(most=most)
+
+
+def _step_cannot(moment: AtMoment, plan: Plan, events: Sequence[AnyEvent]) -> Reason | None:
+    missed = {e.place for e in events if isinstance(e, TriggerMissed)}
+    named = [step for step in plan.steps if moment.of in ("", step.label)]
+    if all(step.place in missed for step in named):
+        return STEP_MISSED(step=moment.of or "a step")
+    return None
 
 
 def _is_of(event: AnyEvent, spawn: Spawned, moment: AtMoment) -> bool:

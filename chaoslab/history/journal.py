@@ -20,7 +20,7 @@ from chaoslab.clock import now_s
 from chaoslab.errors import UNREADABLE, ErrorCode, Problem, SpecError
 from chaoslab.history.events import AnyEvent, BootEvent, Event
 from chaoslab.history.files import open_file, unwritable
-from chaoslab.history.moments import find
+from chaoslab.history.moments import counts_from_s, find
 from chaoslab.model.mask import Mask
 from chaoslab.model.when import AtMoment
 
@@ -158,7 +158,8 @@ class Journal:
         assert moment.within_s is not None, "the plan was not resolved"
         event = await self.wait_for(lambda events: find(moment, events, since_s), moment.within_s)
         if event is not None:
-            await asyncio.sleep(max(0.0, event.at_s + moment.after_s - self.now()))
+            left_s = counts_from_s(event, since_s) + moment.after_s - self.now()
+            await asyncio.sleep(max(0.0, left_s))
         return event
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from chaoslab.history.events import (
     Request,
     Spawned,
     StartupComplete,
+    StepDone,
 )
 from chaoslab.model.health import HealthState
 from chaoslab.model.requests import LOOKED_FOR
@@ -48,6 +49,7 @@ _IS: dict[Moment, _Test] = {
         and (e.outcome, e.purpose) == ("ok", "load")
         and e.of_kind in LOOKED_FOR
     ),
+    "done": lambda e: isinstance(e, StepDone),
 }
 
 
@@ -65,6 +67,7 @@ _WORDS: dict[Moment, str] = {
     "affected": "an effect of a fault on an app",
     "healed": "a healed fault",
     "acknowledged": "an acknowledged write",
+    "done": "the end of a step",
 }
 
 
@@ -88,14 +91,15 @@ def find(
 
 
 def counts_from_s(event: AnyEvent, since_s: float | None = None) -> float:
-    """The time from which the seconds after a moment count: that of its event.
+    """The time from which the seconds after a moment count: that of its event. A step is over after
+    the time that it took.
 
     If the moment is the stop of a fault, `since_s` is when that fault began. A change of health may
     be observed before the lab knows that the fault is in force; the seconds count from then.
     """
     if since_s is not None and isinstance(event, HealthTurned | LossNamed):
         return max(event.at_s, since_s)
-    return event.at_s
+    return event.at_s + event.took_s if isinstance(event, StepDone) else event.at_s
 
 
 def count(moment: AtMoment, events: Sequence[AnyEvent]) -> int:
@@ -132,7 +136,8 @@ def _changed_again(event: AnyEvent, events: Sequence[AnyEvent], then: int, by_s:
 def _is_meant(moment: AtMoment, event: AnyEvent) -> bool:
     if isinstance(event, LossNamed) and event.lost != moment.naming:
         return False
-    return not moment.of or moment.of in (_subject(event, "fault"), _subject(event, "app"))
+    subjects = (_subject(event, field) for field in ("fault", "app", "step"))
+    return not moment.of or moment.of in subjects
 
 
 def _subject(event: AnyEvent, field: str) -> str:

@@ -1,4 +1,4 @@
-"""Watches for the first observation that a fault affects an app, if the plan waits for it."""
+"""Watches for the first observation that a fault affects an app, if somebody waits for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ LOOK_S = 0.1
 
 
 def is_awaited(label: str, plan: Plan) -> bool:
-    """Whether a trigger of the plan waits until the fault affects an app."""
+    """Whether a trigger of the plan waits until the fault affects an app, or a step of the plan
+    ends the fault: that step may wait for it.
+    """
+    fault = plan.fault(label)
+    if fault is not None and fault.stop is not None and fault.stop.moment == "done":
+        return True
     moments = (moment for _, moment in plan.moments)
     return any(each.moment == "affected" and each.of in ("", label) for each in moments)
 

@@ -5,7 +5,7 @@ The plan is plain data and is saved before the run. A verdict needs only topolog
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from chaoslab.errors import UNKNOWN_NAME, Problem, SpecError, did_you_mean
@@ -126,9 +126,13 @@ def written_out(plan: Plan, topology: Topology) -> Plan:
     only = next(iter(topology.apps))
     labels = tuple(fault.label for fault in plan.faults)
     slowest = _slowest(topology.apps.values())
+    steps_s = {step.label: step.longest_s for step in plan.steps}
+
+    def by(moment: AtMoment) -> AtMoment:
+        return bounded(moment, slowest, steps_s)
 
     def at(moment: AtMoment | None) -> AtMoment | None:
-        return moment and bounded(moment, slowest)
+        return moment and by(moment)
 
     resolved = replace(
         plan,
@@ -136,11 +140,11 @@ def written_out(plan: Plan, topology: Topology) -> Plan:
             replace(_with_app(b, topology.apps[b.app or only]), at=at(b.at), stop=at(b.stop))
             for b in plan.boots
         ),
-        faults=tuple(_named(fault, slowest) for fault in plan.faults),
+        faults=tuple(_named(fault, by) for fault in plan.faults),
         load=tuple(
             replace(
                 _of_request(each, topology.apps[each.app or only]),
-                start=bounded(each.start, slowest),
+                start=by(each.start),
                 stop=at(each.stop),
             )
             for each in plan.load
@@ -150,7 +154,7 @@ def written_out(plan: Plan, topology: Topology) -> Plan:
             quiet_from=at(plan.sampling.quiet_from),
             quiet_until=at(plan.sampling.quiet_until),
         ),
-        steps=tuple(step.resolved(slowest) for step in plan.steps),
+        steps=tuple(step.resolved(by) for step in plan.steps),
         probes=tuple(probe.resolved(only) for probe in plan.probes),
         expect=tuple(
             e.with_faults(labels).resolved(topology.apps[e.app or only]) for e in plan.expect
@@ -166,12 +170,12 @@ def _with_app(boot: Boot, app: App) -> Boot:
     return replace(boot, app=app.name, restarts=0, supervisor=boot.supervisor_of(app))
 
 
-def _named(fault: Declared, deadlines: Deadlines) -> Declared:
+def _named(fault: Declared, by: Callable[[AtMoment], AtMoment]) -> Declared:
     fault = fault.resolved()
     start, stop = fault.start, fault.stop
     if isinstance(start, AtMoment):
-        start = bounded(start, deadlines)
-    return replace(fault, name=fault.label, start=start, stop=stop and bounded(stop, deadlines))
+        start = by(start)
+    return replace(fault, name=fault.label, start=start, stop=stop and by(stop))
 
 
 def _of_request(load: Load, app: App) -> Load:

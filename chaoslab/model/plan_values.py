@@ -124,6 +124,8 @@ def _moment(where: str, moment: AtMoment, plan: Plan, topology: Topology) -> Ite
     yield from one_of(where, "moment", moment.moment, get_args(Moment))
     if moment.of and moment.moment in OF_FAULTS:
         yield from one_of(where, "fault", moment.of, tuple(f.label for f in plan.faults))
+    elif moment.of and moment.moment == "done":
+        yield from one_of(where, "step", moment.of, tuple(step.label for step in plan.steps))
     elif moment.of:
         yield from one_of(where, "app", moment.of, tuple(topology.apps))
     yield from above(where, 0, nth=moment.nth)

@@ -12,9 +12,8 @@ from typing import Protocol, Self
 
 from chaoslab.errors import ErrorCode, Problem
 from chaoslab.model.source import source_of
-from chaoslab.model.topology import Deadlines
 from chaoslab.model.values import above, wrong
-from chaoslab.model.when import AtMoment, bounded
+from chaoslab.model.when import AtMoment
 
 ONE_OF_BOTH = "one of http= and call="
 NO_NAME = ErrorCode("plan.probe_without_name", "has no name", "A probe of a plan has no name.")
@@ -69,12 +68,17 @@ class Step:
         """The place of the step's moment in the plan, as in `steps[flush].at`."""
         return f"steps[{self.label}].at"
 
-    def resolved(self, deadlines: Deadlines) -> Self:
-        """The same step with its name, its source text and the longest time to wait for its moment
-        filled in.
+    @property
+    def longest_s(self) -> float:
+        """How long the step may take, with the time to wait for its moment that it has itself."""
+        return (self.at.within_s or 0.0) + self.at.after_s + self.timeout_s
+
+    def resolved(self, by: Callable[[AtMoment], AtMoment]) -> Self:
+        """The same step with its name and its source text. `by` fills in the longest time to wait
+        for its moment.
         """
-        at = bounded(self.at, deadlines)
-        return replace(self, name=self.label, at=at, source=self.source or _source(self.do))
+        source = self.source or _source(self.do)
+        return replace(self, name=self.label, at=by(self.at), source=source)
 
     def saved(self) -> Self:
         """The same step without its callable, as a saved plan has it."""

@@ -8,7 +8,7 @@ seconds to wait for the moment; if it is None, it follows from the app's deadlin
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Literal, ParamSpec
@@ -20,8 +20,9 @@ P = ParamSpec("P")
 Moment = Literal[
     "spawned", "bound", "first_answer", "startup_complete", "ready",
     "degraded", "healthy", "lost", "exited", "in_force", "affected", "healed", "acknowledged",
+    "done",
 ]  # fmt: skip
-# The moments that are of a fault; all others are of an app.
+# The moments that are of a fault; `done` is of a step, and all others are of an app.
 OF_FAULTS: frozenset[Moment] = frozenset({"in_force", "affected", "healed"})
 
 
@@ -47,8 +48,8 @@ class AtConnection:
 class AtMoment:
     """The trigger `after_s` seconds after a moment of the history, the `nth` of its kind.
 
-    `of` is the fault's name for `in_force`, `affected` and `healed`, else the app's name. Empty
-    means any.
+    `of` is the fault's name for `in_force`, `affected` and `healed`, the step's name for `done`,
+    else the app's name. Empty means any.
     `naming` are the dependencies that health must name for `lost`, in alphabetical order. If the
     moment is the stop of a fault, a change of health that was over before the fault began does not
     count.
@@ -68,17 +69,25 @@ class AtMoment:
     kind: Literal["at_moment"] = "at_moment"
 
 
-def bounded(moment: AtMoment, deadlines: Deadlines) -> AtMoment:
-    """The moment. If its `within_s` is None, it is filled in from the app's deadlines."""
+def bounded(
+    moment: AtMoment, deadlines: Deadlines, steps_s: Mapping[str, float] | None = None
+) -> AtMoment:
+    """The moment. If its `within_s` is None, it is filled in from the app's deadlines. `steps_s`
+    maps each step of the plan to how long it may take after its own deadlines.
+    """
     if moment.within_s is not None:
         return moment
+    at_most_s = deadlines.startup_s + deadlines.degraded_s + deadlines.recovery_s
     match moment.moment:
         case "degraded" | "lost" | "affected":
             within_s = deadlines.startup_s + deadlines.degraded_s
         case "exited":
             within_s = deadlines.startup_s + deadlines.fail_fast_s
+        case "done":
+            named = (s for name, s in (steps_s or {}).items() if moment.of in ("", name))
+            within_s = at_most_s + max(named, default=0.0)
         case _:
-            within_s = deadlines.startup_s + deadlines.degraded_s + deadlines.recovery_s
+            within_s = at_most_s
     rounds = 1 if moment.moment == "acknowledged" else moment.nth
     return replace(moment, within_s=rounds * within_s)
 
@@ -232,3 +241,10 @@ def affected(fault: str, after_s: float = 0.0, *, within_s: float | None = None)
 def healed(fault: str, after_s: float = 0.0, *, within_s: float | None = None) -> AtMoment:
     """The trigger `after_s` seconds after `fault` was healed."""
     return AtMoment(moment="healed", of=fault, after_s=after_s, within_s=within_s)
+
+
+def done(step: str, after_s: float = 0.0, *, within_s: float | None = None) -> AtMoment:
+    """The trigger `after_s` seconds after the step `step` was over, whether it failed or not. With
+    it a fault can be held until the scenario has done something.
+    """
+    return AtMoment(moment="done", of=step, after_s=after_s, within_s=within_s)

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any, get_args
 
 from chaoslab.history.events import StepDone, TriggerMissed
-from chaoslab.history.impossible import FAULTS_OVER, NO_PROCESS, TOO_FEW_BOOTS
+from chaoslab.history.impossible import FAULTS_OVER, NO_PROCESS, STEP_MISSED, TOO_FEW_BOOTS
 from chaoslab.history.journal import History
 from chaoslab.history.moments import in_words
 from chaoslab.history.triggers import BOOT_OVER, NOT_IN_TIME, RUN_ENDED, missed_places
@@ -18,7 +18,15 @@ from chaoslab.reason import Code, Reason
 
 _CAUSES = {
     code.name: code
-    for code in (NOT_IN_TIME, RUN_ENDED, NO_PROCESS, BOOT_OVER, TOO_FEW_BOOTS, FAULTS_OVER)
+    for code in (
+        NOT_IN_TIME,
+        RUN_ENDED,
+        NO_PROCESS,
+        BOOT_OVER,
+        TOO_FEW_BOOTS,
+        FAULTS_OVER,
+        STEP_MISSED,
+    )
 }
 
 

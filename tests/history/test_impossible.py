@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chaoslab import Severed
@@ -22,12 +24,14 @@ from chaoslab.history.impossible import NO_PROCESS, why_impossible
 from chaoslab.history.moments import in_words
 from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Boot, Plan
+from chaoslab.model.steps import Step
 from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.when import (
     AtMoment,
     acknowledged,
     affected,
     degraded,
+    done,
     exited,
     healed,
     in_force,
@@ -188,3 +192,12 @@ def test_a_supervisor_without_a_limit_may_always_start_the_app_again() -> None:
     assert not gone(AtMoment(moment="startup_complete", nth=99), plan, spawn(), exit_of())
     never = RestartDecided(at_s=2.5, app="app", boot=1, why="exited", exit_code=0, wait_s=None)
     assert gone(AtMoment(moment="startup_complete"), plan, spawn(), exit_of(), never)
+
+
+def test_a_step_that_did_not_begin_is_never_over() -> None:
+    """As long as its moment may occur it may be."""
+    plan = replace(ONE, steps=(Step(at=started(), name="flush"),))
+    missed = TriggerMissed(at_s=3.0, place="steps[flush].at", moment=started(), why=NO_SECOND.why)
+    for moment in (done("flush"), AtMoment(moment="done")):
+        assert not gone(moment, plan)
+        assert gone(moment, plan, missed)

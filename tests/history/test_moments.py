@@ -15,8 +15,9 @@ from chaoslab.history.events import (
     Request,
     Spawned,
     StartupComplete,
+    StepDone,
 )
-from chaoslab.history.moments import find
+from chaoslab.history.moments import counts_from_s, find
 from chaoslab.model import when
 from chaoslab.model.health import HealthState
 from chaoslab.model.when import AtMoment, Moment
@@ -134,3 +135,12 @@ def test_only_changes_of_health_search_later_events() -> None:
     writes = Events(e for e in EVENTS if isinstance(e, Request))
     never = AtMoment(moment="acknowledged", nth=99)
     assert find(never, writes, since_s=0.0) is None
+
+
+def test_a_step_is_over_after_the_time_that_it_took() -> None:
+    """Its event has the time of its beginning. A step that failed is over, too."""
+    done = StepDone(at_s=2.0, step="flush", took_s=1.5, ok=False, error="no")
+    assert find(when.done("flush"), [done]) == done
+    assert find(when.done("other"), [done]) is None
+    assert counts_from_s(done) == 3.5
+    assert counts_from_s(TURNS[0]) == 1.0

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from chaoslab import when
+from chaoslab import Severed, when
 from chaoslab.errors import SpecError
 from chaoslab.history.saved_plan import plan_json
 from chaoslab.model.masking import mask_of
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.steps import HttpQuestion, Probe, Step
-from chaoslab.model.topology import App, Topology
+from chaoslab.model.topology import App, Service, Topology
+from chaoslab.model.when import AtMoment
 
 TOPOLOGY = Topology(
     name="small",
@@ -20,6 +21,11 @@ TOPOLOGY = Topology(
     services={},
 )
 
+WITH_LINK = Topology(
+    name="small",
+    apps={"backend": App(name="backend", command=("a",), links=("db",))},
+    services={"db": Service(name="db", kind="tcp")},
+)
 AT = when.healthy()
 
 
@@ -100,3 +106,25 @@ def test_problems_are_found_together() -> None:
     with pytest.raises(SpecError) as raised:
         resolve(Plan(steps=(Step(at=AT),), probes=(Probe(name="a"),)), TOPOLOGY)
     assert len(raised.value.problems) == 2
+
+
+def test_a_fault_may_wait_for_the_whole_time_of_a_step() -> None:
+    """The step's own limit is added to the app's deadlines, also for any step."""
+    slow = Step(at=AT, do=flush_cache, timeout_s=120.0)
+    cuts = [
+        Severed(target="backend.db", name=name, stop=stop)
+        for name, stop in (("one", when.done("flush_cache")), ("any", AtMoment(moment="done")))
+    ]
+    plan = resolve(Plan(faults=tuple(cuts), steps=(slow,)), WITH_LINK)
+    for fault in plan.faults:
+        assert fault.stop is not None
+        assert (fault.stop.within_s or 0.0) > 120.0
+    assert plan.limit_s is not None
+    assert plan.limit_s > 120.0
+
+
+def test_a_step_that_the_plan_does_not_have_is_a_mistake() -> None:
+    """It would never be over."""
+    cut = Severed(target="backend.db", stop=when.done("flush"))
+    with pytest.raises(SpecError, match="expected one of: flush_cache"):
+        resolve(Plan(faults=(cut,), steps=(Step(at=AT, do=flush_cache),)), WITH_LINK)

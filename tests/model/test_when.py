@@ -12,7 +12,8 @@ from chaoslab.model import when
 from chaoslab.model.when import AtMoment, Moment
 
 Make = Callable[..., AtMoment]
-GIVEN = {"acknowledged": (5,), "lost": ("redis",), **dict.fromkeys(when.OF_FAULTS, ("cut",))}
+NOT_OF_APPS = {*when.OF_FAULTS, "done"}
+GIVEN = {"acknowledged": (5,), "lost": ("redis",), **dict.fromkeys(NOT_OF_APPS, ("cut",))}
 
 
 def makers() -> dict[str, Make]:
@@ -43,7 +44,7 @@ def test_every_trigger_takes_the_seconds_after_it_and_how_long_it_is_waited_for(
     assert (moment.after_s, moment.within_s) == (0.5, 9.0)
 
 
-@pytest.mark.parametrize("name", sorted(set(makers()) - when.OF_FAULTS))
+@pytest.mark.parametrize("name", sorted(set(makers()) - NOT_OF_APPS))
 def test_every_trigger_about_an_app_takes_the_app(name: str) -> None:
     """A plan with two apps must be able to name one."""
     assert made(name, app="web").of == "web"

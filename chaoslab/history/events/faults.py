@@ -36,7 +36,7 @@ class FaultInForce(FaultEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultEffect(FaultEvent):
     """The lab first observed that the fault affects `app`; `what` is that observation. Recorded
-    only if the plan waits for it.
+    only if the plan waits for it, or if a step of the plan ends the fault.
     """
 
     app: str
