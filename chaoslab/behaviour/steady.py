@@ -10,6 +10,7 @@ from typing import Any
 
 from chaoslab.behaviour.described import Behaviour, why_not_started
 from chaoslab.behaviour.facts import Answers
+from chaoslab.evidence.misread import MISREAD
 from chaoslab.evidence.reasons import health_answer
 from chaoslab.evidence.traffic import response, response_text
 from chaoslab.history.events import Exited, HealthSample, Request
@@ -19,6 +20,7 @@ from chaoslab.reason import Code, Reason
 
 Data = Mapping[str, Any]
 LOG_LINES = 8  # of the app's last words
+_FIX_HEALTH = "compare [apps.{app}.health] with what {path} answers"
 
 
 def _request(data: Data) -> str:
@@ -67,6 +69,8 @@ def problem_of(behaviour: Behaviour, app: App, history: History) -> Problem | No
     log = _log(app.name, history)
     if not behaviour.known:
         fix = "run it again; if it occurs again, see `chaoslab doctor`"
+        if any(line.data.get("cause") == MISREAD.name for line in behaviour.lines):
+            fix = _FIX_HEALTH.format(app=app.name, path=app.health.path)
         return Problem(app=app.name, because=behaviour.lines, log=(), fix=fix)
     if why := why_not_started(app.name, history):
         because = tuple(reason for reason in why if reason.code != "app.log_line")
@@ -113,7 +117,7 @@ def _fix_of_start(app: App, because: tuple[Reason, ...]) -> str:
             f"let the app listen on {{host}} and {{port}}; if it needs longer, "
             f"raise startup_s in [apps.{app.name}.deadlines] ({app.deadlines.startup_s:g} s)"
         )
-    return f"compare [apps.{app.name}.health] with what {app.health.path} answers"
+    return _FIX_HEALTH.format(app=app.name, path=app.health.path)
 
 
 def _log(app: str, history: History) -> tuple[str, ...]:

@@ -58,13 +58,15 @@ def disabled(history: History) -> tuple[Reason, ...]:
 
 def unsound(history: History) -> Reason | None:
     """The reason why no verdict of this history can be trusted: a probe crashed, a part of the lab
-    failed, or the history has no end. None if none of these occurred.
+    failed, the history has no end, or it was ended early because it could show nothing. None if
+    none of these occurred.
     """
     if crashed := history.first(ProbeCrashed):
         return PROBE_CRASHED(probe=crashed.probe, error=crashed.error)
     if trouble := history.first(LabTrouble):
         return _troubled(trouble, history)
-    return CUT_SHORT() if history.first(RunEnded) is None else None
+    ended = history.first(RunEnded)
+    return CUT_SHORT() if ended is None else ended.cause
 
 
 def late(history: History, max_lag_s: float) -> Reason | None:

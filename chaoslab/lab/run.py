@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, ServiceFailed
@@ -30,7 +31,8 @@ from chaoslab.probes.outside import record_attempts
 from chaoslab.probes.parts import PartsProbe
 from chaoslab.probes.proof import look_up_writes, prove_recovery
 from chaoslab.probes.sessions import SessionProbe
-from chaoslab.verdicts.settled import unsettled
+from chaoslab.reason import Reason
+from chaoslab.verdicts.settled import in_vain, unsettled
 from chaoslab.verdicts.still_open import still_open
 
 SETTLE_POLL_S = 0.05  # each check reads the whole history
@@ -46,17 +48,26 @@ async def run_plan(plan: Plan, context: Context, folder: RunFolder) -> None:
     expectation needs, is not supported here.
     """
     require_connect_counter(plan, context.control)
-    await _Run(plan, context, Boots(plan, context, folder)).run()
+    await _Run(plan, context, Boots(plan, context, folder), folder).run()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _End:
+    """Why a run ends, as RunEnded has it."""
+
+    why: str
+    settled: bool = False
+    cause: Reason | None = None
 
 
 class _Run:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan, context: Context, boots: Boots) -> None:
+    def __init__(self, plan: Plan, context: Context, boots: Boots, folder: RunFolder) -> None:
         self._plan, self._context, self._boots = plan, context, boots
         self._journal = context.journal
         self._over = asyncio.Event()
-        self._scenario_code = ScenarioCode(plan, context.topology, boots, context.journal)
+        self._scenario_code = ScenarioCode(plan, context, boots, folder)
         self._parts = PartsProbe(context.runtime.parts, self._journal)
         self._look_ups = LookUps(plan, context, boots)
 
@@ -64,7 +75,7 @@ class _Run:
         """Run the plan; at the end, heal the faults, stop the probes and the apps, and record
         RunEnded.
         """
-        why, settled = "interrupted", False
+        end = _End(why="interrupted")
         nemesis = Nemesis(self._plan, self._context, self._over)
         background = await self._watch_servers()
         lag = guarded("lag", watch_lag(self._journal), self._journal)
@@ -84,7 +95,7 @@ class _Run:
             background += [asyncio.create_task(each) for each in work]
             own_probes = self._scenario_code.probes(self._over)
             background += [*own_probes, *self._look_ups.begin()]
-            why, settled = await self._until_settled([faults, *background])
+            end = await self._until_settled([faults, *background])
             self._over.set()
             await faults
             await asyncio.gather(*own_probes)
@@ -94,7 +105,7 @@ class _Run:
             await self._check_links_and_writes()
         except (ServiceFailed, RuntimeUnavailable, InjectionFailed) as error:
             cause = await _cause_of(error, parts)
-            why = f"interrupted: {str(cause).splitlines()[0]}"
+            end = _End(why=f"interrupted: {str(cause).splitlines()[0]}")
             raise cause from (None if cause is error else error)
         finally:
             self._over.set()
@@ -105,10 +116,14 @@ class _Run:
                 await guarded("attempts outside", tried, self._journal)
             await self._scenario_code.close()
             if lost := await self._boots.end():
-                why, settled = f"an app could not be stopped: {lost}", False
+                end = _End(why=f"an app could not be stopped: {lost}")
             for place, moment in never_came(self._plan, self._journal.history):
                 note_missed(place, moment, RUN_ENDED(), self._journal)
-            self._journal.append(RunEnded(at_s=self._journal.now(), settled=settled, why=why))
+            self._journal.append(
+                RunEnded(
+                    at_s=self._journal.now(), settled=end.settled, why=end.why, cause=end.cause
+                )
+            )
         if lost:
             raise lost
 
@@ -164,21 +179,24 @@ class _Run:
         if self._parts.failure is not None:
             raise self._parts.failure
 
-    async def _until_settled(self, tasks: list[asyncio.Task[None]]) -> tuple[str, bool]:
-        """Wait for the end of the run. Returns why the run ends, and whether every expectation can
-        be judged.
+    async def _until_settled(self, tasks: list[asyncio.Task[None]]) -> _End:
+        """Wait for the end of the run: every expectation can be judged, or the run can show nothing
+        more. Returns why the run ends.
         """
-        begun_s, limit_s = self._journal.now(), self._plan.limit_s
+        plan, topology = self._plan, self._context.topology
+        begun_s, limit_s = self._journal.now(), plan.limit_s
         assert limit_s is not None, "the plan was not resolved"
         while True:
             now_s = self._journal.now()
             waits_for = self._waits_for() or await self._waits_for_once_answered()
             if waits_for is None:
-                return "every expectation can be judged", True
+                return _End(why="every expectation can be judged", settled=True)
             if self._journal.trouble:
-                return f"the history cannot be written: {self._journal.trouble}", False
+                return _End(why=f"the history cannot be written: {self._journal.trouble}")
             if now_s - begun_s > limit_s:
-                return f"the plan's limit of {limit_s} s passed waiting for {waits_for}", False
+                return _End(why=f"the plan's limit of {limit_s} s passed waiting for {waits_for}")
+            if (cause := in_vain(plan, self._journal.history, topology)) is not None:
+                return _End(why=str(cause), cause=cause)
             for task in tasks:
                 if task.done():
                     task.result()  # an error of a task, such as a failed spawn, ends the run

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from chaoslab.evidence.misread import misread
 from chaoslab.evidence.supervision import restart_wait_s
 from chaoslab.evidence.timeline import exited, spawned
 from chaoslab.expectations.base import Expectation, Run
@@ -24,7 +25,13 @@ from chaoslab.history.moments import find
 from chaoslab.history.triggers import missed_places
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
+from chaoslab.model.when import Moment
+from chaoslab.reason import Reason
 
+# The moments of an app whose health contract fits what it answers.
+_BY_HEALTH: frozenset[Moment] = frozenset(
+    {"startup_complete", "ready", "healthy", "degraded", "lost"}
+)
 GRACE_S = 0.1  # after a bound, until the sample that shows it is in the history
 
 
@@ -39,6 +46,18 @@ def unsettled(plan: Plan, history: History, now_s: float, topology: Topology) ->
     if _no_process_is_left(plan, history):
         return None
     return next(_waiting(plan, history, now_s, topology), None)
+
+
+def in_vain(plan: Plan, history: History, topology: Topology) -> Reason | None:
+    """Why the run waits in vain: it waits for a start-up, and the health contract of the app does
+    not fit what the app answers. None if that is not known.
+    """
+    by_health = {e.app for e in plan.expect if isinstance(e, Expectation) and e.of_start}
+    for _, moment in plan.moments:
+        if moment.moment in _BY_HEALTH and find(moment, history.events) is None:
+            by_health |= {moment.of} if moment.of else set(topology.apps)
+    names = dict.fromkeys(boot.app for boot in plan.boots if boot.app in by_health)
+    return next(filter(None, (misread(topology.apps[name], history) for name in names)), None)
 
 
 def _no_process_is_left(plan: Plan, history: History) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chaoslab.history.events.base import Event
+from chaoslab.model.saved_reason import SavedReason
 
 PastProxy = Literal["detected", "prevented", "not observed"]
 
@@ -95,9 +96,10 @@ class ProbeCrashed(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnded(Event):
     """The last event of a run. `settled`: every expectation could be judged by then. `why` is the
-    cause of the end.
+    cause of the end. `cause` is the reason for an early end of a run that could show nothing.
     """
 
     settled: bool
     why: str
+    cause: SavedReason | None = None
     kind: Literal["run_ended"] = "run_ended"
