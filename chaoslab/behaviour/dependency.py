@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from chaoslab.behaviour.described import Behaviour
 from chaoslab.behaviour.facts import Facts
-from chaoslab.model.cell import ON_LINKS, CellFault
+from chaoslab.model.cell import IN_WORDS, ON_LINKS, CellFault
+from chaoslab.model.policy import CutMode, Need
+from chaoslab.model.topology import Topology
+from chaoslab.reason import Code, Reason
 
-Need = Literal["hard", "hard only at boot", "lazy", "soft", "not known"]
-MEANS: Mapping[Need, str] = {
+Observed = Need | Literal["not known"]
+MEANS: Mapping[Observed, str] = {
     "hard": "the app does not start without it",
     "hard only at boot": "the app does not start without it; while it runs, it serves without it",
     "lazy": "the app starts and reports healthy without it; requests need it",
@@ -22,11 +25,52 @@ MEANS: Mapping[Need, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
-    """What `app` needs `service` for, for each mode in which the path to it fails."""
+    """What `app` needs `service` for, for each mode in which the path to it fails. `ran` are the
+    modes in which the fault was also observed to affect the app while it ran.
+    """
 
     app: str
     service: str
-    needs: Mapping[CellFault, Need]
+    needs: Mapping[CellFault, Observed]
+    ran: frozenset[CellFault] = frozenset()
+
+
+STRONGER = Code(
+    "dependency.stronger",
+    "{app} needs {service} for more than was accepted, {mode}: {need}, accepted as {accepted}; "
+    "{means}",
+    "An app that was accepted to start, or to serve, without a service does so no more.",
+    data=("app", "service", "mode", "need", "accepted"),
+)
+# What an app does without the service, from most to least. `lazy` and `soft` differ in what health
+# reports, which has claims of its own.
+_STRENGTH: Mapping[Need, int] = {"soft": 0, "lazy": 0, "hard only at boot": 1, "hard": 2}
+
+
+def stronger(found: Iterable[Dependency], topology: Topology) -> Iterator[Reason]:
+    """Yields a reason for each need that is stronger than the one that the topology has for it.
+
+    An app that does not start without a service may still serve without it while it runs: if that
+    was not observed, only the start is compared.
+    """
+    for each in found:
+        accepted = topology.apps[each.app].needs.get(each.service, {})
+        for fault, need in each.needs.items():
+            before = accepted.get(cast("CutMode", fault))
+            if before is None or need == "not known":
+                continue
+            strength = _STRENGTH[need]
+            if need == "hard" and fault not in each.ran:
+                strength = _STRENGTH["hard only at boot"]
+            if strength > _STRENGTH[before]:
+                yield STRONGER(
+                    app=each.app,
+                    service=each.service,
+                    mode=IN_WORDS[fault],
+                    need=need,
+                    accepted=before,
+                    means=MEANS[need],
+                )
 
 
 def dependencies(behaviours: Iterable[Behaviour]) -> tuple[Dependency, ...]:
@@ -49,6 +93,13 @@ def dependencies(behaviours: Iterable[Behaviour]) -> tuple[Dependency, ...]:
                 for fault in ON_LINKS
                 if any((app, service, fault, at) in known for at in ("boot", "running"))
             },
+            ran=frozenset(
+                fault
+                for fault in ON_LINKS
+                if (b := known.get((app, service, fault, "running"))) is not None
+                and b.known
+                and b.facts.affected
+            ),
         )
         for app, service in links
     )
@@ -61,7 +112,7 @@ def known_dependencies(behaviours: Iterable[Behaviour]) -> tuple[Dependency, ...
     )
 
 
-def _need(boot: Behaviour | None, running: Behaviour | None) -> Need:
+def _need(boot: Behaviour | None, running: Behaviour | None) -> Observed:
     """What the app needs a service for in one mode, from its cells at boot and while running."""
     if boot is None or not boot.known:
         return "not known"

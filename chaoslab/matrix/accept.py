@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from chaoslab.behaviour.dependency import dependencies
 from chaoslab.behaviour.facts import Answers, Facts
 from chaoslab.matrix.run import MatrixRun, Ran
-from chaoslab.model.loader.accepted import TRIED, AppPolicies
-from chaoslab.model.policy import OutageMode, Policy, PolicyMoment
+from chaoslab.model.loader.accepted import TRIED, AppNeeds, AppPolicies
+from chaoslab.model.policy import CutMode, Need, OutageMode, Policy, PolicyMoment
 from chaoslab.model.verdict import Outcome, Verdict
 
 TWICE = 2.0  # a deadline is twice what was observed,
@@ -21,11 +22,12 @@ MORE_S = 1.0  # and a second more: the next machine may be slower
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The policies and deadlines to write, each by the name of the app, and why other cells are not
-    accepted, by the name of the cell.
+    """The policies, needs and deadlines to write, each by the name of the app, and why other cells
+    are not accepted, by the name of the cell.
     """
 
     policies: Mapping[str, AppPolicies]
+    needs: Mapping[str, AppNeeds]
     deadlines: Mapping[str, Mapping[str, float]]
     refused: Mapping[str, str]
 
@@ -54,7 +56,20 @@ def accepted(run: MatrixRun) -> Accepted:
         moment, mode = cast("PolicyMoment", cell.moment), cell.fault
         moments.setdefault(moment, {})[mode] = found
     deadlines = {app: dict(_deadlines(rans)) for app, rans in kept.items() if app in policies}
-    return Accepted(policies=policies, deadlines=deadlines, refused=refused)
+    needs = _needs(run, policies)
+    return Accepted(policies=policies, needs=needs, deadlines=deadlines, refused=refused)
+
+
+def _needs(run: MatrixRun, policies: Mapping[str, AppPolicies]) -> Mapping[str, AppNeeds]:
+    """What each app needs each service for, where its policy at boot is accepted."""
+    found: dict[str, dict[str, dict[CutMode, Need]]] = {}
+    for each in dependencies(ran.behaviour for ran in run.ran.values()):
+        accepted = policies.get(each.app, {}).get(each.service, {}).get("boot", {})
+        for fault, need in each.needs.items():
+            mode = cast("CutMode", fault)
+            if mode in accepted and need != "not known":
+                found.setdefault(each.app, {}).setdefault(each.service, {})[mode] = need
+    return found
 
 
 def policy_of(facts: Facts, *, at_boot: bool) -> Policy | None:

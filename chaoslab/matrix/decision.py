@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from chaoslab.behaviour.dependency import dependencies, stronger
 from chaoslab.matrix.claims import policy_in
 from chaoslab.matrix.run import MatrixRun, Ran, is_busy
 from chaoslab.model.topology import Topology
@@ -21,13 +22,15 @@ class Decision:
     """The cells with a FAIL, those that could not be described or judged, and the exit code.
 
     `gaps` maps a cell to what became of its known gaps. `tolerated` are the cells whose FAIL is a
-    known gap; they are not in `failed`.
+    known gap; they are not in `failed`. `needs` are the dependencies that are stronger than was
+    accepted.
     """
 
     failed: tuple[str, ...]
     unknown: tuple[str, ...]
     tolerated: tuple[str, ...] = ()
     gaps: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
+    needs: tuple[Reason, ...] = ()
     text: str
     exit_code: int
 
@@ -36,9 +39,9 @@ def decide(run: MatrixRun, topology: Topology, cells: int, *, gate: bool, today:
     """The decision on a run of `cells` cells. Known gaps of the topology hold until they expire.
 
     `gate`: the topology has accepted policies, so the run is a gate. What is not known of a cell
-    that has a policy, or of the steady state, then fails it; other cells that are not known are
-    listed. Without policies the run describes, and only a FAIL ends it with 1: it is wrong under
-    any policy.
+    that has a policy, or of the steady state, then fails it, and so does a need that is stronger
+    than the topology has it; other cells that are not known are listed. Without policies the run
+    describes, and only a FAIL ends it with 1: it is wrong under any policy.
     """
     weight = {
         cell.name: weighed(cell.name, ran.verdicts, topology.known_gaps, today)
@@ -51,6 +54,8 @@ def decide(run: MatrixRun, topology: Topology, cells: int, *, gate: bool, today:
     left = {name: each.outcome for name, each in weight.items()}
     unknown = [r for r in run.ran.values() if _is_unknown(r, left.get(r.cell.name), gate=gate)]
     missing, tried = cells - len(run.ran), sum(ran.possible for ran in run.ran.values())
+    behaviours = (ran.behaviour for ran in run.ran.values())
+    needs = tuple(stronger(dependencies(behaviours), topology)) if gate else ()
     if stopped := next((problem for problem in run.problems if problem.after), None):
         text = f"stopped after {stopped.after}: {stopped.app} is not as in its steady state again"
         text += f"; {missing} of {cells} cells were not run" if missing else ""
@@ -64,7 +69,9 @@ def decide(run: MatrixRun, topology: Topology, cells: int, *, gate: bool, today:
         wrong = "not as accepted" if gate else "wrong under any policy"
         text = f"{wrong}: {len(failed) or 'none'} of {tried} cells"
         text += f"; not possible here: {cells - tried}" if cells > tried else ""
-        bad = bool(failed) or (gate and any(_has_policy(ran, topology) for ran in unknown))
+        if needs:
+            text += f"; needs more than accepted: {', '.join(_links(needs))}"
+        bad = bool(failed or needs) or (gate and any(_has_policy(ran, topology) for ran in unknown))
     if unknown:
         text += f"; not known: {', '.join(_named(unknown))}"
         if any(map(is_busy, run.ran.values())):
@@ -76,6 +83,7 @@ def decide(run: MatrixRun, topology: Topology, cells: int, *, gate: bool, today:
         unknown=_named(unknown),
         tolerated=tolerated,
         gaps={name: each.notes for name, each in weight.items() if each.notes},
+        needs=needs,
         text=text,
         exit_code=1 if bad else 0,
     )
@@ -97,6 +105,10 @@ def _is_unknown(ran: Ran, outcome: Outcome | None, *, gate: bool) -> bool:
         return False
     judged = not ran.would_fail and not (gate and outcome is Outcome.UNKNOWN)
     return not (ran.behaviour.known and judged)
+
+
+def _links(needs: Iterable[Reason]) -> Iterable[str]:
+    return dict.fromkeys(f"{each.data['app']}.{each.data['service']}" for each in needs)
 
 
 def _named(rans: Iterable[Ran]) -> tuple[str, ...]:

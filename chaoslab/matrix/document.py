@@ -44,6 +44,7 @@ def document(run: MatrixRun, decision: Decision, topology: Topology) -> dict[str
             for problem in run.problems
         ],
         "failed": list(decision.failed),
+        "needs_more": [_reason(reason) for reason in decision.needs],
         "unknown": list(decision.unknown),
         "tolerated": list(decision.tolerated),
         "known_gaps": {

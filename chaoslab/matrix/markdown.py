@@ -46,6 +46,7 @@ def _wrong(run: MatrixRun, decision: Decision) -> Iterator[str]:
             if verdict.outcome is Outcome.FAIL:
                 yield f"- **FAIL** `{ran.cell.name}`: {verdict.name}: {_text(verdict.claim)}"
                 yield from (f"  - {_text(reason.text)}" for reason in verdict.because)
+    yield from (f"- **FAIL** {_text(reason.text)}" for reason in decision.needs)
     for name, notes in decision.gaps.items():
         yield from (f"- known gap `{name}`: {_text(note.text)}" for note in notes)
     for problem in run.problems:

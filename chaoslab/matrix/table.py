@@ -34,6 +34,7 @@ def matrix_text(run: MatrixRun, decision: Decision) -> Group:
     parts += list(_needs(run))
     parts += [part for problem in run.problems for part in _problem(problem, run)]
     parts += list(_wrong(run))
+    parts += list(_stronger(decision))
     parts += list(_known_gaps(decision))
     parts.append(Text(one_line(decision.text), style="bold"))
     parts.append(Text(one_line(f"saved in {_shown(run.folder)}")))
@@ -101,6 +102,12 @@ def _wrong(run: MatrixRun) -> Iterator[RenderableType]:
             yield Text.assemble((f"{outcome:<8}", STYLES[outcome]), one_line(head, LINE))
             for reason in verdict.because:
                 yield Padding(Text(one_line(reason.text, LINE)), (0, 0, 0, 10))
+
+
+def _stronger(decision: Decision) -> Iterator[RenderableType]:
+    """Yields each need that is stronger than was accepted."""
+    for reason in decision.needs:
+        yield Text.assemble(("FAIL    ", STYLES["FAIL"]), one_line(reason.text, LINE))
 
 
 def _known_gaps(decision: Decision) -> Iterator[RenderableType]:

@@ -17,11 +17,11 @@ def write_accepted(path: Path, accepted: Accepted) -> tuple[str, ...]:
     Raises SpecError if the file cannot be read, or if writing would change something else in it.
     """
     before = read_text(path)
-    after = with_accepted(path, before, accepted.policies, accepted.deadlines)
+    after = with_accepted(path, before, accepted.policies, accepted.needs, accepted.deadlines)
     if after != before:
         path.write_bytes(after.encode())
     written = "written into" if after != before else "unchanged:"
-    return (*_policies(accepted), *_refused(accepted), f"{written} {path}")
+    return (*_policies(accepted), *_needs(accepted), *_refused(accepted), f"{written} {path}")
 
 
 def _policies(accepted: Accepted) -> Iterator[str]:
@@ -30,6 +30,13 @@ def _policies(accepted: Accepted) -> Iterator[str]:
             for moment, modes in moments.items():
                 each = ", ".join(f"{mode} {policy}" for mode, policy in modes.items())
                 yield f"accepted: {app}: {service}, {moment}: {each}"
+
+
+def _needs(accepted: Accepted) -> Iterator[str]:
+    for app, services in accepted.needs.items():
+        for service, modes in services.items():
+            each = ", ".join(f"{mode} {need}" for mode, need in modes.items())
+            yield f"accepted: {app} needs {service}: {each}"
 
 
 def _refused(accepted: Accepted) -> Iterator[str]:

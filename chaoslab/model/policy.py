@@ -1,4 +1,6 @@
-"""What an app is to do without one of its services, as the topology declares it. Plain data."""
+"""What an app is to do without one of its services, and what it needs it for, as the topology
+declares it. Plain data.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,13 @@ PolicyMoment = Literal["boot", "running"]
 # How the service is missing: by the mode of `Severed`, with dead connections at the heal, or
 # because it is shut down. A restart is over at once and has no policy.
 OutageMode = Literal["refused", "dropped", "silent", "silent_dead", "stopped"]
+
+# The modes in which the path to a service fails.
+CutMode = Literal["refused", "dropped", "silent", "silent_dead"]
+# `hard`: the app does not start without the service. `hard only at boot`: but it serves every
+# request without it while it runs. `lazy`: it starts and reports healthy, and requests need the
+# service. `soft`: it starts without it.
+Need = Literal["hard", "hard only at boot", "lazy", "soft"]
 
 # A mode without a policy of its own that has that of another.
 _AS: Mapping[OutageMode, OutageMode] = {"silent_dead": "silent"}

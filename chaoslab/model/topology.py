@@ -11,7 +11,7 @@ from chaoslab.model.gate import Gate
 from chaoslab.model.health import HealthContract
 from chaoslab.model.known_gap import KnownGap
 from chaoslab.model.placeholders import port_names
-from chaoslab.model.policy import Policies
+from chaoslab.model.policy import CutMode, Need, Policies
 from chaoslab.model.requests import RequestContract
 from chaoslab.model.supervisor import Supervisor
 
@@ -161,7 +161,8 @@ class App:
     `network` and `outside` matter if the runtime gives the app a network of its own, from which it
     reaches nothing outside the lab. `host` means that the app needs the machine's network;
     `outside` are addresses, each a name or an IPv4 address and a port, that it shall reach.
-    `policies` maps a service to what the app is to do without it.
+    `policies` maps a service to what the app is to do without it, `needs` to what the app was
+    accepted to need it for, by how the path to it fails.
     Without a `supervisor` nothing starts the app again after its process has ended.
     """
 
@@ -180,6 +181,7 @@ class App:
     limits: Limits = field(default_factory=Limits)
     requests: Mapping[str, RequestContract] = field(default_factory=dict)
     policies: Mapping[str, Policies] = field(default_factory=dict)
+    needs: Mapping[str, Mapping[CutMode, Need]] = field(default_factory=dict)
     container: Container | None = None
     supervisor: Supervisor | None = None
 

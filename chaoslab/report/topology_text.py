@@ -6,7 +6,7 @@ import os.path
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +18,7 @@ from chaoslab.model.gate import Gate, GateStage
 from chaoslab.model.health import DEFAULT_WORDS
 from chaoslab.model.known_gap import KnownGap
 from chaoslab.model.masking import mask_of
-from chaoslab.model.policy import OutageMode, Policies, Policy
+from chaoslab.model.policy import CutMode, OutageMode, Policies
 from chaoslab.model.requests import RequestContract
 from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.topology import (
@@ -95,6 +95,9 @@ def _add_app(branch: Tree, app: App, folder: Path) -> None:
     branch.add("limits").add(_pairs(_figures(app.limits)))
     if app.policies:
         branch.add("policies").add(_pairs(_policies(app.policies)))
+    if app.needs:
+        needs = {service: _by_mode(each, CutMode) for service, each in app.needs.items()}
+        branch.add("needs").add(_pairs(needs))
     if app.supervisor is not None:
         branch.add("supervisor").add(_pairs(_figures(app.supervisor)))
     if app.write is None:
@@ -123,15 +126,15 @@ def _policies(policies: Mapping[str, Policies]) -> dict[str, str]:
 
 def _policies_of(declared: Policies) -> str:
     moments = {"at boot": declared.boot, "running": declared.running}
-    each = (f"{moment}: {_by_mode(by_mode)}" for moment, by_mode in moments.items() if by_mode)
+    each = (f"{at}: {_by_mode(mine, OutageMode)}" for at, mine in moments.items() if mine)
     return "; ".join(each) or "none"
 
 
-def _by_mode(policies: Mapping[OutageMode, Policy]) -> str:
-    """The policies by mode as text; only the policy if it is the same for every mode."""
-    if set(policies) == set(get_args(OutageMode)) and len(set(policies.values())) == 1:
-        return next(iter(policies.values()))
-    return ", ".join(f"{mode} {policy}" for mode, policy in policies.items())
+def _by_mode(words: Mapping[Any, str], modes: object) -> str:
+    """The words by mode as text; only the word if it is the same for each of the `modes`."""
+    if set(words) == set(get_args(modes)) and len(set(words.values())) == 1:
+        return next(iter(words.values()))
+    return ", ".join(f"{mode} {word}" for mode, word in words.items())
 
 
 def _figures(table: Deadlines | Limits | Supervisor) -> dict[str, str]:

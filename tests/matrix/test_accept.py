@@ -183,3 +183,15 @@ def test_what_was_accepted_before_is_replaced_by_mode(tmp_path: Path, written: s
     policies = load_topology(path, kinds=kinds()).apps["web"].policies["postgres"]
     assert policies.of("boot", "refused") == "exit"
     assert policies.of("boot", "silent") == ("wait" if written else None)
+
+
+def test_what_the_app_needs_is_written_beside_its_policies(tmp_path: Path) -> None:
+    """For the modes whose policy at boot is accepted."""
+    path = tmp_path / "chaoslab.toml"
+    path.write_text(FILE)
+    found = accepted(matrix(boot=Outcome.PASS, running=Outcome.FAIL))
+    assert found.needs == {"web": {"postgres": {"refused": "hard"}}}
+    assert "accepted: web needs postgres: refused hard" in write_accepted(path, found)
+    needs = load_topology(path, kinds=kinds()).apps["web"].needs
+    assert needs == {"postgres": {"refused": "hard"}}
+    assert accepted(matrix(boot=Outcome.FAIL, running=Outcome.PASS)).needs == {}

@@ -213,3 +213,31 @@ def test_a_gate_fails_for_what_is_not_known_beside_a_known_gap() -> None:
     decision = decide(run, shop, 3, gate=True, today=TODAY)
     assert decision.unknown == ("postgres-refused-running",)
     assert decision.exit_code == 1
+
+
+def test_a_need_that_is_stronger_than_accepted_fails_a_gate_with_its_reason() -> None:
+    """The app was accepted to start without the service, and does not any more."""
+    for need, fails in (
+        ("soft", True),
+        ("lazy", True),
+        ("hard only at boot", True),
+        ("hard", False),
+    ):
+        web = replace(GATED.apps["web"], needs={"postgres": {"refused": need}})  # type: ignore[dict-item]
+        topology = replace(GATED, apps={"web": web})
+        run = matrix(boot=Outcome.PASS, running=Outcome.PASS)
+        decision = decide(run, topology, 3, gate=True, today=TODAY)
+        assert (decision.exit_code, bool(decision.needs)) == ((1, True) if fails else (0, False))
+        assert decide(run, topology, 3, gate=False, today=TODAY).needs == ()
+    soft = replace(web, needs={"postgres": {"refused": "soft"}})
+    decision = decide(run, replace(GATED, apps={"web": soft}), 3, gate=True, today=TODAY)
+    assert "; needs more than accepted: web.postgres" in decision.text
+    why = "web needs postgres for more than was accepted, refused: hard, accepted as soft; the app"
+    assert why in decision.needs[0].text
+    found = json.loads(as_json(run, decision, topology))
+    assert found["needs_more"][0]["code"] == "dependency.stronger"
+    assert "- **FAIL** web needs postgres" in as_markdown(run, decision)
+    console = Console(width=80, file=StringIO())
+    console.print(matrix_text(run, decision))
+    assert isinstance(console.file, StringIO)
+    assert "FAIL    web needs postgres for more than was accepted" in console.file.getvalue()

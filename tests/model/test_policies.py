@@ -13,7 +13,7 @@ from rich.console import Console
 from chaoslab import services
 from chaoslab.history.saved_topology import read_topology_json
 from chaoslab.model.loader import read_topology
-from chaoslab.model.policy import OutageMode, Policies, Policy
+from chaoslab.model.policy import CutMode, OutageMode, Policies, Policy
 from chaoslab.model.topology import Topology
 from chaoslab.report.topology_text import topology_tree
 
@@ -93,3 +93,14 @@ def test_check_shows_the_policies(tmp_path: Path) -> None:
     with console.capture() as shown:
         console.print(topology_tree(declared(tmp_path)))
     assert "at boot: exit; running: refused degrade, silent unavailable" in shown.get()
+
+
+def test_needs_are_read_by_service_and_mode(tmp_path: Path) -> None:
+    """One word is that of every mode; a saved run has them."""
+    table = '[apps.backend.needs]\npostgres = { refused = "hard only at boot", silent = "soft" }\n'
+    topology = declared(tmp_path, table)
+    needs = topology.apps["backend"].needs
+    assert needs["postgres"] == {"refused": "hard only at boot", "silent": "soft"}
+    assert read_topology_json(to_json(topology)).apps == topology.apps
+    word = declared(tmp_path, '[apps.backend.needs]\npostgres = "soft"\n')
+    assert word.apps["backend"].needs["postgres"] == dict.fromkeys(get_args(CutMode), "soft")

@@ -1,23 +1,25 @@
-"""Writes accepted policies and deadlines into the text of a topology file. Comments and layout
-stay.
+"""Writes accepted policies, needs and deadlines into the text of a topology file. Comments and
+layout stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, get_args
 
 import tomlkit
 
 from chaoslab.errors import ErrorCode, Problem, SpecError
 from chaoslab.model.loader.document import parsed, table_place
-from chaoslab.model.policy import OutageMode, Policy, PolicyMoment
+from chaoslab.model.policy import CutMode, Need, OutageMode, Policy, PolicyMoment
 
 # of one app: by service, moment and mode
 AppPolicies = Mapping[str, Mapping[PolicyMoment, Mapping[OutageMode, Policy]]]
+# of one app: by service and mode
+AppNeeds = Mapping[str, Mapping[CutMode, Need]]
 # the modes that `chaoslab run` tries at each moment
-_CUTS: tuple[OutageMode, ...] = ("refused", "dropped", "silent", "silent_dead")
+_CUTS: tuple[CutMode, ...] = get_args(CutMode)
 TRIED: Mapping[PolicyMoment, tuple[OutageMode, ...]] = {
     "boot": _CUTS,
     "running": (*_CUTS, "stopped"),
@@ -33,10 +35,11 @@ def with_accepted(
     path: Path,
     text: str,
     policies: Mapping[str, AppPolicies],
+    needs: Mapping[str, AppNeeds],
     deadlines: Mapping[str, Mapping[str, float]],
 ) -> str:
-    """The text of the file `path` with these policies, by the name of the app, and with these
-    deadlines, which replace none that the file declares.
+    """The text of the file `path` with these policies and needs, by the name of the app, and with
+    these deadlines, which replace none that the file declares.
 
     Raises SpecError if that would change anything else.
     """
@@ -46,6 +49,10 @@ def with_accepted(
         apps = _below(root, (*place, "apps"))
         for name, services in policies.items():
             _set_policies(apps[name], services, make)
+        for name, mine in needs.items():
+            table = _made(apps[name], "needs", make)
+            for service, by_mode in mine.items():
+                table[service] = _value(_CUTS, table.get(service), by_mode)
         for name, seconds in deadlines.items():
             table = _made(apps[name], "deadlines", make)
             for key, value in seconds.items():
@@ -62,20 +69,20 @@ def _set_policies(app: MutableMapping[str, Any], services: AppPolicies, make: An
     for service, moments in services.items():
         own = _made(table, service, make)
         for moment, modes in moments.items():
-            own[moment] = _value(moment, own.get(moment), modes)
+            own[moment] = _value(TRIED[moment], own.get(moment), modes)
 
 
-def _value(moment: PolicyMoment, before: object, modes: Mapping[OutageMode, Policy]) -> object:
-    """One word if every mode has the same policy, else a table by mode. Modes that the file has and
-    `modes` lacks are kept.
+def _value(tried: Collection[str], before: object, words: Mapping[Any, str]) -> object:
+    """One word if each mode of `tried` has the same, else a table by mode. Modes that the file has
+    and `words` lacks are kept.
     """
-    kept: dict[OutageMode, Policy] = {}
+    kept: dict[str, str] = {}
     if isinstance(before, str):
-        kept = dict.fromkeys(TRIED[moment], cast("Policy", before))
+        kept = dict.fromkeys(tried, before)
     elif isinstance(before, Mapping):
         kept = dict(before.items())
-    both = {**kept, **modes}
-    if set(both) >= set(TRIED[moment]) and len(set(both.values())) == 1:
+    both = {**kept, **words}
+    if set(both) >= set(tried) and len(set(both.values())) == 1:
         return next(iter(both.values()))
     inline = tomlkit.inline_table()
     inline.update(both)

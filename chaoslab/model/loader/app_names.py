@@ -1,5 +1,5 @@
-"""Checks the table of one app: links, placeholders, phases, words, liveness, requests, pools and
-policies.
+"""Checks the table of one app: links, placeholders, phases, words, liveness, requests, pools,
+policies and needs.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ SAME_WORD = ErrorCode(
 def app_mistakes(app: str, known: Declared) -> Iterator[Mistake]:
     """A mistake for every name in the table of one app that is unknown, used twice or does not fit.
 
-    The names are in its links, placeholders, phases, words of health, requests, pools and policies.
+    The names are in its links, placeholders, phases, words of health, requests, pools, policies and
+    needs.
     """
     table = known.apps[app]
     health = table_of(table.get("health"))
@@ -64,8 +65,9 @@ def app_mistakes(app: str, known: Declared) -> Iterator[Mistake]:
     yield from request_mistakes(app, known)
     for name in table_of(table_of(table.get("limits")).get("pool")):
         yield from linked(("apps", app, "limits", "pool", name), app, name, known)
-    for name in table_of(table.get("policies")):
-        yield from linked(("apps", app, "policies", name), app, name, known)
+    for key in ("policies", "needs"):
+        for name in table_of(table.get(key)):
+            yield from linked(("apps", app, key, name), app, name, known)
 
 
 def _links(app: str, known: Declared) -> Iterator[Mistake]:

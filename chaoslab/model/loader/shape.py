@@ -22,7 +22,7 @@ from chaoslab.model.loader.gate import GATE_SHAPES, GateShape
 from chaoslab.model.loader.headers import HeaderOrHost, HeaderValue
 from chaoslab.model.loader.kinds import PINNED, ImageName
 from chaoslab.model.loader.known_gaps import KnownGapShape
-from chaoslab.model.loader.policies import PoliciesShape
+from chaoslab.model.loader.policies import NEEDS, NeedByMode, PoliciesShape
 from chaoslab.model.loader.renamed import VERSION
 from chaoslab.model.loader.requests import REQUEST_SHAPES, RequestShape
 from chaoslab.model.loader.rules import (
@@ -182,6 +182,7 @@ class AppShape(Shape):
     policies: dict[str, PoliciesShape] = Field(
         default_factory=dict, description="tables, for example [apps.backend.policies.postgres]"
     )
+    needs: dict[str, NeedByMode] = Field(default_factory=dict, description=NEEDS)
     container: ContainerShape | None = Field(default=None, description="a table")
     supervisor: SupervisorShape | None = Field(default=None, description="a table")
 

@@ -122,6 +122,7 @@ def _app(name: str, shape: AppShape, folder: Path) -> App:
         limits=Limits(**shape.limits.model_dump()),
         requests={key: request_contract(key, each) for key, each in shape.requests.items()},
         policies={service: policies(each) for service, each in shape.policies.items()},
+        needs={service: dict(each) for service, each in shape.needs.items()},
         container=_container(shape.container, folder) if shape.container else None,
         supervisor=Supervisor(**shape.supervisor.model_dump()) if shape.supervisor else None,
     )

@@ -1,0 +1,77 @@
+"""What an app needs a service for, and whether that is more than was accepted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from rigs.cell_histories import cell, topology
+
+from chaoslab.behaviour.dependency import Observed, dependencies, stronger
+from chaoslab.behaviour.described import Behaviour
+from chaoslab.behaviour.facts import Answers, Exit, Facts
+from chaoslab.matrix.accept import policy_of
+from chaoslab.model.policy import Need
+from chaoslab.model.topology import Topology
+
+GONE = Exit(code=1, after_s=1.0, since_fault_s=1.0, words="no database")
+SERVED = Answers(
+    name="list", role="request", ways={"ok": 9}, settled="ok", settled_good=True,
+    settled_after_s=0.0, turns=0, good=9, slowest_s=0.1,
+)  # fmt: skip
+FAILED = replace(SERVED, ways={"500": 9}, settled="500", settled_good=False, good=0)
+# One boot exits before its start-up is complete, one after it.
+NEVER_UP = Facts(exits=(GONE,), affected=True)
+UP_FIRST = replace(NEVER_UP, started_under_fault=True)
+KEPT = Facts(under=(SERVED,), affected=True)
+LOST = Facts(under=(FAILED,), affected=True)
+
+
+def seen(facts: Facts, moment: str) -> Behaviour:
+    of = cell("refused", "boot" if moment == "boot" else "running")
+    return Behaviour(cell=of, known=True, facts=facts, phases=())
+
+
+def needing(need: Need) -> Topology:
+    web = replace(topology().apps["web"], needs={"postgres": {"refused": need}})
+    return replace(topology(), apps={"web": web})
+
+
+def found(boot: Facts, running: Facts | None = None) -> Observed:
+    every = [seen(boot, "boot"), *([seen(running, "running")] if running else [])]
+    (dependency,) = dependencies(every)
+    return dependency.needs["refused"]
+
+
+def test_the_same_policies_may_have_different_needs() -> None:
+    """So the topology has both: an app that exits may have started without the service, or not."""
+    assert policy_of(NEVER_UP, at_boot=True) == policy_of(UP_FIRST, at_boot=True) == "exit"
+    assert (found(NEVER_UP), found(UP_FIRST)) == ("hard", "soft")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "boot", "running", "fails"),
+    [
+        ("soft", NEVER_UP, None, True),
+        ("lazy", NEVER_UP, KEPT, True),
+        ("hard only at boot", NEVER_UP, LOST, True),
+        ("hard only at boot", NEVER_UP, None, False),
+        ("hard only at boot", NEVER_UP, KEPT, False),
+        ("hard", NEVER_UP, None, False),
+        ("hard", UP_FIRST, None, False),
+        ("soft", UP_FIRST, None, False),
+    ],
+)
+def test_an_app_that_does_less_without_a_service_needs_it_more(
+    accepted: Need, boot: Facts, running: Facts | None, fails: bool
+) -> None:
+    """It does not start, or does not serve. What was not observed is not compared."""
+    every = [seen(boot, "boot"), *([seen(running, "running")] if running else [])]
+    reasons = [*stronger(dependencies(every), needing(accepted))]
+    assert bool(reasons) is fails
+    assert all(reason.code == "dependency.stronger" for reason in reasons)
+
+
+def test_a_service_without_an_accepted_need_is_not_compared() -> None:
+    """Nothing was accepted."""
+    assert [*stronger(dependencies([seen(NEVER_UP, "boot")]), topology())] == []
