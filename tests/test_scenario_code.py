@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from chaoslab.history.journal import Journal
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.injection.context import Context
 from chaoslab.lab.boots import Boots
 from chaoslab.lab.scenario_code import ScenarioCode
 from chaoslab.machine.endpoint import Endpoint
@@ -29,9 +31,11 @@ def elsewhere(*kind: int) -> socket.socket:
 
 def scene(endpoint: Endpoint) -> ScenarioCode:
     """The scene of a run in which `web` was spawned, and `late` was not."""
-    watched: Any = SimpleNamespace(running=SimpleNamespace(endpoint=endpoint))
+    watched: Any = SimpleNamespace(running=SimpleNamespace(endpoint_of=lambda _: endpoint))
     boots = SimpleNamespace(watches={"web": SimpleNamespace(watched=watched)})
-    return ScenarioCode(Plan(), TOPOLOGY, cast("Boots", boots), cast("Journal", None))
+    context = SimpleNamespace(topology=TOPOLOGY, journal=None)
+    folder = RunFolder(Path("results"))
+    return ScenarioCode(Plan(), cast("Context", context), cast("Boots", boots), folder)
 
 
 async def test_an_app_on_the_labs_network_is_reached_directly() -> None:

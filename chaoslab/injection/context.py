@@ -17,6 +17,7 @@ from chaoslab.proxies.base import ProxyControl
 from chaoslab.runtimes.base import RunningService, Runtime
 from chaoslab.services import question_of
 
+INSIDE = ".inside"  # after the name of a link: its proxy for a person who looks inside
 NOT_IN_FORCE = ErrorCode(
     "injection.not_in_force",
     "{fault} is not in force on {place}: a canary observed '{outcome}' after {took_s:.3f} s",
@@ -30,7 +31,9 @@ class Context:
 
     `addresses` maps a link to the address at which its app reaches it. `canary_addresses` maps a
     link to the address of a second proxy, which canaries use in some self-tests. `connect_held_by`
-    maps a proxy to the fault that controls its new connections now; only one fault can.
+    maps a proxy to the fault that controls its new connections now; only one fault can. `inside`
+    maps a link to the address of one more proxy, for a person who looks inside: faults act on it as
+    on the link's own, and nothing that it counts is evidence about the app.
     """
 
     topology: Topology
@@ -43,6 +46,11 @@ class Context:
     connect_held_by: dict[str, str] = field(default_factory=dict)
     canary_addresses: Mapping[str, Endpoint] = field(default_factory=dict)
     disabled: Mutation | None = None
+    inside: Mapping[str, Endpoint] = field(default_factory=dict)
+
+    def proxies_of(self, link: Link) -> tuple[str, ...]:
+        """The names of the proxies on which a fault on the link acts."""
+        return (link.name, link.name + INSIDE) if link.name in self.inside else (link.name,)
 
     @property
     def joined(self) -> list[Link]:

@@ -35,7 +35,8 @@ class LinkInjection:
         self.links = context.topology.links_of(fault.target)
         self.context = context
         can = context.control.capabilities
-        actions = tuple(a for link in self.links for a in fault.actions(link.name, can))
+        proxies = (name for link in self.links for name in context.proxies_of(link))
+        actions = tuple(action for name in proxies for action in fault.actions(name, can))
         self.actions = context.disabled.acted(fault, actions) if context.disabled else actions
         for action in self.actions:
             context.control.check(action)

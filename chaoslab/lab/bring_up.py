@@ -12,7 +12,7 @@ from chaoslab.faults.mutation import Mutation
 from chaoslab.history.events import LabUp
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.injection.context import Context
+from chaoslab.injection.context import INSIDE, Context
 from chaoslab.model.mask import Mask
 from chaoslab.model.secrets import secrets_within
 from chaoslab.model.sighting import REACHED
@@ -40,6 +40,7 @@ async def brought_up(
     disabled: Mutation | None = None,
     mask: Mask | None = None,
     read: Mapping[str, str] | None = None,
+    look_inside: bool = False,
 ) -> AsyncIterator[Context]:
     """Start the services, the proxy server and the links of a topology; yield the Context for its
     faults.
@@ -47,8 +48,9 @@ async def brought_up(
     At the end, the connection to the proxy server and the journal are closed; the runtime stops the
     services and the server. `disabled` is the fault that a self-test disables in the coming run.
     `mask` hides secrets; the passwords of the services are added to it. `read` maps links to the
-    protocol whose messages their proxies read. Raises RuntimeUnavailable or ServiceFailed, and
-    FaultUnsupported if the proxy server does not read messages.
+    protocol whose messages their proxies read. With `look_inside`, each link gets one more proxy
+    for a person. Raises RuntimeUnavailable or ServiceFailed, and FaultUnsupported if the proxy
+    server does not read messages.
     """
     journal = Journal(folder.history_path, mask)
     async with AsyncExitStack() as stack:
@@ -63,6 +65,10 @@ async def brought_up(
         joined = {link: port for link, port in zip(topology.links, ports, strict=True) if port}
         addresses = {link.name: runtime.proxied(port) for link, port in joined.items()}
         twins = await _canary_proxies(control, joined, services, disabled, read)
+        inside = {
+            link.name: await _create_proxy(control, link.name + INSIDE, link, services, read)
+            for link in (joined if look_inside else ())
+        }
         context = Context(
             topology=topology,
             runtime=runtime,
@@ -73,6 +79,7 @@ async def brought_up(
             seed=seed,
             canary_addresses={name: runtime.proxied(port) for name, port in twins.items()},
             disabled=disabled,
+            inside={name: runtime.proxied(port) for name, port in inside.items()},
         )
         await asyncio.gather(*(check_steady(context, link) for link in joined))
         versions = {name: running.version for name, running in services.items()}

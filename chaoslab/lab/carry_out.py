@@ -43,6 +43,7 @@ class Setting:
     with each event, and the fault that a self-test disables.
 
     `runtime_note` says for people why this runtime was chosen and what it cannot show.
+    `look_inside`: a step of the plan shows a person what runs, so each link gets one more proxy.
     """
 
     open_runtime: Callable[[], AbstractAsyncContextManager[Runtime]] = LocalRuntime
@@ -51,6 +52,7 @@ class Setting:
     seed: int
     listeners: tuple[Callable[[AnyEvent], None], ...] = ()
     disabled: Mutation | None = None
+    look_inside: bool = False
 
 
 async def carry_out(
@@ -98,6 +100,7 @@ async def _carried_out(
             disabled=disabled,
             mask=mask,
             read=read_links(plan, topology),
+            look_inside=setting.look_inside,
         )
         async with up as context:
             _listen(context.journal, setting.listeners)

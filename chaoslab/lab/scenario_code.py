@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 
-from chaoslab.history.events import StepDone
-from chaoslab.history.journal import Journal
+from chaoslab.history.events import AnyEvent, StepDone
+from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.triggers import trigger_came
+from chaoslab.injection.context import Context
 from chaoslab.lab.boots import Boots
+from chaoslab.lab.inside import Inside, service_inside
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.streams import Forwarder
 from chaoslab.model.plan import Plan
-from chaoslab.model.topology import Topology
+from chaoslab.model.when import AtMoment
 from chaoslab.probes.base import Watched, guarded
 from chaoslab.probes.callables import CallFailed, called
 from chaoslab.probes.custom import CustomProbe
@@ -24,8 +27,9 @@ from chaoslab.probes.custom import CustomProbe
 class ScenarioCode:
     """The steps and custom probes of one run. Their functions get this object as their `Scene`."""
 
-    def __init__(self, plan: Plan, topology: Topology, boots: Boots, journal: Journal) -> None:
-        self._plan, self._topology, self._boots, self._journal = plan, topology, boots, journal
+    def __init__(self, plan: Plan, context: Context, boots: Boots, folder: RunFolder) -> None:
+        self._plan, self._context, self._boots, self._folder = plan, context, boots, folder
+        self._topology, self._journal = context.topology, context.journal
         self._loop = asyncio.get_running_loop()
         self._forwarders: dict[str, Forwarder] = {}
         self._turn = threading.Lock()  # steps and probes run in threads
@@ -38,15 +42,56 @@ class ScenarioCode:
         LookupError before the app's first boot and after the run.
         """
         name = app or next(iter(self._topology.apps))
-        there = self._endpoint(name)
-        if there.new_socket is not socket.socket:
-            with self._turn:
-                if self._closed:  # a thread cannot be cancelled, so it may outlive the run
-                    raise LookupError("the run is over")
-                if name not in self._forwarders:
-                    self._forwarders[name] = Forwarder(self._loop, partial(self._endpoint, name))
-            there = self._forwarders[name].endpoint
-        return f"http://{there}"
+        return f"http://{self._reached(name, partial(self._endpoint, name))}"
+
+    async def moment(self, moment: AtMoment) -> AnyEvent | None:
+        """Wait until the moment has occurred, at most for its `within_s`. None if it did not."""
+        return await self._journal.moment(moment)
+
+    def inside(self, app: str) -> Inside:
+        """Where a person reaches an app that runs, and the services on its links. Raises
+        LookupError as `url` does.
+        """
+        contract = self._topology.apps[app]
+        names = dict.fromkeys(("", contract.health.port, *contract.port_names))
+        ports = {
+            name: str(self._reached(f"{app}:{name}", partial(self._endpoint, app, name)))
+            for name in names
+        }
+        new_socket = self._endpoint(app).new_socket
+        links = [link for link in self._context.joined if link.app == app]
+        through = {
+            link.name: self._reached(link.name, partial(replace, there, new_socket=new_socket))
+            for link in links
+            if (there := self._context.inside.get(link.name)) is not None
+        }
+        return Inside(
+            app=contract,
+            ports=ports,
+            services=tuple(
+                service_inside(self._context.services[link.service], through.get(link.name))
+                for link in links
+            ),
+            api=self._context.control.base_url,
+            log=self._folder.log_path(f"app-{app}"),
+            forwarded=new_socket is not socket.socket,
+            noticed=self._context.runtime.past_proxy == "detected",
+            mask=self._journal.mask,
+        )
+
+    def _reached(self, key: str, there: Callable[[], Endpoint]) -> Endpoint:
+        """The address at which this machine reaches an endpoint: the endpoint itself, or that of a
+        forwarder into the network of an app. A forwarder asks `there` for each connection.
+        """
+        now = there()
+        if now.new_socket is socket.socket:
+            return now
+        with self._turn:
+            if self._closed:  # a thread cannot be cancelled, so it may outlive the run
+                raise LookupError("the run is over")
+            if key not in self._forwarders:
+                self._forwarders[key] = Forwarder(self._loop, there)
+        return self._forwarders[key].endpoint
 
     async def close(self) -> None:
         """Close the forwarders to the apps; no more are made."""
@@ -54,10 +99,10 @@ class ScenarioCode:
             self._closed = True
         await asyncio.gather(*(each.close() for each in self._forwarders.values()))
 
-    def _endpoint(self, app: str) -> Endpoint:
+    def _endpoint(self, app: str, port: str = "") -> Endpoint:
         if (watched := self._newest(app)) is None:
             raise LookupError(f"'{app}' was not spawned yet")
-        return watched.running.endpoint
+        return watched.running.endpoint_of(port)
 
     def probes(self, over: asyncio.Event) -> list[asyncio.Task[None]]:
         """Start every custom probe, and return their tasks. Each task ends once `over` is set."""

@@ -22,18 +22,22 @@ def cells(topology: Topology) -> tuple[Cell, ...]:
 
 
 def chosen(
-    every: Sequence[Cell], names: Sequence[str] = (), faults: Sequence[str] = ()
+    every: Sequence[Cell],
+    names: Sequence[str] = (),
+    faults: Sequence[str] = (),
+    *,
+    option: str = "--only",
 ) -> tuple[Cell, ...]:
     """The cells with these names and these faults, in their order. Empty means all. The steady
     state of each of their apps is always among them: the others are compared with it.
 
-    Raises SpecError with every name that no cell has.
+    Raises SpecError with every name that no cell has; `option` is where it was given.
     """
     known = [cell.name for cell in every]
     wrong = [
         Problem(
             reason=UNKNOWN_NAME(kind="cell", name=name),
-            where="--only",
+            where=option,
             expected="one of: " + ", ".join(known),
             fix=did_you_mean(name, known) or "`chaoslab run --list` prints all cells",
         )

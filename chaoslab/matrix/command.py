@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,10 @@ _RUNTIMES = tuple(name for name in NAMES if name not in TABLE or not TABLE[name]
               help="Run only this cell, and the steady state; may be repeated.")  # fmt: skip
 @click.option("--fault", "faults", multiple=True, type=click.Choice(_FAULTS),
               help="Run only the cells with this fault; may be repeated.")  # fmt: skip
+@click.option("--hold", "held", metavar="NAME",
+              help="Run only this cell, and keep its lab open at the fault.")  # fmt: skip
+@click.option("--hold-s", "hold_s", type=click.FloatRange(min=0, min_open=True), default=600.0,
+              show_default=True, metavar="SECONDS", help="Open for at most so long.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text",
               show_default=True, help="The form of what is printed at the end.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N",
@@ -60,6 +65,8 @@ def run(
     listing: bool,
     names: tuple[str, ...],
     faults: tuple[str, ...],
+    held: str | None,
+    hold_s: float,
     form: str,
     workers: int | None,
     runtime: str,
@@ -78,6 +85,9 @@ def run(
     With policies in the topology, as --accept writes them, the run is a gate: each cell must be as
     accepted.
 
+    With --hold one cell is run, and its lab stays open at the fault: addresses and lines to paste
+    are printed. Enter, Ctrl-C or --hold-s end it: the fault is healed, and the cell is judged.
+
     Exits with 1 if something is wrong under any policy or not as accepted, if the steady state is
     not healthy, or if the run was interrupted; with 2 for a mistake in the file or the options.
     """
@@ -87,19 +97,23 @@ def run(
     from chaoslab.model.loader import load_topology
     from chaoslab.runtimes.attach.declared import declared
 
+    if held:
+        _check_hold(runtime, others=bool(names or faults or listing or accept or against))
     topology = load_topology(file, kinds=services.kinds())
     every = cells(topology)
     if against is not None:
         _alone(ctx)
         topology, app = narrowed(topology, declared(topology), against)
         every = tuple(cell for cell in every if cell.app == app)
-    wanted = chosen(every, names, faults)
+    wanted = chosen(every, (held,), option="--hold") if held else chosen(every, names, faults)
     if listing:
         _list(wanted, topology, attached=against is not None)
         return
     asked = Asked(
         topology=topology,
         cells=wanted,
+        held=next((cell for cell in wanted if cell.name == held), None),
+        hold_s=hold_s,
         form=form,
         workers=1 if against is not None else workers or usual_workers(),
         runtime=runtime if against is None else ATTACH,
@@ -111,12 +125,24 @@ def run(
     ctx.exit(_run(asked))
 
 
+def _check_hold(runtime: str, *, others: bool) -> None:
+    """Raise UsageError if `--hold` cannot be used, or not with the other options."""
+    if others:
+        raise click.UsageError(
+            "--hold runs one cell, without --only, --fault, --list, --accept or --against"
+        )
+    if runtime not in (DEFAULT, *LOCAL_RUNTIMES):
+        raise click.UsageError(f"--hold needs --runtime {' or '.join((DEFAULT, *LOCAL_RUNTIMES))}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What the command is to run, where, and how it is to print it."""
 
     topology: Topology
     cells: tuple[Cell, ...]
+    held: Cell | None
+    hold_s: float
     form: str
     workers: int
     runtime: str
@@ -156,6 +182,7 @@ def _run(asked: Asked) -> int:
     from chaoslab.lab.carry_out import Setting
     from chaoslab.matrix.accept import accepted
     from chaoslab.matrix.decision import decide
+    from chaoslab.matrix.hold import Hold
     from chaoslab.matrix.printed import printed, saved
     from chaoslab.matrix.run import Matrix, MatrixRun
     from chaoslab.matrix.write import write_accepted
@@ -182,6 +209,11 @@ def _run(asked: Asked) -> int:
         seed=fresh_seed() if asked.seed is None else asked.seed,
     )
 
+    hold = None
+    if asked.held is not None:
+        terminal = sys.stderr.isatty()
+        hold = Hold(cell=asked.held, limit_s=asked.hold_s, say=_say, terminal=terminal)
+
     async def all_cells() -> MatrixRun:
         matrix = Matrix(
             topology,
@@ -191,6 +223,7 @@ def _run(asked: Asked) -> int:
             say=_say,
             max_lag_s=asked.max_lag_s,
             attached=asked.runtime == ATTACH,
+            hold=hold,
         )
         return await matrix.run(asked.cells)
 
@@ -207,7 +240,7 @@ def _run(asked: Asked) -> int:
         today=wall_time().date(),
     )
     saved(done, decision, topology)
-    printed(done, decision, topology, asked.form)
+    printed(done, decision, topology, asked.form, held=asked.held)
     if asked.accept and not done.interrupted and not done.problems:
         for line in write_accepted(Path(topology.source), accepted(done)):
             _say(line)

@@ -23,6 +23,7 @@ from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
 from chaoslab.lab.interrupts import Interrupts
 from chaoslab.matrix.attached import why_not_run
+from chaoslab.matrix.hold import Hold
 from chaoslab.matrix.plans import plan_of
 from chaoslab.matrix.progress import Progress
 from chaoslab.matrix.saved import described_again, save_cell
@@ -95,7 +96,8 @@ class Matrix:
 
     All labs share one event loop: a lab waits most of the time, and its services, its proxy and its
     app are processes of their own. A cell for which the machine was too busy is run again, alone.
-    `max_lag_s` is that of each cell's plan; None leaves it as it is.
+    `max_lag_s` is that of each cell's plan; None leaves it as it is. `hold` keeps the lab of its
+    cell open; that cell is run once.
 
     `attached`: all cells use the one system that runs already. They are run one at a time, each
     once the app is again as in its steady state; those that need a start or a stop are not run.
@@ -111,9 +113,10 @@ class Matrix:
         say: Say,
         max_lag_s: float | None = None,
         attached: bool = False,
+        hold: Hold | None = None,
     ) -> None:
         self._topology, self._setting, self._say = topology, setting, say
-        self._max_lag_s, self._attached = max_lag_s, attached
+        self._max_lag_s, self._attached, self._hold = max_lag_s, attached, hold
         self._free = asyncio.Semaphore(workers)
         self._workers = workers
         self.result = MatrixRun(folder=folder)
@@ -154,7 +157,7 @@ class Matrix:
             for cell in others:
                 group.create_task(self._one(cell, boot_s, progress))
         for cell in others:
-            if is_busy(self.result.ran[cell]):
+            if self._hold is None and is_busy(self.result.ran[cell]):
                 self._say(f"{cell.name}: this machine was too busy; run again, alone")
                 await self._one(cell, boot_s, progress, again=True)
 
@@ -205,7 +208,12 @@ class Matrix:
 
     def _plan_of(self, cell: Cell, boot_s: float) -> Plan:
         plan = plan_of(cell, self._topology, boot_s=boot_s, attached=self._attached)
-        return plan if self._max_lag_s is None else replace(plan, max_lag_s=self._max_lag_s)
+        if self._max_lag_s is not None:
+            plan = replace(plan, max_lag_s=self._max_lag_s)
+        return self._hold.plan_of(plan) if self._hold and self._is_held(cell) else plan
+
+    def _is_held(self, cell: Cell) -> bool:
+        return self._hold is not None and self._hold.cell == cell
 
     async def _one(
         self, cell: Cell, boot_s: float, progress: Progress, *, again: bool = False
@@ -226,8 +234,9 @@ class Matrix:
         reason; without its steady state nothing of an app can be described.
         """
         folder = RunFolder(path)
+        setting = replace(self._setting, look_inside=self._is_held(cell))
         try:
-            verdicts = await carry_out(self._topology, plan, self._setting, folder)
+            verdicts = await carry_out(self._topology, plan, setting, folder)
         except FaultUnsupported as error:
             shutil.rmtree(folder.path, ignore_errors=True)
             if cell.steady:

@@ -109,6 +109,10 @@ class ProxyControl(Protocol):
         """The version of the proxy server, as the server reports it."""
 
     @property
+    def base_url(self) -> str:
+        """The URL of the proxy server's API for the lab."""
+
+    @property
     def capabilities(self) -> frozenset[Capability]:
         """What the proxy server can do beyond Toxiproxy's own API."""
 

@@ -230,7 +230,9 @@ class Kind:
 
     `fields` are the placeholders that apps can use besides `url`, `host` and `port`: it maps each
     to a function of the service's URL, as of a link, which returns the value. `url_as` returns a
-    URL with another scheme, as in `{postgres.url:postgresql+asyncpg}`.
+    URL with another scheme, as in `{postgres.url:postgresql+asyncpg}`. `client` returns the command
+    with which a person opens a session at a URL, such as `psql` and its arguments; None if there is
+    no usual one.
 
     `variables` returns, for a port, the environment variables of a command that the topology
     declares. Such a command also gets the machine's environment, and runs in the working directory
@@ -265,6 +267,7 @@ class Kind:
     messages: str = ""
     fields: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
     url_as: Callable[[str, str], str] = with_scheme
+    client: Callable[[str], tuple[str, ...]] | None = None
     program: Program | None = None
     local: Callable[[Service, Path, Mapping[str, str]], LocalServer] | None = None
     variables: Callable[[Service, int], Mapping[str, str]] | None = None

@@ -142,6 +142,7 @@ HTTP = Kind(
     question=_question,
     keys=HttpKeys,
     local=_local,
+    client=lambda url: ("curl", "-i", f"{url}/"),
     variables=lambda service, port: environment_of(_keys(service), port),
     container=_container,
     image_of=_image_of,

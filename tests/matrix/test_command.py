@@ -125,3 +125,21 @@ def test_a_command_that_does_not_exist_is_a_mistake(
     assert done.exit_code == 2, done.output
     assert "chaoslab.toml: apps.web.command[0]: cannot execute" in done.output
     assert not Path("results").exists()
+
+
+@pytest.mark.parametrize("other", [("--list",), ("--accept",), ("--fault", "silent")])
+def test_hold_runs_one_cell_and_nothing_else(file: Path, other: tuple[str, ...]) -> None:
+    """Options that choose other cells, or accept them, are a mistake."""
+    done = run(file, "--hold", "postgres-refused-boot", *other)
+    assert done.exit_code == 2
+    assert "--hold runs one cell" in done.output
+
+
+def test_hold_needs_processes_and_a_cell(file: Path) -> None:
+    """Containers are not reached from here; a wrong name has the near one."""
+    done = run(file, "--hold", "steady", "--runtime", "docker")
+    assert done.exit_code == 2
+    assert "--hold needs --runtime local or netns or loopback" in done.output
+    done = run(file, "--hold", "stedy")
+    assert done.exit_code == 2
+    assert "--hold: unknown cell 'stedy'" in done.output

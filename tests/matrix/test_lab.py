@@ -6,7 +6,11 @@ import json
 import signal
 import time
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
+import psycopg
+import pytest
 from rigs.projects import CHAOSLAB, Project
 
 APP = """\
@@ -147,3 +151,40 @@ def test_ctrl_c_prints_what_is_known_and_leaves_nothing(tmp_path: Path) -> None:
     assert process.returncode == 1, text
     assert time.monotonic() - begun_s < 20.0
     assert "interrupted: 11 of 12 cells were not run" in text
+
+
+def test_a_held_lab_is_looked_into_and_its_cell_is_judged_like_any_other(tmp_path: Path) -> None:
+    """What a person sends is no evidence about the app; a signal heals it."""
+    shop = project(tmp_path)
+    shop.folder.joinpath("chaoslab.toml").write_text(TOML.partition("[apps.web.requests")[0])
+    words = ("--hold", "postgres-refused-running", "--hold-s", "60", "--max-lag-s", "5")
+    process = shop.start(CHAOSLAB, "run", *words)
+    lines: list[str] = []
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("open until"):
+                _look(lines)
+                process.send_signal(signal.SIGINT)
+    text = "".join(lines)
+    assert process.returncode == 0, text
+    assert "a signal: the fault is healed" in text
+    (run,) = shop.runs
+    history = (run / "postgres-refused-running" / "history.jsonl").read_text()
+    assert '"step":"look inside"' in history
+    again = shop.chaoslab("analyze", f"{run.name}/postgres-refused-running")[1]
+    for name in ("comes_back", "backs_off"):
+        assert f"PASS    {name}: " in text, text
+        assert f"PASS    {name}: " in again
+
+
+def _look(lines: list[str]) -> None:
+    """Use the addresses as they are printed: the app, the server, and the server by a proxy."""
+    address = dict(line.rstrip().rsplit(": ", 1) for line in lines if ": " in line)
+    with pytest.raises(HTTPError, match="503"):
+        urlopen(f"{address['web']}/health")
+    with psycopg.connect(address["postgres, without the fault"]) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(address["postgres, under the fault"], connect_timeout=5)

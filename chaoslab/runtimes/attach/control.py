@@ -58,6 +58,10 @@ class AttachedControl:
         return self._server.version
 
     @property
+    def base_url(self) -> str:
+        return self._server.base_url
+
+    @property
     def capabilities(self) -> frozenset[Capability]:
         return self._server.capabilities
 

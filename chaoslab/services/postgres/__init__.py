@@ -49,6 +49,7 @@ POSTGRES = Kind(
     messages="postgres",
     fields=USER_AND_DATABASE,
     url_as=_url_as,
+    client=lambda url: ("psql", url),
     program=PROGRAM,
     data=lambda _: "home",
     local=postgres_server,

@@ -6,6 +6,7 @@ Source: Redis' RESP specification.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from chaoslab.model.sighting import Question
 from chaoslab.services.base import CommandCounter, Kind, PathDialogue
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from chaoslab.services.redis import container, path, sessions
 else:
     container, path, sessions = later(__name__, "container", "path", "sessions")
+
+
+def _client(url: str) -> tuple[str, ...]:
+    """`redis-cli` with the parts of the URL: older versions have no `--user`, and no `-u`."""
+    parts, password = urlsplit(url), password_of(url)
+    secret = ("-a", password, "--no-auth-warning") if password else ()
+    where = ("-h", parts.hostname or "", "-p", str(parts.port), "-n", path_of(url) or "0")
+    return ("redis-cli", *where, *secret)
 
 
 async def _about(url: str) -> str:
@@ -40,6 +49,7 @@ REDIS = Kind(
     goodbyes=frozenset({b"*1\r\n$4\r\nQUIT\r\n", b"QUIT\r\n"}),
     messages="redis",
     fields={"password": password_of, "database": path_of},
+    client=_client,
     program=PROGRAM,
     data=lambda _: "home",
     local=lambda service, *_: redis_server(service),

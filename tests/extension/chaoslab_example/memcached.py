@@ -103,6 +103,7 @@ MEMCACHED = Kind(
     image="memcached:1.6-alpine",
     goodbyes=frozenset({b"quit\r\n"}),
     fields={"servers": lambda url: urlsplit(url).netloc},
+    client=lambda url: ("telnet", *urlsplit(url).netloc.split(":")),
     program=PROGRAM,
     local=_local,
     container=_container,
