@@ -73,13 +73,26 @@ def problem_of(behaviour: Behaviour, app: App, history: History) -> Problem | No
             fix = _FIX_HEALTH.format(app=app.name, path=app.health.path)
         return Problem(app=app.name, because=behaviour.lines, log=(), fix=fix)
     if why := why_not_started(app.name, history):
-        because = tuple(reason for reason in why if reason.code != "app.log_line")
+        because = _of_start(why, attached=_is_attached(behaviour))
         return Problem(app=app.name, because=because, log=log, fix=_fix_of_start(app, because))
     because = tuple(_wrong(behaviour, app, history))
     if not because:
         return None
     fix = f"compare [apps.{app.name}.health] and [apps.{app.name}.requests] with the app"
     return Problem(app=app.name, because=because, log=log, fix=fix)
+
+
+def _is_attached(behaviour: Behaviour) -> bool:
+    start = behaviour.facts.start
+    return start is not None and start.attached
+
+
+def _of_start(why: tuple[Reason, ...], *, attached: bool) -> tuple[Reason, ...]:
+    """The reasons without the log, which is shown apart. Of an app that ran before the lab did, its
+    last answer says more than that its start-up was not complete.
+    """
+    hidden = {"app.log_line", "start.answering"} if attached else {"app.log_line"}
+    return tuple(reason for reason in why if reason.code not in hidden) or why[:1]
 
 
 def _wrong(behaviour: Behaviour, app: App, history: History) -> Iterator[Reason]:

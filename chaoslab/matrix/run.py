@@ -168,7 +168,8 @@ class Matrix:
         left_out = {cell: why for cell in others if (why := self._why_not_run(cell))}
         self.result.ran |= {cell: _not_possible(cell, why) for cell, why in left_out.items()}
         for cell in (cell for cell in others if cell not in left_out):
-            await self._one(cell, 0.0, progress)
+            if not (await self._one(cell, 0.0, progress)).possible:
+                continue  # nothing was injected
             if (problem := await self._not_as_before(steady, cell)) is not None:
                 self.result.problems.append(problem)
                 return

@@ -8,13 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rigs.cell_histories import all_well, both, end, fault, health, live, refused, topology, up
+from rigs.cell_histories import (
+    all_well,
+    boot,
+    both,
+    end,
+    fault,
+    health,
+    live,
+    refused,
+    topology,
+    up,
+)
 
 from chaoslab.behaviour.described import Behaviour, described
-from chaoslab.behaviour.steady import Problem
+from chaoslab.behaviour.steady import Problem, problem_of
 from chaoslab.errors import FaultUnsupported, SpecError
 from chaoslab.evidence.soundness import LATE
-from chaoslab.history.events import AnyEvent, Spawned
+from chaoslab.history.events import AnyEvent, FirstAnswer, Spawned
 from chaoslab.history.journal import History
 from chaoslab.lab.carry_out import Setting
 from chaoslab.matrix.accept import accepted
@@ -143,6 +154,17 @@ def test_a_running_app_is_described_without_start_exit_and_stop() -> None:
     assert text == "runs already, /healthcheck 200 healthy, /liveness 200, requests ok"
     text = behaviour(TRIED[0], *OUTAGE).sentence
     assert text.startswith("/healthcheck 503 unhealthy, /liveness 200, requests answer 500; back ")
+
+
+def test_a_running_app_that_is_not_healthy_is_shown_by_its_last_answer() -> None:
+    """Nothing is said of its start-up, which the lab did not observe."""
+    spawn = replace(boot(0.5)[0], standing=True, pid=0)
+    first = FirstAnswer(at_s=0.6, app="web", boot=1, status_code=503)
+    events = [spawn, first, *health(0.6, 4.0, UNHEALTHY, code=503), *end(4.0)]
+    history = History(tuple(sorted(events, key=lambda e: e.at_s)))
+    found = problem_of(behaviour(STEADY, events), SHOP.apps["web"], history)
+    assert found is not None
+    assert [reason.code for reason in found.because] == ["health.answered"]
 
 
 def test_no_start_up_is_accepted_from_a_running_app() -> None:
