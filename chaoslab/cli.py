@@ -12,7 +12,7 @@ import click
 
 from chaoslab.corpus.command import corpus
 from chaoslab.discover.command import init
-from chaoslab.errors import ChaoslabError, SpecError
+from chaoslab.errors import UNWRITABLE, ChaoslabError, Problem, SpecError
 from chaoslab.export.command import export
 from chaoslab.gate.command import gate
 from chaoslab.matrix.command import run
@@ -226,15 +226,33 @@ def analyze(ctx: click.Context, run: str, results: Path) -> None:
 
 
 @main.command()
-def schema() -> None:
+@click.option("--beside", "file", type=_A_PATH, metavar="FILE",
+              help="Write it into the folder of this topology, whose first line then names "
+              "it.")  # fmt: skip
+def schema(file: Path | None) -> None:
     """Print the JSON Schema of chaoslab.toml, from which editors complete and check it.
 
     It has the installed kinds of service. The one that ships with chaoslab has only its own kinds.
     """
     from chaoslab import services
-    from chaoslab.model.loader.json_schema import schema_text
+    from chaoslab.model.loader.document import SHARED_FILE
+    from chaoslab.model.loader.json_schema import SHIPPED, naming_schema, schema_text
+    from chaoslab.model.loader.migrate import read_text
 
-    click.echo(schema_text(services.kinds()), nl=False)
+    text = schema_text(services.kinds())
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    if file.name == SHARED_FILE:
+        raise click.UsageError(f"--beside: {SHARED_FILE} has a schema of its own")
+    topology = naming_schema(read_text(file))
+    try:
+        file.with_name(SHIPPED.name).write_bytes(text.encode())
+        file.write_bytes(topology.encode())
+    except OSError as error:
+        cause = error.strerror or str(error)
+        raise SpecError(Problem(reason=UNWRITABLE(cause=cause), where=str(file))) from None
+    click.echo(one_line(f"wrote {file.with_name(SHIPPED.name)}, which {file} names"))
 
 
 main.add_command(corpus)

@@ -317,11 +317,14 @@ def _write(proposal: Proposal, findings: Findings | None, *, asks: bool) -> None
 
 
 def _schema_address(folder: Path) -> str:
-    """The schema that ships with the package, as editors find it from the folder: a relative path
-    if the package is installed below it, else a URL of this machine's file.
+    """The schema as editors find it from the folder: the file that `chaoslab schema --beside` has
+    written there, else the one that ships with the package: a relative path if it is installed
+    below the folder, else a URL of this machine's file.
     """
     from chaoslab.model.loader.json_schema import SHIPPED
 
+    if (folder / SHIPPED.name).is_file():
+        return f"./{SHIPPED.name}"
     path = SHIPPED.resolve()
     if path.is_relative_to(folder.resolve()):
         return f"./{path.relative_to(folder.resolve())}"

@@ -7,10 +7,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from jsonschema import Draft7Validator
 
 from chaoslab import services
-from chaoslab.model.loader.json_schema import SHIPPED, schema_text
+from chaoslab.cli import main
+from chaoslab.model.loader.json_schema import SHIPPED, naming_schema, schema_text
 
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = ("results", "extension")
@@ -31,6 +33,35 @@ def validator() -> Draft7Validator:
 def test_the_file_is_the_generated_one() -> None:
     """The shipped file is what the shapes say. `chaoslab schema > FILE` writes it again."""
     assert SHIPPED.read_text() == schema_text(services.TABLE)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("version = 1\n", "#:schema ./chaoslab.schema.json\nversion = 1\n"),
+        ("#:schema file:///x\r\na = 1\r\n", "#:schema ./chaoslab.schema.json\r\na = 1\r\n"),
+        ("\ufeff# mine\n", "\ufeff#:schema ./chaoslab.schema.json\n# mine\n"),
+        ("#:schema x", "#:schema ./chaoslab.schema.json"),
+        ("", "#:schema ./chaoslab.schema.json\n"),
+    ],
+)
+def test_the_first_line_names_the_schema_in_the_folder(before: str, after: str) -> None:
+    """Another one there is replaced; the rest of the file and its line ends stay."""
+    assert naming_schema(before) == after
+    assert naming_schema(after) == after
+
+
+def test_it_is_written_beside_a_topology(tmp_path: Path) -> None:
+    """And named in it; a file that is shared with other tools is left alone."""
+    file = tmp_path / "chaoslab.toml"
+    file.write_text("version = 1\n")
+    done = CliRunner().invoke(main, ["schema", "--beside", str(file)])
+    assert done.exit_code == 0, done.output
+    assert file.read_text() == "#:schema ./chaoslab.schema.json\nversion = 1\n"
+    assert (tmp_path / "chaoslab.schema.json").read_text() == schema_text(services.kinds())
+    done = CliRunner().invoke(main, ["schema", "--beside", str(tmp_path / "pyproject.toml")])
+    assert done.exit_code == 2
+    assert "has a schema of its own" in done.output
 
 
 def test_it_is_a_valid_schema(validator: Draft7Validator) -> None:

@@ -20,7 +20,18 @@ TITLE = "The topology file of chaoslab (chaoslab.toml)"
 SHIPPED = Path(__file__).with_name("chaoslab.schema.json")
 _NAMED = ("services", "apps", "connectors")
 _NULL = {"type": "null"}
+_NAMES = "#:schema"  # what editors read in the first line of a TOML file
 Schema = dict[str, Any]
+
+
+def naming_schema(text: str) -> str:
+    """The text of a topology file with a first line that names the schema in the file's folder."""
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    first, end, rest = text.removeprefix(mark).partition("\n")
+    if not first.startswith(_NAMES):
+        first, end, rest = "", "\n", first + end + rest
+    line_end = "\r" if first.endswith("\r") else ""
+    return f"{mark}{_NAMES} ./{SHIPPED.name}{line_end}{end}{rest}"
 
 
 def json_schema(kinds: Kinds) -> Schema:
