@@ -65,9 +65,10 @@ class KeptData:
         """
         if (file := self._files.get(service)) is None:
             return False
-        file.seek(0)
         words = ("-xpf", "-", "-C", str(home))
-        await asyncio.to_thread(_tar, service, "restored", words, env, source=file)
+        # Labs restore at the same time: each opens the file anew, to read it at its own position.
+        with open(f"/proc/self/fd/{file.fileno()}", "rb") as own:
+            await asyncio.to_thread(_tar, service, "restored", words, env, source=own)
         return True
 
     def close(self) -> None:
@@ -91,7 +92,7 @@ def _tar(
             stderr=subprocess.PIPE, env=dict(env), check=True,
         )  # fmt: skip
     except subprocess.CalledProcessError as error:
-        cause = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        cause = error.stderr.decode(errors="replace").strip().partition("\n")[0]
         raise ServiceFailed(
             Problem(reason=NOT_KEPT(done=done, cause=cause), where=service)
         ) from None
