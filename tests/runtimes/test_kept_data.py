@@ -43,23 +43,17 @@ def kept() -> Iterator[KeptData]:
         yield data
 
 
-async def restored(kept: KeptData, home: Path) -> bytes:
-    """What the file has after the data was restored into a new folder."""
-    home.mkdir()
-    assert await kept.restore("redis", home, ENV)
-    return (home / "rows").read_bytes()
-
-
 async def test_labs_that_restore_at_the_same_time_have_all_data(
     tmp_path: Path, kept: KeptData
 ) -> None:
     """Each reads the copy from its begin, wherever another one reads."""
-    home = tmp_path / "first"
-    home.mkdir()
-    (home / "rows").write_bytes(ROWS)
-    await kept.keep([cast("LocalService", Stopped(home))])
-    found = await asyncio.gather(*(restored(kept, tmp_path / str(each)) for each in range(4)))
-    assert [each == ROWS for each in found] == [True] * 4
+    first, *homes = (tmp_path / str(each) for each in range(5))
+    for home in (first, *homes):
+        home.mkdir()
+    (first / "rows").write_bytes(ROWS)
+    await kept.keep([cast("LocalService", Stopped(first))])
+    await asyncio.gather(*(kept.restore("redis", home, ENV) for home in homes))
+    assert [(home / "rows").read_bytes() == ROWS for home in homes] == [True] * 4
 
 
 async def test_data_that_cannot_be_restored_is_an_error_with_the_cause(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -65,10 +66,9 @@ class KeptData:
         """
         if (file := self._files.get(service)) is None:
             return False
-        words = ("-xpf", "-", "-C", str(home))
-        # Labs restore at the same time: each opens the file anew, to read it at its own position.
-        with open(f"/proc/self/fd/{file.fileno()}", "rb") as own:
-            await asyncio.to_thread(_tar, service, "restored", words, env, source=own)
+        # Labs restore at the same time: each tar opens the file itself, at its own position.
+        words = ("-xpf", f"/proc/{os.getpid()}/fd/{file.fileno()}", "-C", str(home))
+        await asyncio.to_thread(_tar, service, "restored", words, env)
         return True
 
     def close(self) -> None:
@@ -83,12 +83,11 @@ def _tar(
     words: tuple[str, ...],
     env: Mapping[str, str],
     *,
-    source: BinaryIO | None = None,
     to: BinaryIO | None = None,
 ) -> None:
     try:
         subprocess.run(
-            ("tar", *words), stdin=source or subprocess.DEVNULL, stdout=to or subprocess.DEVNULL,
+            ("tar", *words), stdin=subprocess.DEVNULL, stdout=to or subprocess.DEVNULL,
             stderr=subprocess.PIPE, env=dict(env), check=True,
         )  # fmt: skip
     except subprocess.CalledProcessError as error:
