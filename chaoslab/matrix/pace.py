@@ -13,6 +13,7 @@ FAULT = "fault"  # the label of a cell's fault
 NOTICES_S = 5.0  # enough for health that is refreshed in the background every few seconds
 SEEN_S = 1.0  # after a deadline, to observe that it passed
 _USUAL = Deadlines()
+_SILENT = frozenset(("dropped", "silent", "silent_dead"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +24,14 @@ class Pace:
     stay healthy while requests fail, and `back_s` how long a running app has to be back after the
     heal. A deadline of the topology that differs from the usual one replaces both. `bound_s` is how
     long a fault is held at least for a policy, so that what the app does after its deadline is
-    observed.
+    observed. `hangs_s` is how long a request waits for its answer: one that hangs fails only then.
     """
 
     boot_s: float
     notices_s: float
     back_s: float
     bound_s: Mapping[tuple[CellMoment, Policy], float]
+    hangs_s: float
     steady_s: float = 2.0  # the steady state
     served_s: float = 1.0  # the app serves for so long before a fault begins
     under_s: float = 1.0  # SIGTERM comes so long after the fault
@@ -52,6 +54,7 @@ class Pace:
             },
             notices_s=declared.degraded_s if slow else NOTICES_S if app.requests else 1.0,
             back_s=declared.recovery_s if late else round(5.0 + boot_s, 1),
+            hangs_s=max((each.timeout_s for each in app.requests.values()), default=1.0),
         )
 
     def comes_back_s(self, cell: Cell) -> float:
@@ -60,9 +63,11 @@ class Pace:
 
     def held_s(self, cell: Cell, policy: Policy | None) -> float:
         """How long a fault is held after it was first observed to affect the app: at boot for the
-        length of a start-up more.
+        length of a start-up more, and if requests may hang until the first of them has failed.
         """
-        return max(self.notices_s + 2.0 + self._start_s(cell), self._bound_s(cell, policy))
+        fails_s = self.hangs_s if cell.fault in _SILENT else 1.0
+        held_s = self.notices_s + fails_s + SEEN_S + self._start_s(cell)
+        return max(held_s, self._bound_s(cell, policy))
 
     def unseen_s(self, cell: Cell, policy: Policy | None) -> float:
         """How long a fault is held that is not observed to affect the app."""

@@ -12,7 +12,7 @@ from chaoslab.faults import Restarted, Severed, Stopped
 from chaoslab.matrix.cells import cells
 from chaoslab.matrix.pace import FAULT
 from chaoslab.matrix.plans import plan_of
-from chaoslab.model.cell import Cell, CellMoment
+from chaoslab.model.cell import Cell, CellFault, CellMoment
 from chaoslab.model.plan import resolve
 from chaoslab.model.policy import Policies
 from chaoslab.model.when import BeforeSpawn
@@ -37,6 +37,21 @@ def test_a_fault_at_boot_is_in_force_before_the_spawn() -> None:
     assert slow.stop is not None
     assert slow.stop.after_s == quick.stop.after_s + 3.0
     assert slow.stop.within_s == (quick.stop.within_s or 0.0) + 3.0
+
+
+def test_a_fault_that_makes_requests_hang_is_held_until_health_had_time_to_notice() -> None:
+    """A request that hangs fails after its time-out, and only then health may be late."""
+    request = replace(SHOP.apps["web"].requests["order"], timeout_s=9.0)
+    slow = replace(SHOP, apps={"web": replace(SHOP.apps["web"], requests={"order": request})})
+
+    def held_s(fault: CellFault) -> float:
+        cell = Cell(app="web", target="postgres", fault=fault, moment="running")
+        (declared,) = plan_of(cell, slow).faults
+        assert declared.stop is not None
+        return declared.stop.after_s
+
+    assert held_s("refused") == 7.0
+    assert [held_s("dropped"), held_s("silent"), held_s("silent_dead")] == [15.0] * 3
 
 
 def test_an_app_that_may_have_to_start_again_has_a_start_up_more_to_be_back() -> None:
