@@ -202,13 +202,19 @@ def _show(proposal: Proposal, mask: Mask) -> None:
         lines.append(f"  from {proposal.command_from}")
     lines += [f"  before its first boot: {' '.join(each)}" for each in proposal.prepare]
     lines += [f"  not taken: {other}" for other in proposal.others]
-    lines += [f"service {each.name} ({each.kind}): {each.why}" for each in proposal.services]
+    for each in proposal.services:
+        keys = "".join(f"; {key} {_shown(value)}" for key, value in each.keys.items())
+        lines.append(f"service {each.name} ({each.kind}): {each.why}{keys}")
     if not proposal.services:
         lines.append("no service was found; --service NAME=KIND adds one")
     lines += [f"  {name} = {text}" for name, text in proposal.env.items()]
     lines += [f"note: {note}" for note in proposal.notes]
     for line in lines:
         _say(mask.text(line))
+
+
+def _shown(value: str | tuple[str, ...]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
 
 
 def _read(proposal: Proposal) -> Topology:

@@ -52,7 +52,7 @@ def _services(proposal: Proposal) -> Iterator[str]:
         if each.lacking:
             yield from comment(
                 "The server of this machine lacks what the image in Compose has. Install it, or "
-                "run in containers (`chaoslab run --runtime docker`), and remove the mark:"
+                "run in containers (`chaoslab run --runtime docker`), and uncomment:"
             )
             yield f"# extensions = {_list(each.lacking)}"
         yield ""

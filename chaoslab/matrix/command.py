@@ -181,6 +181,7 @@ def _run(asked: Asked) -> int:
     from chaoslab.history.new_folder import new_folder
     from chaoslab.lab.carry_out import Setting
     from chaoslab.matrix.accept import accepted
+    from chaoslab.matrix.attached import why_not_run
     from chaoslab.matrix.decision import decide
     from chaoslab.matrix.hold import Hold
     from chaoslab.matrix.printed import printed, saved
@@ -201,7 +202,9 @@ def _run(asked: Asked) -> int:
     folder = new_folder(asked.results.resolve() / f"run-{wall_time():%Y%m%d-%H%M%S}")
     for line in session.touches:
         _say(line)
-    _say(f"{len(asked.cells)} cells, {asked.workers} at a time, runtime {choice.runtime}")
+    attached = asked.runtime == ATTACH
+    tried = [c for c in asked.cells if not (attached and why_not_run(c, topology))]
+    _say(f"{len(tried)} cells, {asked.workers} at a time, runtime {choice.runtime}")
     setting = Setting(
         open_runtime=session.lab,
         runtime_note=choice.note,
@@ -222,7 +225,7 @@ def _run(asked: Asked) -> int:
             workers=asked.workers,
             say=_say,
             max_lag_s=asked.max_lag_s,
-            attached=asked.runtime == ATTACH,
+            attached=attached,
             hold=hold,
         )
         return await matrix.run(asked.cells)
