@@ -40,7 +40,8 @@ def pasted(inside: Inside, here: Path, *, secrets: bool) -> Iterator[str]:
         yield line if secrets else inside.mask.text(line)
     for under in (False, True):
         if lines := list(_of_services(inside, under=under, secrets=secrets)):
-            yield "under the fault:" if under else "without the fault:"
+            if any(each.through for each in inside.services):
+                yield "under the fault:" if under else "without the fault:"
             yield from lines
     yield "the proxies, and the app's log:"
     yield f"curl {inside.api}/proxies"
@@ -51,10 +52,11 @@ def _addresses(inside: Inside, here: Path, *, secrets: bool) -> Iterator[str]:
     for name, address in inside.ports.items():
         yield f"{inside.app.name}{f', port {name}' if name else ''}: http://{address}"
     for each in inside.services:
-        for url, where in ((each.direct, "without the fault"), (each.through, "under the fault")):
+        clear = ", without the fault" if each.through else ""
+        for url, where in ((each.direct, clear), (each.through, ", under the fault")):
             if url:
                 shown = _shown(each, url, url, inside, secrets=secrets)
-                yield f"{each.service.name}, {where}: {shown}"
+                yield f"{each.service.name}{where}: {shown}"
     yield f"the API of the proxies: {inside.api} ({API})"
     log = inside.log.relative_to(here) if inside.log.is_relative_to(here) else inside.log
     yield f"the log of {inside.app.name}: {log}"

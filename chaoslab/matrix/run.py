@@ -235,7 +235,7 @@ class Matrix:
         reason; without its steady state nothing of an app can be described.
         """
         folder = RunFolder(path)
-        setting = replace(self._setting, look_inside=self._is_held(cell))
+        setting = replace(self._setting, look_inside=self._is_held(cell) and not cell.steady)
         try:
             verdicts = await carry_out(self._topology, plan, setting, folder)
         except FaultUnsupported as error:

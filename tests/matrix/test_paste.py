@@ -87,6 +87,9 @@ def test_a_service_is_reached_with_the_fault_and_without_it() -> None:
     assert shlex.split(lines[clear + 1]) == ["psql", HELD]
     assert shlex.split(lines[under + 1]) == ["psql", HELD.replace(":41", ":43")]
     assert "the log of web: run/app-web.log" in lines
+    steady = shown(inside(postgres()))
+    assert f"db: {HELD}" in steady
+    assert not any("the fault" in line for line in steady if "API" not in line)
 
 
 def test_on_a_terminal_a_fresh_server_can_be_entered() -> None:
