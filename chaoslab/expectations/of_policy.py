@@ -66,7 +66,17 @@ def under_any_policy(app: App) -> tuple[Expectation, ...]:
     back after the heal, its health is honest, it keeps what it acknowledged, and its supervisor
     does not restart it again and again at once.
     """
-    return tuple(_always(app))
+    return (*honest_and_back(app), *_no_restart_storm(app))
+
+
+def honest_and_back(
+    app: App, *, back_s: float | None = None, notices_s: float | None = None
+) -> tuple[Expectation, ...]:
+    """Those of the claims under any policy that hold whoever starts the app again: it comes back
+    within `back_s` of the heal, health is honest within `notices_s`, acknowledged writes are kept.
+    None stands for the deadlines of the topology.
+    """
+    return tuple(_honest_and_back(app, back_s, notices_s))
 
 
 def of_policy(
@@ -95,12 +105,15 @@ def _declared(app: App, service: str, moment: PolicyMoment, mode: OutageMode | N
     raise SpecError([Problem(where=where, reason=NO_POLICY(**given), fix=fix)])
 
 
-def _always(app: App) -> Claims:
-    yield ComesBack(app=app.name)
+def _honest_and_back(app: App, back_s: float | None, notices_s: float | None) -> Claims:
+    yield ComesBack(app=app.name, within_s=back_s)
     if app.requests:
-        yield HonestHealth(app=app.name)
+        yield HonestHealth(app=app.name, within_s=notices_s)
     if app.write is not None:
         yield KeepsAcknowledged(app=app.name)
+
+
+def _no_restart_storm(app: App) -> Claims:
     slowly = RestartsSlowly(app=app.name)
     if app.supervisor is not None and app.supervisor.most_restarts > slowly.at_most:
         yield slowly

@@ -8,15 +8,9 @@ import math
 from collections.abc import Iterator
 from typing import cast, get_args
 
-from chaoslab.expectations import (
-    BacksOff,
-    ComesBack,
-    HonestHealth,
-    KeepsAcknowledged,
-    Stops,
-)
+from chaoslab.expectations import BacksOff, HonestHealth, Stops
 from chaoslab.expectations.base import Expectation
-from chaoslab.expectations.of_policy import of_policy
+from chaoslab.expectations.of_policy import honest_and_back, of_policy
 from chaoslab.matrix.pace import FAULT, Pace
 from chaoslab.model.cell import Cell
 from chaoslab.model.load import Sampling
@@ -55,11 +49,10 @@ def _wrong_under_any_policy(
         if not attached:
             yield Stops(app=name, exit_codes=None, rests_on=())
         return
-    yield ComesBack(app=name, within_s=pace.comes_back_s(cell))
-    if app.requests and cell.fault != "restarted":
-        yield HonestHealth(app=name, within_s=pace.notices_s)
-    if app.write is not None:
-        yield KeepsAcknowledged(app=name)
+    always = honest_and_back(app, back_s=pace.comes_back_s(cell), notices_s=pace.notices_s)
+    for claim in always:  # a restart is over before health has to notice it
+        if cell.fault != "restarted" or not isinstance(claim, HonestHealth):
+            yield claim
     # other clients of an attached app cause connects too, and the lab does not read its sockets
     if cell.moment == "running" and cell.fault != "restarted" and not attached:
         yield _no_storm(app)
