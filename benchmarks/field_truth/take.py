@@ -96,8 +96,8 @@ class Cell:
         at_boot = self.moment == "boot"
         if at_boot:
             self._inject()
-        runs = [threading.Thread(target=each) for each in (self._supervise, self._health)]
-        runs.append(threading.Thread(target=self._requests))
+        tasks = (self._supervise, self._health, self._requests, self._lag)
+        runs = [threading.Thread(target=each) for each in tasks]
         for each in runs:
             each.start()
         try:
@@ -208,6 +208,15 @@ class Cell:
             if self.good.is_set() or self.moment == "boot":
                 self._curl("request", self.app.request, self.app.headers)
             self.over.wait(EVERY_S)
+
+    def _lag(self) -> None:
+        """Measure how late this program itself wakes: of a late one no figure is worth much."""
+        late_s = 0.0
+        while not self.over.is_set():
+            began_s = time.monotonic()
+            time.sleep(0.1)
+            late_s = max(late_s, time.monotonic() - began_s - 0.1)
+        self.log.line(f"this program woke late by at most {late_s:.2f} s")
 
     def _curl(self, name: str, path: str, headers: Sequence[str]) -> bool:
         """Ask once, and log how it was answered. Returns whether the answer was a 2xx."""
