@@ -59,9 +59,9 @@ APPS = (
     App(
         name="miniflux",
         server="postgres",
-        command="miniflux",
+        command="miniflux.app",
         env={**MINIFLUX, "DATABASE_URL": "{url}"},
-        prepare=("miniflux -migrate",),
+        prepare=("miniflux.app -migrate",),
         health="/healthcheck",
         request="/v1/me",
         headers=("Authorization: Basic YWRtaW46dGVzdDEyMw==",),
@@ -69,14 +69,14 @@ APPS = (
     App(
         name="miniflux_one",  # one connection, a time limit for a connect, and liveness for health
         server="postgres",
-        command="miniflux",
+        command="miniflux.app",
         env={
             **MINIFLUX,
             "DATABASE_URL": "{url}&connect_timeout=2",
             "DATABASE_MIN_CONNS": "1",
             "DATABASE_MAX_CONNS": "1",
         },
-        prepare=("miniflux -migrate",),
+        prepare=("miniflux.app -migrate",),
         health="/liveness",
         request="/v1/me",
         headers=("Authorization: Basic YWRtaW46dGVzdDEyMw==",),
