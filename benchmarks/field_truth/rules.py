@@ -27,11 +27,16 @@ def refuse_to_run_beside_others() -> None:
     _run("ip", "link", "set", "lo", "up")
 
 
-def inject(fault: str, port: int) -> None:
-    """Put the fault in force for the server at this port."""
+def prepare(fault: str) -> None:
+    """Set what the fault needs before any connection is made: a socket takes it when it is made."""
     if fault in ("silent", "silent_dead"):
         for setting in RESEND_SOON:
             _run("sysctl", "-qw", f"net.ipv4.{setting}")
+
+
+def inject(fault: str, port: int) -> None:
+    """Put the fault in force for the server at this port."""
+    if fault in ("silent", "silent_dead"):
         _both_ways(port, (*PAYLOAD, "-j", "DROP"))
     elif fault == "dropped":
         _both_ways(port, ("-j", "DROP"))

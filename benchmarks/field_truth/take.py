@@ -92,6 +92,7 @@ class Cell:
 
     def take(self) -> None:
         """Run the cell from the start of the server to its end."""
+        rules.prepare(self.fault)
         self.server.start()
         at_boot = self.moment == "boot"
         if at_boot:
