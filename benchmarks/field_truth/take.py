@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import rules
@@ -29,10 +30,25 @@ from servers import Server
 SEED = 20261130
 LINKS = ("refused", "dropped", "silent", "silent_dead")
 SERVED_S, STEADY_S, HELD_S, STOPS_S, AFTER_S = 1.0, 3.0, 8.0, 12.0, 15.0
-EVERY_S, WAITS_S = 0.5, 4  # curl asks so often, and waits so long
+EVERY_S = 0.5  # curl asks so often
 PORT = 8080
 MARKS = ("FAULT", "HEAL")
 Line = tuple[float, str, str]  # when, who, what
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How long a fault is held, and how the app is asked: how long curl waits for health and for a
+    request, and whether a request is sent only when the last one is over.
+    """
+
+    held_s: float = HELD_S
+    health_s: float = 4
+    request_s: float = 4
+    one_by_one: bool = True
+
+
+AS_THE_LAB = Way(health_s=1, request_s=2, one_by_one=False)
 
 
 def every_cell() -> list[str]:
@@ -55,6 +71,8 @@ def main() -> int:
     options.add_argument("cells", nargs="*", help="names of cells, or of apps")
     options.add_argument("--draw", type=int, default=0, help="draw so many of all cells")
     options.add_argument("--list", action="store_true", help="only print the names")
+    options.add_argument("--as-the-lab", action="store_true", help="ask as often as the lab asks")
+    options.add_argument("--held", type=float, default=HELD_S, help="seconds of a fault")
     options.add_argument("--into", type=Path, default=Path("field-truth"), help="for the logs")
     chosen = options.parse_args()
     drawn = random.Random(SEED).sample(every_cell(), chosen.draw) if chosen.draw else every_cell()
@@ -63,16 +81,18 @@ def main() -> int:
         print(*cells, sep="\n")
         return 0
     rules.refuse_to_run_beside_others()
+    way = replace(AS_THE_LAB if chosen.as_the_lab else Way(), held_s=chosen.held)
     for cell in cells:
         print(cell, flush=True)
-        Cell(cell, chosen.into.resolve()).take()
+        Cell(cell, way, chosen.into.resolve()).take()
     return 0
 
 
 class Cell:
     """One cell, with its server, its app and its log."""
 
-    def __init__(self, cell: str, into: Path) -> None:
+    def __init__(self, cell: str, way: Way, into: Path) -> None:
+        self.way = way
         name, _, rest = cell.partition("/")
         self.app = next(app for app in APPS if app.name == name)
         _, self.fault, self.moment = ("-", "none", rest) if rest == "steady" else rest.split("-")
@@ -127,7 +147,7 @@ class Cell:
         if not at_boot:
             self._inject()
         if self.fault != "restarted":
-            time.sleep(HELD_S + (2 * self.app.boot_s if at_boot else 0.0))
+            time.sleep(self.way.held_s + (2 * self.app.boot_s if at_boot else 0.0))
         self._heal()
         self._until_back()
 
@@ -200,15 +220,21 @@ class Cell:
 
     def _health(self) -> None:
         while not self.over.is_set():
-            if self._curl("health", self.app.health, []):
+            if self._curl("health", self.app.health, [], self.way.health_s):
                 self.good.set()
             self.over.wait(EVERY_S if self.good.is_set() else 0.1)
 
     def _requests(self) -> None:
         while not self.over.is_set():
             if self.good.is_set() or self.moment == "boot":
-                self._curl("request", self.app.request, self.app.headers)
+                sent = threading.Thread(target=self._request)
+                sent.start()
+                if self.way.one_by_one:
+                    sent.join()
             self.over.wait(EVERY_S)
+
+    def _request(self) -> None:
+        self._curl("request", self.app.request, self.app.headers, self.way.request_s)
 
     def _lag(self) -> None:
         """Measure how late this program itself wakes: of a late one no figure is worth much."""
@@ -219,22 +245,20 @@ class Cell:
             late_s = max(late_s, time.monotonic() - began_s - 0.1)
         self.log.line(f"this program woke late by at most {late_s:.2f} s")
 
-    def _curl(self, name: str, path: str, headers: Sequence[str]) -> bool:
+    def _curl(self, name: str, path: str, headers: Sequence[str], waits_s: float) -> bool:
         """Ask once, and log how it was answered. Returns whether the answer was a 2xx."""
-        body = self.folder / f"{name}.body"
-        body.write_bytes(b"")
-        command = ["curl", "-s", "-m", str(WAITS_S), "-o", str(body)]
-        command += ["-w", "%{http_code} %{time_total}"]
+        command = ["curl", "-s", "-m", str(waits_s), "-w", "\n%{http_code} %{time_total}"]
         command += [word for header in headers for word in ("-H", header)]
         url = f"http://127.0.0.1:{PORT}{path}"
         began_s = time.monotonic()
-        ran = subprocess.run([*command, url], capture_output=True, text=True, check=False)
-        code, took = ran.stdout.split()
-        start = " ".join(body.read_text(errors="replace")[:90].split())
-        shown = {7: "no listener", 28: f"HANGS, no answer in {WAITS_S} s"}.get(
+        ran = subprocess.run([*command, url], capture_output=True, check=False)
+        body, _, last = ran.stdout.decode(errors="replace").rpartition("\n")
+        code, took = last.split()
+        shown = {7: "no listener", 28: f"HANGS, no answer in {waits_s:g} s"}.get(
             ran.returncode, f"curl {ran.returncode}" if ran.returncode else f"{code}"
         )
         if not self.over.is_set():
+            start = " ".join(body[:90].split())
             self.log.line(f"{shown}  {start}  [{float(took):.2f} s]", who=name, at_s=began_s)
         good = ran.returncode == 0 and code.startswith("2")
         self.row[name] = self.row[name] + 1 if good else 0
