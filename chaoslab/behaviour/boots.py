@@ -21,8 +21,12 @@ _TELLS = re.compile(
     r"|denied|unreachable|reset|ECONN",
     re.IGNORECASE,
 )
-# A line such as `(Background on this error at: https://…)` tells nothing about this exit.
-_ONLY_REFERS = re.compile(r"\b(?:at|see|visit|help):?\s+https?://\S+$", re.IGNORECASE)
+# What only names a place tells nothing about this exit: `(Background on this error at: https://…)`,
+# and a line of a traceback of Node, Java or Python.
+_ONLY_REFERS = re.compile(
+    r"\b(?:at|see|visit|help):?\s+https?://\S+$|^at\s.*[(:]\S*\d|^File \".+\", line \d",
+    re.IGNORECASE,
+)
 
 
 def start_of(app: str, history: History, until_s: float) -> Start | None:
@@ -89,7 +93,7 @@ def stop_of(app: str, history: History) -> Stop | None:
 
 def last_words(log_tail: Sequence[str]) -> str:
     """The last line of a log that tells why a process ended; the last line at all if none does. A
-    line that only refers to a page on the web does not tell.
+    line that only refers to a page on the web, or to a place in the code, does not tell.
     """
     lines = [line.strip() for line in log_tail if line.strip()]
     telling = (

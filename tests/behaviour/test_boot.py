@@ -54,6 +54,26 @@ def test_a_line_that_only_refers_to_a_page_is_not_quoted() -> None:
     assert last_words(log[2:]) == log[2]
 
 
+def test_a_line_of_a_traceback_is_not_quoted() -> None:
+    """The message is quoted, also if functions and files below it have names of errors."""
+    node = (
+        "[ERROR] Error: no answer",
+        "    at Timeout._onTimeout (/app/node_modules/pg/lib/client.js:170:28)",
+        "    at listOnTimeout (node:internal/timers:581:17)",
+        "    at process.processTimers (node:internal/timers:519:7) {",
+        "}",
+    )
+    python = ("TimeoutError: no answer", '  File "/app/errors.py", line 7, in raise_error')
+    java = (
+        "java.net.ConnectException: no answer",
+        "\tat app.Errors.raise(Errors.java:7) [app.jar]",
+    )
+    assert last_words(node) == node[0]
+    assert last_words(python) == python[0]
+    assert last_words(java) == java[0]
+    assert last_words(node[1:3]) == node[2].strip()
+
+
 def test_an_app_that_stays_away_is_not_up() -> None:
     """Nothing was complete after the heal."""
     gone = [*boot(0.5), *exits(2.0, 0)]
