@@ -100,8 +100,9 @@ class Facts:
     are the boots that a supervisor started until the app was up again. `up_after_s` is the time
     from the heal until a start-up was complete that was not complete under the fault (None: not
     observed). `reports_healthy`: health was healthy while at least three requests in a row failed,
-    for at least a second. `affected`: the fault was observed to affect the app. The watch ended
-    `watched_s` after the heal.
+    for at least a second. `waiting` are the requests to an app that answered, and whose start-up
+    was not complete while the fault was in force. `affected`: the fault was observed to affect the
+    app. The watch ended `watched_s` after the heal.
     """
 
     start: Start | None = None
@@ -110,6 +111,7 @@ class Facts:
     restarts: int = 0
     started_under_fault: bool = False
     under: tuple[Answers, ...] = ()
+    waiting: tuple[Answers, ...] = ()
     reports_healthy: bool = False
     affected: bool = False
     held_s: float = 0.0

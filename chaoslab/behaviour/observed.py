@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chaoslab.behaviour.answered import Series, answers_in, back_of, reports_healthy, series_of
 from chaoslab.behaviour.boots import completed_s, exits_of, restarts_until, start_of, stop_of
-from chaoslab.behaviour.facts import Facts
+from chaoslab.behaviour.facts import Answers, Facts, Role
 from chaoslab.evidence.timeline import Span, end_s, exited, fault_span, last_healed_s
 from chaoslab.faults.evidence import Evidence
 from chaoslab.history.events import QuestionsAsked, Spawned, StopRequested
@@ -56,6 +57,8 @@ def observed(
         return _answered(found, seen, Span(start_s=span.start_s, end_s=seen.until_s))
     if not found.exits and (found.started_under_fault or cell.moment == "running"):
         found = _answered(found, seen, _shown(seen, fault, span))
+    elif not found.exits and found.start is not None and found.start.last_status is not None:
+        found = replace(found, waiting=_answers_of(seen.series, span, only="request"))
     shown = _shown(seen, fault, span) if found.started_under_fault else span
     return _healed(found, seen, span, shown)
 
@@ -84,12 +87,18 @@ def _steady(found: Facts, seen: _Seen) -> Facts:
 
 
 def _answered(found: Facts, seen: _Seen, span: Span) -> Facts:
-    answers = (answers_in(each, span) for each in seen.series)
     return replace(
         found,
-        under=tuple(each for each in answers if each is not None),
+        under=_answers_of(seen.series, span),
         reports_healthy=reports_healthy(seen.series, span),
     )
+
+
+def _answers_of(
+    series: Sequence[Series], span: Span, *, only: Role | None = None
+) -> tuple[Answers, ...]:
+    answers = (answers_in(each, span) for each in series if only in (None, each.role))
+    return tuple(each for each in answers if each is not None)
 
 
 def _shown(seen: _Seen, fault: Declared, span: Span) -> Span:

@@ -83,6 +83,7 @@ def _down(cell: Cell, facts: Facts) -> Iterator[Reason]:
             last_status=start.last_status if start else None,
             held_s=facts.held_s,
         )
+        yield from _requests(facts.waiting)
     if facts.exits and facts.restarts and not facts.later_exits:
         yield RESTARTED(count=facts.restarts)
     yield from _started(facts)
@@ -129,7 +130,11 @@ def _answers(facts: Facts) -> Iterator[Reason]:
                 turns=each.turns,
                 slowest_s=each.slowest_s,
             )
-    requests = [each for each in facts.under if each.role == "request"]
+    yield from _requests([each for each in facts.under if each.role == "request"])
+
+
+def _requests(requests: Sequence[Answers]) -> Iterator[Reason]:
+    """How requests were answered: together those that were answered in the same ways."""
     groups: dict[tuple[str, ...], list[Answers]] = {}
     for each in requests:
         groups.setdefault(tuple(sorted(each.ways)), []).append(each)

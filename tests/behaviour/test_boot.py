@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rigs.cell_histories import (
     AT_BOOT_S,
+    HEALED_S,
     all_well,
     behaviour,
     boot,
@@ -101,6 +102,15 @@ def test_an_app_that_answers_503_until_the_heal_waits() -> None:
     waits = boot(0.5, listens_s=1.0, complete_s=6.5)
     text = sentence(AT_BOOT, REFUSED, waits, unhealthy, all_well(6.6, 10.0), end())
     assert text.startswith("waits: health answers 503, up 0.5 s after the heal")
+
+
+def test_the_requests_of_an_app_that_waits_and_answers_are_described() -> None:
+    """It listens, health is not healthy, and requests are answered too: with which status."""
+    waiting = boot(0.5, listens_s=1.0, complete_s=HEALED_S + 0.5)
+    unready = health(1.2, 5.8, HealthState.UNHEALTHY, code=503)
+    fail = both(0.6, 5.8, "refused", code=500)
+    text = sentence(AT_BOOT, REFUSED, waiting, unready, fail, end())
+    assert text.startswith("waits: health answers 503, requests answer 500, up 0.5 s after")
 
 
 def test_an_app_that_starts_degraded_says_so() -> None:
