@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from chaoslab.clock import now_s
-from chaoslab.history.events import FaultEffect
+from chaoslab.history.events import AnyEvent, FaultEffect
 from chaoslab.lab.scenario_code import ScenarioCode
 from chaoslab.matrix.held import held, usual_stop
 from chaoslab.matrix.pace import FAULT
@@ -74,7 +74,7 @@ class Hold:
             await asyncio.sleep(left_s)
         self.say(f"{why}: {self._after()}")
 
-    def _head(self, effect: object, seen_s: float) -> str:
+    def _head(self, effect: AnyEvent | None, seen_s: float) -> str:
         label = self.cell.label
         if self.cell.steady:
             return f"{label}: the start-up is complete, no fault is in force"
@@ -136,4 +136,12 @@ def _releases() -> Iterator[asyncio.Future[str]]:
 
 
 def _on_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
+    """Whether a person can type here. A process in the background of a shell would be stopped as
+    soon as it reads.
+    """
+    if sys.stdin is None or not sys.stdin.isatty():
+        return False
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:  # not the terminal of this session
+        return True
