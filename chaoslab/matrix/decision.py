@@ -54,8 +54,7 @@ def decide(run: MatrixRun, topology: Topology, cells: int, *, gate: bool, today:
     left = {name: each.outcome for name, each in weight.items()}
     unknown = [r for r in run.ran.values() if _is_unknown(r, left.get(r.cell.name), gate=gate)]
     missing, tried = cells - len(run.ran), sum(ran.possible for ran in run.ran.values())
-    behaviours = (ran.behaviour for ran in run.ran.values())
-    needs = tuple(stronger(dependencies(behaviours), topology)) if gate else ()
+    needs = _needs_more(run, topology) if gate else ()
     if stopped := next((problem for problem in run.problems if problem.after), None):
         text = f"stopped after {stopped.after}: {stopped.app} is not as in its steady state again"
         text += f"; {missing} of {cells} cells were not run" if missing else ""
@@ -105,6 +104,14 @@ def _is_unknown(ran: Ran, outcome: Outcome | None, *, gate: bool) -> bool:
         return False
     judged = not ran.would_fail and not (gate and outcome is Outcome.UNKNOWN)
     return not (ran.behaviour.known and judged)
+
+
+def _needs_more(run: MatrixRun, topology: Topology) -> tuple[Reason, ...]:
+    """The needs that are stronger than accepted. A cell with an UNKNOWN shows none: a slow machine
+    may be why the app did not start in time.
+    """
+    judged = (r.behaviour for r in run.ran.values() if r.outcome is not Outcome.UNKNOWN)
+    return tuple(stronger(dependencies(judged), topology))
 
 
 def _links(needs: Iterable[Reason]) -> Iterable[str]:

@@ -230,6 +230,9 @@ def test_a_need_that_is_stronger_than_accepted_fails_a_gate_with_its_reason() ->
         assert (decision.exit_code, bool(decision.needs)) == ((1, True) if fails else (0, False))
         assert decide(run, topology, 3, gate=False, today=TODAY).needs == ()
     soft = replace(web, needs={"postgres": {"refused": "soft"}})
+    slow = matrix(boot=Outcome.UNKNOWN, running=Outcome.PASS)
+    gated = replace(GATED, apps={"web": soft})
+    assert decide(slow, gated, 3, gate=True, today=TODAY).needs == ()
     decision = decide(run, replace(GATED, apps={"web": soft}), 3, gate=True, today=TODAY)
     assert "; needs more than accepted: web.postgres" in decision.text
     why = "web needs postgres for more than was accepted, refused: hard, accepted as soft; the app"
