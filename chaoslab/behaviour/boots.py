@@ -72,12 +72,6 @@ def completed_s(app: str, history: History) -> list[float]:
     return sorted(c.at_s for c in history.of(StartupComplete) if c.app == app)
 
 
-def restarts_until(app: str, history: History, until_s: float) -> int:
-    """How many boots of the app a supervisor had started by `until_s`."""
-    mine = (s for s in history.of(Spawned) if s.app == app and s.restart)
-    return sum(s.at_s <= until_s for s in mine)
-
-
 def stop_of(app: str, history: History) -> Stop | None:
     """The end of the app after the plan's SIGTERM. None if there was none."""
     asked = history.last(StopRequested, lambda s: s.app == app)

@@ -7,11 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chaoslab.behaviour.answered import Series, answers_in, back_of, reports_healthy, series_of
-from chaoslab.behaviour.boots import completed_s, exits_of, restarts_until, start_of, stop_of
+from chaoslab.behaviour.boots import completed_s, exits_of, start_of, stop_of
 from chaoslab.behaviour.facts import Answers, Facts, Role
-from chaoslab.evidence.timeline import Span, end_s, exited, fault_span, last_healed_s
+from chaoslab.evidence.timeline import (
+    Span,
+    end_s,
+    exited,
+    fault_span,
+    last_healed_s,
+    newest_boot,
+    restarts,
+)
 from chaoslab.faults.evidence import Evidence
-from chaoslab.history.events import QuestionsAsked, Spawned, StopRequested
+from chaoslab.history.events import QuestionsAsked, StopRequested
 from chaoslab.history.journal import History
 from chaoslab.model.cell import Cell
 from chaoslab.model.faults import Declared
@@ -74,7 +82,7 @@ def _watched_until_s(app: str, history: History) -> float:
 
 def _lives(app: str, history: History) -> bool:
     """Whether the newest boot of the app ran until the lab stopped it."""
-    newest = history.last(Spawned, lambda s: s.app == app)
+    newest = newest_boot(history, app)
     ended = exited(history, app, newest.boot) if newest else None
     return newest is not None and (ended is None or ended.asked)
 
@@ -145,6 +153,6 @@ def _healed(found: Facts, seen: _Seen, span: Span, shown: Span) -> Facts:
         found,
         up_after_s=None if up_s is None else max(0.0, up_s - healed_s),
         back=tuple(each for each in back if each is not None),
-        restarts=restarts_until(seen.cell.app, seen.history, until_s),
+        restarts=len(restarts(seen.history, seen.cell.app, Span(start_s=0.0, end_s=until_s))),
         watched_s=max(0.0, seen.until_s - healed_s),
     )

@@ -12,6 +12,7 @@ from chaoslab.evidence.timeline import (
     end_s,
     exited,
     faults_begun_s,
+    newest_boot,
     samples,
 )
 from chaoslab.evidence.traffic import over_s
@@ -20,31 +21,20 @@ from chaoslab.history.journal import History
 from chaoslab.model.plan import Plan
 
 
-def newest_boot(e: OfApp, history: History) -> Spawned | None:
-    """The spawn of the app's newest boot. None if it was never started."""
-    return history.last(Spawned, lambda s: s.app == e.app)
-
-
 def gone(e: OfApp, history: History) -> Exited | None:
     """The end of the app's newest boot, if the plan did not ask for it: no later boot came. None
     while the app runs, and if the plan stopped it.
     """
-    newest = newest_boot(e, history)
+    newest = newest_boot(history, e.app)
     ended = exited(history, e.app, newest.boot) if newest else None
     return ended if ended and not ended.asked else None
-
-
-def restarts(e: OfApp, history: History, during: Span) -> list[Spawned]:
-    """The boots that the app's supervisor started in the time `during`."""
-    mine = (s for s in history.of(Spawned) if s.app == e.app and s.restart)
-    return [s for s in mine if during.holds(s.at_s)]
 
 
 def watched_app_until_s(e: OfApp, history: History) -> float:
     """The time until which the app was watched: the history's end, or the time at which the lab
     stopped its newest boot.
     """
-    newest = newest_boot(e, history)
+    newest = newest_boot(history, e.app)
     ended = exited(history, e.app, newest.boot) if newest else None
     return min(end_s(history), ended.at_s) if ended and ended.asked else end_s(history)
 

@@ -7,13 +7,12 @@ otherwise while it warms up, so one such answer shows nothing.
 from __future__ import annotations
 
 from chaoslab.evidence.reasons import UNKNOWN_WORD, health_answer
-from chaoslab.evidence.timeline import SERVING, answered_s, exited, samples
+from chaoslab.evidence.timeline import SERVING, answered_s, exited, newest_boot, samples
 from chaoslab.history.events import (
     FaultHealed,
     FaultMissed,
     FaultRequested,
     HealthSample,
-    Spawned,
     StartupComplete,
 )
 from chaoslab.history.journal import History
@@ -39,7 +38,7 @@ def misread(app: App, history: History) -> Reason | None:
     """The reason that every answer of the app's newest boot is one that the contract does not read,
     for longer than an app warms up. None if that is not so, or not known yet.
     """
-    begun = history.last(Spawned, lambda s: s.app == app.name)
+    begun = newest_boot(history, app.name)
     if begun is None or exited(history, app.name, begun.boot) is not None:
         return None
     if history.first_of_boot(StartupComplete, app.name, begun.boot) is not None:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from chaoslab.evidence.given import Given
-from chaoslab.evidence.timeline import Span, exited, life
+from chaoslab.evidence.timeline import Span, exited, life, newest_boot
 from chaoslab.evidence.waits import Loss, losses_of, lost_in
 from chaoslab.history.events import (
     AnyEvent,
@@ -25,7 +25,6 @@ from chaoslab.history.events import (
     OwnSample,
     ProberSample,
     Request,
-    Spawned,
 )
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Expected
@@ -97,7 +96,7 @@ def starved(
     for each in given:
         if why := lacked_time(each, losses, given_more):
             return why
-    last = history.last(Spawned, lambda s: s.app == e.app)
+    last = newest_boot(history, e.app)
     boot = e.of_boot or (last.boot if last else 0)
     if by_exit and (why := exit_excused(e.app, boot, history, judged)):
         return why

@@ -11,7 +11,7 @@ from typing import Literal
 from chaoslab.evidence.given import start_of
 from chaoslab.evidence.probes import LATE_S, Probe, probes_of
 from chaoslab.evidence.starvation import lacked_time, starved_exit, too_much_lost
-from chaoslab.evidence.timeline import exited, spawned, started_by
+from chaoslab.evidence.timeline import exited, newest_boot, restarts, spawned, started_by
 from chaoslab.evidence.waits import losses_of
 from chaoslab.history.events import Bound, RestartDecided, Spawned
 from chaoslab.history.journal import History
@@ -24,15 +24,14 @@ def restart_wait_s(app: str, supervisor: Supervisor, history: History) -> float 
     """The seconds from the end of the app's newest boot to its restart. None if that boot runs, if
     the plan or the run's end stopped it, or if the supervisor does not restart it.
     """
-    newest = history.last(Spawned, lambda s: s.app == app)
+    newest = newest_boot(history, app)
     ended = exited(history, app, newest.boot) if newest else None
     if newest is None or ended is None or ended.asked:
         return None
     if (decided := history.last_of_boot(RestartDecided, app, newest.boot)) is not None:
         return decided.wait_s
-    restarts = sum(s.app == app and s.restart for s in history.of(Spawned))
     stopped = ended.supervisor is not None
-    if restarts >= supervisor.most_restarts or not supervisor.restarts(
+    if len(restarts(history, app)) >= supervisor.most_restarts or not supervisor.restarts(
         ended.exit_code, stopped=stopped
     ):
         return None

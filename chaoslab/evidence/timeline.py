@@ -237,6 +237,17 @@ def spawned(history: History, app: str, boot: int) -> Spawned | None:
     return history.first_of_boot(Spawned, app, boot)
 
 
+def newest_boot(history: History, app: str) -> Spawned | None:
+    """The spawn of the app's newest boot. None if it was never started."""
+    return history.last(Spawned, lambda s: s.app == app)
+
+
+def restarts(history: History, app: str, during: Span | None = None) -> list[Spawned]:
+    """The boots that the app's supervisor started, in the time `during`."""
+    mine = (s for s in history.of(Spawned) if s.app == app and s.restart)
+    return [s for s in mine if during is None or during.holds(s.at_s)]
+
+
 def exited(history: History, app: str, boot: int) -> Exited | None:
     """The event that the process of the boot ended. None while it runs."""
     return history.first_of_boot(Exited, app, boot)

@@ -9,7 +9,7 @@ from chaoslab.evidence.claim import OfBoot
 from chaoslab.evidence.phases import phases_so_far
 from chaoslab.evidence.reasons import LOG_LINE, health_answer, process_exit, unread
 from chaoslab.evidence.starting import LAST_WORDS
-from chaoslab.evidence.timeline import SERVING, samples
+from chaoslab.evidence.timeline import SERVING, restarts, samples
 from chaoslab.history.events import (
     Bound,
     Exited,
@@ -104,8 +104,8 @@ def how_it_ended(
     """
     gone = ended if ended is not None and not ended.asked else None
     seen = exited_early(e, history, begun, gone) if gone else _lived(e, history, begun)
-    restarts = sum(spawn.restart and spawn.app == e.app for spawn in history.of(Spawned))
-    again = [RESTARTED(count=restarts)] if restarts else []
+    count = len(restarts(history, e.app))
+    again = [RESTARTED(count=count)] if count else []
     again += [process_exit(gone)] if gone and gone.supervisor else []
     progress = (*phases_so_far(e, history), *last_bad_answer(e, history))
     return (*seen, *progress, *again, *log_lines(ended))

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from chaoslab.evidence.timeline import exited
+from chaoslab.evidence.timeline import exited, newest_boot
 from chaoslab.evidence.traffic import over_s
 from chaoslab.history.events import (
     ReadBack,
     Request,
-    Spawned,
     StartupComplete,
 )
 from chaoslab.history.journal import History
@@ -59,7 +58,7 @@ def loads_begin_s(app: str, plan: Plan, history: History) -> Iterator[float]:
     """Yields, for each load of the app, the time at which it began, or, if it has not begun, the
     time at which the wait for its trigger ends. Loads whose trigger was missed are left out.
     """
-    begun = history.last(Spawned, lambda s: s.app == app)
+    begun = newest_boot(history, app)
     missed = missed_places(history)
     for number, load in enumerate(plan.load):
         if load.app != app or f"load[{number}].start" in missed:
@@ -74,7 +73,7 @@ def started_by_s(app: str, history: History, startup_s: float) -> float:
     """The time at which the app's newest start-up was complete, or, if it is not complete, at which
     its `startup_s` seconds end. 0 if the app does not run.
     """
-    begun = history.last(Spawned, lambda s: s.app == app)
+    begun = newest_boot(history, app)
     if begun is None or exited(history, app, begun.boot) is not None:
         return 0.0
     complete = history.first_of_boot(StartupComplete, app, begun.boot)

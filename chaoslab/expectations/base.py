@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from chaoslab.errors import Problem
+from chaoslab.evidence.as_one_boot import as_one_boot
 from chaoslab.evidence.given import Given
-from chaoslab.evidence.over_boots import as_one_boot
 from chaoslab.evidence.stopping import until_stop
 from chaoslab.evidence.timeline import run_ended
 from chaoslab.expectations import needs

@@ -12,9 +12,7 @@ from chaoslab.evidence.every_boot import (
     gone,
     healed_span,
     load_names,
-    newest_boot,
     requests_of,
-    restarts,
     watched_app_until_s,
 )
 from chaoslab.evidence.given import Given
@@ -27,7 +25,7 @@ from chaoslab.evidence.reasons import (
     process_exit,
 )
 from chaoslab.evidence.recovery import NO_HEAL, fault_in_force, fault_missed
-from chaoslab.evidence.timeline import Span, faults_begun_s
+from chaoslab.evidence.timeline import Span, faults_begun_s, newest_boot, restarts
 from chaoslab.evidence.traffic import over_s, response, response_text
 from chaoslab.evidence.waits import waited_s
 from chaoslab.evidence.way_back import ways_back
@@ -168,7 +166,7 @@ class ComesBack(Expectation):
 
     def judged(self, run: Run) -> Verdict:
         history, span = run.history, healed_span(self, run.history)
-        newest = newest_boot(self, history)
+        newest = newest_boot(history, self.app)
         observed = newest is None or not newest.standing
         claim = _claim(self, run.plan, restarts_observed=observed)
         if newest is None:
@@ -206,7 +204,7 @@ class ComesBack(Expectation):
         over = {e.fault for kind in (FaultHealed, FaultMissed) for e in history.of(kind)}
         if not {fault.label for fault in plan.faults} <= over:
             return "a heal to come back from"
-        span, newest = healed_span(self, history), newest_boot(self, history)
+        span, newest = healed_span(self, history), newest_boot(history, self.app)
         if span is None or newest is None:
             return None
         within_s, backs = self.within_s or 0.0, _backs(self, plan, history, span)
@@ -319,9 +317,9 @@ def _last_answer(e: ComesBack, back: Back, history: History) -> Reason:
 
 def _restarted(e: ComesBack, history: History, span: Span) -> Found:
     """How often a supervisor restarted the app."""
-    after = len(restarts(e, history, span))
+    after = len(restarts(history, e.app, span))
     begun_s = min(faults_begun_s(history).values(), default=span.start_s)
-    under = len(restarts(e, history, Span(start_s=begun_s, end_s=span.start_s)))
+    under = len(restarts(history, e.app, Span(start_s=begun_s, end_s=span.start_s)))
     if e.restarts_at_most is not None and after > e.restarts_at_most:
         return Outcome.FAIL, TOO_MANY(restarts=after, allowed=e.restarts_at_most)
     return Outcome.PASS, RESTARTS(restarts=after, under=under)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from chaoslab.errors import Problem
+from chaoslab.evidence.as_one_boot import as_one_boot, boot_at
 from chaoslab.evidence.dependencies import hidden_losses, lost, unknown_words
 from chaoslab.evidence.given import Given, start_of
-from chaoslab.evidence.over_boots import as_one_boot, boot_at
 from chaoslab.evidence.reasons import (
     FEW_ANSWERS,
     NEVER_SPAWNED,

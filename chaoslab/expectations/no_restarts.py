@@ -10,6 +10,7 @@ from typing import Any, Literal
 from chaoslab.errors import Problem
 from chaoslab.evidence.reasons import CUT_SHORT, NEVER_SPAWNED, last_log_line, process_exit
 from chaoslab.evidence.supervision import excuse_of_exit
+from chaoslab.evidence.timeline import newest_boot
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import (
@@ -103,7 +104,7 @@ class NoRestarts(Expectation):
         newest boot. None if no restart is left, or if the newest boot is up or has had its time.
         """
         history, startup_s = run.history, run.app(self.app).deadlines.startup_s
-        newest = history.last(Spawned, lambda s: s.app == self.app)
+        newest = newest_boot(history, self.app)
         if newest is None:
             return f"boot 1 of {self.app}"
         ends = [x for x in history.of(Exited) if x.app == self.app and not x.asked]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
+from chaoslab.evidence.as_one_boot import as_one_boot, restarted, restarted_by_supervisor
 from chaoslab.evidence.given import Given
 from chaoslab.evidence.late_recovery import late_recovery
-from chaoslab.evidence.over_boots import as_one_boot, restarted, restarted_by_supervisor
 from chaoslab.evidence.proof import by_load, by_write, recovery_shown
 from chaoslab.evidence.reasons import MISSED, NOT_REACHED
 from chaoslab.evidence.recovery import (

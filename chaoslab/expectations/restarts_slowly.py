@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Self
 from chaoslab.errors import Problem
 from chaoslab.evidence.reasons import NEVER_SPAWNED, NOT_IN_FORCE, last_log_line, process_exit
 from chaoslab.evidence.supervision import excuse_of_exit
-from chaoslab.evidence.timeline import Span, exited, fault_span, run_ended
+from chaoslab.evidence.timeline import Span, exited, fault_span, restarts, run_ended
 from chaoslab.evidence.traffic import most_within
 from chaoslab.evidence.until_heal import CUT_SHORT
 from chaoslab.expectations import needs
@@ -95,11 +95,11 @@ class RestartsSlowly(Expectation):
         span = fault_span(history, self.fault)
         if span is None:
             return unknown(self.kind, claim, NOT_IN_FORCE(fault=self.fault))
-        restarts = _restarts(self, span, history)
-        most = most_within([again.at_s for again, _ in restarts], self.window_s)
-        seen = RESTARTS(fault=self.fault, count=len(restarts), most=most, window_s=self.window_s)
+        found = _restarts(self, span, history)
+        most = most_within([again.at_s for again, _ in found], self.window_s)
+        seen = RESTARTS(fault=self.fault, count=len(found), most=most, window_s=self.window_s)
         if most > self.at_most:
-            last = restarts[-1][1]
+            last = found[-1][1]
             return failed(self.kind, claim, seen, process_exit(last), last_log_line(last))
         if not _held(self, history):
             return unknown(self.kind, claim, CUT_SHORT(fault=self.fault), seen)
@@ -108,7 +108,7 @@ class RestartsSlowly(Expectation):
 
 def _restarts(e: RestartsSlowly, span: Span, history: History) -> list[tuple[Spawned, Exited]]:
     """The restarts in the time `span`, each with the exit before it."""
-    mine = [s for s in history.of(Spawned) if s.app == e.app and s.restart and span.holds(s.at_s)]
+    mine = restarts(history, e.app, span)
     each = ((s, exited(history, e.app, s.boot - 1)) for s in mine)
     return [(again, ended) for again, ended in each if ended is not None]
 

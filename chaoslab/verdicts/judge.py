@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from chaoslab.evidence.over_boots import restarted
+from chaoslab.evidence.as_one_boot import restarted
 from chaoslab.evidence.soundness import disabled, late, unsound
 from chaoslab.evidence.starvation import exit_excused, starved
 from chaoslab.evidence.stopping import kills

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from chaoslab.evidence.misread import misread
 from chaoslab.evidence.supervision import restart_wait_s
-from chaoslab.evidence.timeline import exited, spawned
+from chaoslab.evidence.timeline import exited, newest_boot, spawned
 from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import (
     Exited,
@@ -96,7 +96,7 @@ def _loads_to_begin(plan: Plan, history: History, now_s: float) -> Iterator[int]
     """
     places = missed_places(history)
     for number, load in enumerate(plan.load):
-        begun = history.last(Spawned, lambda s, app=load.app: s.app == app)  # type: ignore[misc]
+        begun = newest_boot(history, load.app)
         if begun is None or exited(history, load.app, begun.boot) is not None:
             continue
         came, start = find(load.start, history.events), load.start

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from chaoslab import Stopped
-from chaoslab.evidence.over_boots import as_one_boot
+from chaoslab.evidence.as_one_boot import as_one_boot
 from chaoslab.expectations import (
     AnswersRequests,
     Degrades,
