@@ -319,7 +319,18 @@ def _write(proposal: Proposal, findings: Findings | None, *, asks: bool) -> None
     elif proposal.services:
         scenario.parent.mkdir(parents=True, exist_ok=True)
         _written(scenario, scenario_text(proposal))
-    _say("next: chaoslab run")
+    _say(_next(findings))
+
+
+def _next(findings: Findings | None) -> str:
+    """What to do next: an app without a path that answers 2xx never counts as healthy."""
+    health = findings.health if findings else None
+    if findings is None or (health and health.steady.good):
+        return "next: chaoslab run"
+    return (
+        "next: name a path that answers with 2xx, as health.path or with --health PATH --force: "
+        "none of the usual ones does, and chaoslab run injects no fault before the app is healthy"
+    )
 
 
 def _schema_address(folder: Path) -> str:

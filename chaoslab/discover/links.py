@@ -55,7 +55,7 @@ class Links:
         for name, value in own.items():
             if (text := self.value(value, f"{name} {where(name)}".strip())) is not None:
                 found[name] = text
-        found |= self._groups({k: v for k, v in own.items() if k not in found}, where)
+        found |= self.grouped({k: v for k, v in own.items() if k not in found}, where)
         for name, value in own.items():
             if name not in found and (text := self._pair(name, value, where(name))) is not None:
                 found[name] = text
@@ -86,7 +86,10 @@ class Links:
             )
         return filled_dsn(value, use.name) if address.dsn else filled_url(address, use.name, server)
 
-    def _groups(self, variables: Mapping[str, str], where: Callable[[str], str]) -> dict[str, str]:
+    def grouped(self, variables: Mapping[str, str], where: Callable[[str], str]) -> dict[str, str]:
+        """Maps variables, or options of a command, that together hold the address of a server to
+        their values with placeholders.
+        """
         groups: dict[str, dict[str, str]] = {}
         for name in variables:
             if (read := group_and_role(name)) is not None:

@@ -62,10 +62,10 @@ def is_other(name: str) -> bool:
 
 
 def group_and_role(name: str) -> tuple[str, str] | None:
-    """The group of variables that together hold one address, and this variable's role in it, as in
-    `("DB_", "host")` for DB_HOST. None if the name has no role.
+    """The group of variables, or options, that together hold one address, and the role of this one
+    in it, as in `("DB_", "host")` for DB_HOST and --db-host. None if the name has no role.
     """
-    upper = name.upper()
+    upper = name.lstrip("-").replace("-", "_").upper()
     for role, words in ROLES:
         for word in sorted(words, key=len, reverse=True):
             if not upper.endswith(word) or upper == word:

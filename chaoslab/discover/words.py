@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 from chaoslab.discover.known import BY_PORT
 from chaoslab.discover.links import Links
@@ -47,25 +48,37 @@ def assigned(words: Sequence[str]) -> tuple[Mapping[str, str], tuple[str, ...]]:
 
 
 def filled_words(words: Sequence[str], links: Links) -> tuple[str, ...]:
-    """The words with placeholders for the port, the host and the URLs of servers; other braces are
-    doubled.
+    """The words with placeholders for the port, the host, and the URLs and addresses of servers;
+    other braces are doubled.
     """
+    grouped = links.grouped(_options(words), lambda _: "of the command")
     done: list[str] = []
     before = ""
     for index, word in enumerate(words):
         option = _OPTION.fullmatch(word)
         if option is not None:
-            value = _filled(option["option"], option["value"], links)
+            value = _filled(option["option"], option["value"], links, grouped)
             done.append(f"{escaped(option['option'])}={value}")
         else:
-            done.append(_filled(before if index else "", word, links))
+            done.append(_filled(before if index else "", word, links, grouped))
         before = word
     return tuple(done)
 
 
-def _filled(option: str, word: str, links: Links) -> str:
+def _options(words: Sequence[str]) -> Mapping[str, str]:
+    """The options with a value, as in `--redis-host cache` or `--redis-host=cache`."""
+    found: dict[str, str] = {}
+    for word, after in zip_longest(words, words[1:], fillvalue="-"):
+        if (match := _OPTION.fullmatch(word)) is not None:
+            found[match["option"]] = match["value"]
+        elif word.startswith("-") and not after.startswith("-"):
+            found[word] = after
+    return found
+
+
+def _filled(option: str, word: str, links: Links, grouped: Mapping[str, str]) -> str:
     where = f"the command's {option}" if option.startswith("-") else "the command"
-    if (found := links.value(word, where)) is not None:
+    if (found := links.value(word, where) or grouped.get(option)) is not None:
         return found
     if option in _PORT_OPTIONS and word.isascii() and word.isdecimal():
         return "{port}"

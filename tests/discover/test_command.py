@@ -196,3 +196,11 @@ def test_on_a_terminal_the_paths_are_confirmed() -> None:
         "/b": "live",
     }
     assert found.request == "/items"
+
+
+def test_what_to_do_next_where_no_path_of_health_was_found() -> None:
+    """`run` never finds such an app healthy, so it is not proposed."""
+    good, bad = PathAnswer(status=200, body="ok"), PathAnswer(status=404, body="no")
+    found = [Findings(paths=(PathFound(path="/", steady=each),)) for each in (good, bad)]
+    assert [command._next(each) for each in (None, found[0])] == ["next: chaoslab run"] * 2
+    assert all("--health PATH" in command._next(each) for each in (found[1], Findings()))

@@ -182,6 +182,32 @@ def test_words_of_a_command(words: str, expected: str) -> None:
     assert filled_words(words.split(), Links()) == tuple(expected.split())
 
 
+@pytest.mark.parametrize(
+    ("words", "expected", "services"),
+    [
+        (
+            "serve --redis-host cache --redis-port=6380 --tls --port 80",
+            "serve --redis-host {redis.host} --redis-port={redis.port} --tls --port {port}",
+            ["redis"],
+        ),
+        (
+            "serve -db-host localhost -db-port 5432 -db-user u",
+            "serve -db-host {postgres.host} -db-port {postgres.port} -db-user {postgres.user}",
+            ["postgres"],
+        ),
+        ("serve --host localhost --port 6379", "serve --host {host} --port {port}", []),
+        ("serve --redis-port 6379", "serve --redis-port 6379", []),
+    ],
+)
+def test_options_that_hold_one_address_together(
+    words: str, expected: str, services: list[str]
+) -> None:
+    """As variables of one group do; an address needs a host."""
+    links = Links()
+    assert filled_words(words.split(), links) == tuple(expected.split())
+    assert [use.name for use in links.uses] == services
+
+
 def test_the_urls_in_a_line_for_a_shell() -> None:
     """Each URL of a server becomes a placeholder, and the rest of the line stays."""
     line = "migrate ${X} --db 'postgresql://u:p@h/d'; exec serve --cache=redis://c:6379 http://x/"
