@@ -5,6 +5,8 @@ Most modules are imported when it runs.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import sys
 from dataclasses import replace
@@ -13,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chaoslab.discover.output import SCENARIO, TOPOLOGY, may_write, say, written
 from chaoslab.errors import (
-    UNREADABLE,
     UNWRITABLE,
     ErrorCode,
     Problem,
@@ -24,27 +26,18 @@ from chaoslab.errors import (
 from chaoslab.printable import each_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from chaoslab.discover.findings import Findings
-    from chaoslab.discover.folder import Folder
     from chaoslab.discover.paths import Named
     from chaoslab.discover.proposal import Proposal
     from chaoslab.model.mask import Mask
     from chaoslab.model.topology import Topology
 
-EXISTS = ErrorCode(
-    "init.file_exists", "it exists", "`chaoslab init` does not replace a file unasked."
-)
 NO_COMMAND = ErrorCode(
     "init.no_command",
     "no command that starts the app",
     "`chaoslab init` found no command in the folder, and none was given.",
-)
-SEVERAL_APPS = ErrorCode(
-    "init.several_apps",
-    "Compose has several apps: {apps}",
-    "The Compose file has several services that may be the app, and none was named.",
 )
 NOT_A_PAIR = ErrorCode(
     "init.not_a_pair",
@@ -52,7 +45,6 @@ NOT_A_PAIR = ErrorCode(
     "A value of `--service` has another form, or its name has a character that is not allowed.",
 )
 _A_PATH = click.Path(path_type=Path)
-TOPOLOGY, SCENARIO = "chaoslab.toml", "scenarios/test_outage.py"
 
 
 @click.command(context_settings={"ignore_unknown_options": False})
@@ -99,23 +91,15 @@ def init(
     once for a few seconds, and the usual paths of health are asked meanwhile. Nothing keeps
     running. On a terminal it asks before it starts and before it writes.
     """
-    from chaoslab.discover.apps import rivals
-    from chaoslab.discover.folder import look_at
+    from chaoslab.discover.chosen import chosen_folder
     from chaoslab.discover.paths import Named
     from chaoslab.discover.proposal import Asked, propose
     from chaoslab.machine.environment import environment
     from chaoslab.model.masking import mask_of
 
     asks = _on_terminal() and not yes
-    _check_free(Path(TOPOLOGY), force=force, asks=asks)
-    if compose and not compose.is_file():
-        raise SpecError(Problem(reason=UNREADABLE(cause="no such file"), where=str(compose)))
-    folder = compose.parent if compose else Path()
-    seen = look_at(folder, compose=compose.name if compose else "", app=app)
-    others = () if app else rivals(seen)
-    if others and not words:
-        name = _which_app(seen, others, asks=asks)
-        seen = look_at(folder, compose=compose.name if compose else "", app=name)
+    replaces = may_write(Path(TOPOLOGY), force=force, asks=asks)
+    seen, whose = chosen_folder(compose, app, command=bool(words), asks=asks)
     asked = Asked(
         words=words,
         prepare=tuple(filter(None, map(_split, prepare))),
@@ -126,10 +110,11 @@ def init(
     if not proposal.command and asks:
         line = click.prompt("The command that starts the app")
         proposal = propose(seen, replace(asked, words=_split(line)))
-    if not proposal.command:
-        raise SpecError(Problem(reason=NO_COMMAND(), fix="name it: chaoslab init -- COMMAND"))
-    if others and words:
-        proposal = proposal.with_note(_whose_variables(seen, others))
+    if not proposal.command or not proposal.command[0].strip():
+        fix = "name it: chaoslab init -- COMMAND"
+        raise SpecError(Problem(reason=NO_COMMAND(), fix=fix, lines=seen.notes))
+    if whose:
+        proposal = proposal.with_note(whose)
     topology = _read(proposal)
     _show(proposal, mask_of(topology))
     named = Named(health=health, live=live, ready=ready, request=request)
@@ -138,41 +123,11 @@ def init(
         _check(topology)
         proposal, findings = _observed(proposal, topology, named, within_s)
         findings = _confirmed(findings, named) if asks else findings
-    _write(proposal, findings, asks=asks)
-
-
-def _which_app(seen: Folder, others: Sequence[str], *, asks: bool) -> str:
-    """The name of the Compose service that is the app. Raises SpecError where nobody can be
-    asked.
-    """
-    assert seen.app is not None
-    names = [seen.app.name, *others]
-    if asks:
-        which: str = click.prompt("Several apps. Which one?", type=click.Choice(names))
-        return which
-    fix = f"name one: chaoslab init --app {names[0]}"
-    raise SpecError(Problem(reason=SEVERAL_APPS(apps=", ".join(names)), fix=fix))
-
-
-def _whose_variables(seen: Folder, others: Sequence[str]) -> str:
-    """The note of a command that may be that of any app of the Compose file."""
-    assert seen.app is not None
-    return (
-        f"Compose has several apps: the variables are those of {seen.app.name}; --app takes those "
-        f"of {' or '.join(others)}"
-    )
+    _write(proposal, findings, asks=asks, replaces=replaces)
 
 
 def _on_terminal() -> bool:
-    return sys.stdin.isatty()
-
-
-def _check_free(path: Path, *, force: bool, asks: bool) -> None:
-    if not path.exists() or force:
-        return
-    if not asks or not click.confirm(f"{path} exists. Replace it at the end?", default=False):
-        fix = "give --force to replace it, or remove it"
-        raise SpecError(Problem(reason=EXISTS(), where=str(path), fix=fix))
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _pairs(texts: tuple[str, ...]) -> Mapping[str, str]:
@@ -210,7 +165,7 @@ def _show(proposal: Proposal, mask: Mask) -> None:
     lines += [f"  {name} = {text}" for name, text in proposal.env.items()]
     lines += [f"note: {note}" for note in proposal.notes]
     for line in lines:
-        _say(mask.text(line))
+        say(mask.text(line))
 
 
 def _shown(value: str | tuple[str, ...]) -> str:
@@ -218,8 +173,8 @@ def _shown(value: str | tuple[str, ...]) -> str:
 
 
 def _read(proposal: Proposal) -> Topology:
-    """The topology of the proposal. Raises SpecError if it is not valid: then nothing is started or
-    written.
+    """The topology of the proposal, as if its file were in the working directory. Raises SpecError
+    if it is not valid: then nothing is started or written.
     """
     import tempfile
 
@@ -227,10 +182,18 @@ def _read(proposal: Proposal) -> Topology:
     from chaoslab.discover.toml import topology_text
     from chaoslab.model.loader.topology import read_topology
 
-    with tempfile.TemporaryDirectory(prefix="chaoslab-init-") as place:
-        file = Path(place).resolve() / TOPOLOGY
-        file.write_text(topology_text(proposal, None), encoding="utf-8")
-        return read_topology(file, kinds=services.kinds())
+    try:
+        with tempfile.TemporaryDirectory(prefix="chaoslab-init-") as place:
+            file = Path(place).resolve() / TOPOLOGY
+            file.write_text(topology_text(proposal, None), encoding="utf-8")
+            topology = read_topology(file, kinds=services.kinds())
+    except OSError as error:
+        where, cause = "the folder for temporary files", error.strerror or str(error)
+        fix = "set TMPDIR to a folder that can be written"
+        raise SpecError(Problem(reason=UNWRITABLE(cause=cause), where=where, fix=fix)) from None
+    cwd = os.path.abspath(proposal.cwd) if proposal.cwd else ""
+    apps = {name: replace(app, cwd=cwd) for name, app in topology.apps.items()}
+    return replace(topology, apps=apps)
 
 
 def _check(topology: Topology) -> None:
@@ -261,7 +224,7 @@ def _observed(
         lacking = lacking_extensions(error)
         if not lacking:
             raise
-        _say(each_line(str(error)))
+        say(each_line(str(error)))
     reduced = proposal.without_extensions(lacking)
     return reduced, _looked(_read(reduced), named, within_s)
 
@@ -271,16 +234,18 @@ def _looked(topology: Topology, named: Named, within_s: float) -> Findings:
     import asyncio
     import tempfile
 
+    from chaoslab.discover.interrupts import signals_as_interrupts
     from chaoslab.discover.look import look
     from chaoslab.history.run_folder import RunFolder
 
-    _say("starting …")
+    say("starting …")
     with tempfile.TemporaryDirectory(prefix="chaoslab-init-") as place:
         try:
             folder = RunFolder(Path(place).resolve())
-            return asyncio.run(look(topology, named, folder, _say, within_s=within_s))
+            with signals_as_interrupts():
+                return asyncio.run(look(topology, named, folder, say, within_s=within_s))
         except KeyboardInterrupt:
-            _say("interrupted; everything was stopped, and nothing was written")
+            say("interrupted; everything was stopped, and nothing was written")
             raise click.Abort from None
 
 
@@ -304,22 +269,23 @@ def _path_of(what: str, default: str) -> str:
     return text if text.startswith("/") else ""
 
 
-def _write(proposal: Proposal, findings: Findings | None, *, asks: bool) -> None:
+def _write(proposal: Proposal, findings: Findings | None, *, asks: bool, replaces: bool) -> None:
     from chaoslab.discover.toml import scenario_text, topology_text
 
-    text = topology_text(proposal, findings, schema=_schema_address(Path.cwd()))
+    text = topology_text(proposal, findings, schema=_schema_address())
     if asks:
         click.echo(each_line(text))
         if not click.confirm(f"Write {TOPOLOGY}?", default=True):
             raise click.Abort
-    _written(Path(TOPOLOGY), text)
+    written(Path(TOPOLOGY), text, replaces=replaces)
     scenario = Path(SCENARIO)
-    if scenario.exists():
-        _say(f"{scenario} exists, and was kept")
+    if os.path.lexists(scenario):
+        say(f"{scenario} exists, and was kept")
+    elif os.path.lexists(scenario.parent) and not scenario.parent.is_dir():
+        say(f"{scenario} was not written: {scenario.parent} is no folder")
     elif proposal.services:
-        scenario.parent.mkdir(parents=True, exist_ok=True)
-        _written(scenario, scenario_text(proposal))
-    _say(_next(findings))
+        written(scenario, scenario_text(proposal), replaces=False)
+    say(_next(findings))
 
 
 def _next(findings: Findings | None) -> str:
@@ -333,29 +299,17 @@ def _next(findings: Findings | None) -> str:
     )
 
 
-def _schema_address(folder: Path) -> str:
+def _schema_address() -> str:
     """The schema as editors find it from the folder: the file that `chaoslab schema --beside` has
     written there, else the one that ships with the package: a relative path if it is installed
     below the folder, else a URL of this machine's file.
     """
     from chaoslab.model.loader.json_schema import SHIPPED
 
-    if (folder / SHIPPED.name).is_file():
+    if Path(SHIPPED.name).is_file():
         return f"./{SHIPPED.name}"
     path = SHIPPED.resolve()
-    if path.is_relative_to(folder.resolve()):
-        return f"./{path.relative_to(folder.resolve())}"
+    with contextlib.suppress(OSError):  # the folder may be gone
+        if path.is_relative_to(here := Path.cwd().resolve()):
+            return f"./{path.relative_to(here)}"
     return path.as_uri()
-
-
-def _written(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        cause = error.strerror or str(error)
-        raise SpecError(Problem(reason=UNWRITABLE(cause=cause), where=str(path))) from None
-    _say(f"wrote {path}")
-
-
-def _say(text: str) -> None:
-    click.echo(each_line(text))

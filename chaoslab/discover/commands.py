@@ -1,8 +1,9 @@
-"""Finds commands that start the app: in a Procfile, package.json, pyproject.toml or go.mod."""
+"""Finds commands that start the app: in a Procfile, package.json, pyproject.toml, code, go.mod."""
 
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -10,10 +11,15 @@ from dataclasses import dataclass
 
 from chaoslab.discover.files import SmallFiles
 from chaoslab.discover.shell import split
+from chaoslab.discover.words import assigned
 
 _PROCESS = re.compile(r"(?P<name>[A-Za-z0-9_-]+):\s*(?P<line>.+)")
+# Of a Procfile: the likeliest to answer requests first, then those of any other name.
+_SERVING = ("web", "app", "api", "server", "start")
+_RELEASE = "release"  # runs once, before the others
 _SERVES = re.compile(
-    r"^(?P<name>\w+)\s*(?::[^=]+)?=\s*(?P<what>FastAPI|Flask|Starlette|Quart|Litestar)\(", re.M
+    r"^(?P<name>\w+)\s*(?::[^=]+)?=\s*(?:\w+\.)?(?P<what>FastAPI|Flask|Starlette|Quart|Litestar)\(",
+    re.M,
 )
 _MIGRATIONS: Mapping[str, tuple[str, ...]] = {
     "manage.py": ("python", "manage.py", "migrate"),
@@ -21,91 +27,131 @@ _MIGRATIONS: Mapping[str, tuple[str, ...]] = {
     "prisma/schema.prisma": ("npx", "prisma", "migrate", "deploy"),
     "knexfile.js": ("npx", "knex", "migrate:latest"),
 }
-_MODULES = ("main", "app", "asgi", "wsgi", "server", "api")
+_NAMES = ("main", "app", "asgi", "wsgi", "server", "api")
+_MODULES = (*_NAMES, "app.main", "app.__init__", "app.app", "api.main", "backend.main")
+_STARTS = ("start", "serve", "start:prod", "dev")  # scripts of package.json, the likeliest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A command that may start the app, the name of its process, and the file that it is from."""
+    """A command that may start the app, the name of its process, the file that it is from, and the
+    folder in which it runs, relative to the one that is looked at.
+    """
 
     words: tuple[str, ...]
     where: str
     process: str = "web"
+    folder: str = ""
 
 
-def commands_in(files: SmallFiles) -> Iterator[Command]:
-    """The commands of the folder's files, the likeliest first. Raises no error."""
-    yield from _procfile(files)
-    yield from _package(files)
-    yield from _pyproject(files)
-    yield from _python(files)
-    if files.text("go.mod") is not None:
-        yield Command(words=("go", "run", "."), where="go.mod")
+def commands_in(files: SmallFiles, place: str = "") -> Iterator[Command]:
+    """The commands of the files in the folder `place`, the likeliest first. Raises no error."""
+    for find in (_procfile, _package, _pyproject, _python, _go):
+        yield from find(files, place)
 
 
-def _procfile(files: SmallFiles) -> Iterator[Command]:
-    lines = (files.text("Procfile") or "").splitlines()
-    found = [match for line in lines if (match := _PROCESS.fullmatch(line.strip()))]
-    for match in sorted(found, key=lambda each: each["name"] != "web"):
-        if words := split(match["line"]):
-            yield Command(words=words, where="Procfile", process=match["name"])
+def _processes(files: SmallFiles, place: str) -> Iterator[Command]:
+    name = posixpath.join(place, "Procfile")
+    if not files.exists(name) and files.exists(f"{name}.dev"):
+        name = f"{name}.dev"
+    for line in (files.text(name) or "").splitlines():
+        if (match := _PROCESS.fullmatch(line.strip())) and (words := split(match["line"])):
+            yield Command(words=words, where=name, process=match["name"], folder=place)
 
 
-def _package(files: SmallFiles) -> Iterator[Command]:
+def _procfile(files: SmallFiles, place: str) -> Iterator[Command]:
+    found = [each for each in _processes(files, place) if each.process != _RELEASE]
+    order = {name: number for number, name in enumerate(_SERVING)}
+    yield from sorted(found, key=lambda each: order.get(each.process, len(order)))
+
+
+def _scripts(files: SmallFiles, place: str) -> Mapping[str, str]:
+    """The scripts of a package.json that are texts."""
+    name = posixpath.join(place, "package.json")
     try:
-        package = json.loads(files.text("package.json") or "{}")
+        package = json.loads(files.text(name) or "{}")
     except (ValueError, RecursionError):
-        files.notes.append("package.json: not valid JSON, not read")
-        return
+        files.note(f"{name}: not valid JSON, not read")
+        return {}
     scripts = package.get("scripts") if isinstance(package, dict) else None
-    start = scripts.get("start") if isinstance(scripts, dict) else None
-    if isinstance(start, str) and start.strip():
-        words = split(start)
-        # `npm start` passes no signal on: a plain `node` is run without it.
-        direct = bool(words) and words[0] == "node"
-        yield Command(words=words if direct else ("npm", "start"), where="package.json")
+    found = scripts if isinstance(scripts, dict) else {}
+    return {k: v for k, v in found.items() if isinstance(v, str) and v.strip()}
 
 
-def _pyproject(files: SmallFiles) -> Iterator[Command]:
+def _package(files: SmallFiles, place: str) -> Iterator[Command]:
+    where = posixpath.join(place, "package.json")
+    scripts = _scripts(files, place)
+    for name in _STARTS:
+        if name in scripts:
+            words: tuple[str, ...] = ("npm", "run", name) if name != "start" else ("npm", "start")
+            # `npm start` passes no signal on: a plain `node` is run without it.
+            direct = split(scripts[name].replace("cross-env ", "env ", 1))
+            if assigned(direct)[1][:1] == ("node",):
+                words = direct
+            yield Command(words=words, where=where, folder=place)
+    for name in ("server.js", "index.js") if files.exists(where) and not scripts else ():
+        if files.exists(posixpath.join(place, name)):
+            yield Command(words=("node", name), where=where, folder=place)
+
+
+def _pyproject(files: SmallFiles, place: str) -> Iterator[Command]:
+    where = posixpath.join(place, "pyproject.toml")
     try:
-        document = tomllib.loads(files.text("pyproject.toml") or "")
+        document = tomllib.loads(files.text(where) or "")
     except (ValueError, RecursionError):
-        files.notes.append("pyproject.toml: not valid TOML, not read")
+        files.note(f"{where}: not valid TOML, not read")
         return
-    project = document.get("project")
-    scripts = project.get("scripts") if isinstance(project, dict) else None
-    for name in scripts if isinstance(scripts, dict) else ():
-        if name.strip() and "\0" not in name:
-            yield Command(words=(name,), where="pyproject.toml", process=name)
+    for path in (("project", "scripts"), ("tool", "poetry", "scripts")):
+        node: object = document
+        for key in path:
+            node = node.get(key) if isinstance(node, dict) else None
+        for name in node if isinstance(node, dict) else ():
+            if name.strip() and "\0" not in name:
+                yield Command(words=(name,), where=where, process=name, folder=place)
 
 
-def _python(files: SmallFiles) -> Iterator[Command]:
+def _python(files: SmallFiles, place: str) -> Iterator[Command]:
     words: tuple[str, ...]
-    if files.text("manage.py") is not None:
+    if files.text(posixpath.join(place, "manage.py")) is not None:
         words = ("python", "manage.py", "runserver", "--noreload", "0.0.0.0:8000")
-        yield Command(words=words, where="manage.py")
+        yield Command(words=words, where=posixpath.join(place, "manage.py"), folder=place)
     for module in _MODULES:
-        match = _SERVES.search(files.text(f"{module}.py") or "")
+        where = posixpath.join(place, f"{module.replace('.', '/')}.py")
+        match = _SERVES.search(files.text(where) or "")
         if match is None:
             continue
-        target = f"{module}:{match['name']}"
+        target = f"{module.removesuffix('.__init__')}:{match['name']}"
         if match["what"] == "Flask":
             words = ("python", "-m", "flask", "--app", target, "run", "--port", "5000")
         else:
             words = ("python", "-m", "uvicorn", target, "--port", "8000")
-        yield Command(words=words, where=f"{module}.py")
+        yield Command(words=words, where=where, folder=place)
 
 
-def migrations_in(files: SmallFiles) -> Iterator[Command]:
-    """Commands that usually bring the database of such a folder up to date. Raises no error."""
-    for name, words in _MIGRATIONS.items():
-        if files.text(name) is not None:
-            yield Command(words=words, where=name, process="migrate")
-    try:
-        package = json.loads(files.text("package.json") or "{}")
-    except (ValueError, RecursionError):
+def _go(files: SmallFiles, place: str) -> Iterator[Command]:
+    """The main package: in the folder, else each of `cmd/`."""
+    where = posixpath.join(place, "go.mod")
+    if files.text(where) is None:
         return
-    scripts = package.get("scripts") if isinstance(package, dict) else None
+    programs = posixpath.join(place, "cmd")
+    found = []
+    if not files.exists(posixpath.join(place, "main.go")) and files.is_folder(programs):
+        names = files.names(programs)
+        found = [n for n in names if files.exists(posixpath.join(programs, n, "main.go"))]
+    for target in [f"./cmd/{name}" for name in found] or ["."]:
+        yield Command(words=("go", "run", target), where=where, folder=place)
+
+
+def migrations_in(files: SmallFiles, place: str = "") -> Iterator[Command]:
+    """Commands that usually bring the database of such a folder up to date. Raises no error."""
+    for each in _processes(files, place):
+        if each.process == _RELEASE:
+            yield each
+    for name, words in _MIGRATIONS.items():
+        where = posixpath.join(place, name)
+        if files.text(where) is not None:
+            yield Command(words=words, where=where, folder=place)
+    where, scripts = posixpath.join(place, "package.json"), _scripts(files, place)
     for name in ("migrate", "db:migrate", "migrate:up", "migration:run"):
-        if isinstance(scripts, dict) and name in scripts:
-            yield Command(words=("npm", "run", name), where="package.json", process="migrate")
+        if name in scripts:
+            yield Command(words=("npm", "run", name), where=where, folder=place)

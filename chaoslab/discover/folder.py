@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import fnmatch
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chaoslab.discover.apps import app_of
 from chaoslab.discover.commands import Command, commands_in, migrations_in
-from chaoslab.discover.compose import COMPOSE_FILES, ComposeService, compose_services
+from chaoslab.discover.compose import ComposeService, compose_services
+from chaoslab.discover.compose_files import COMPOSE_FILES
 from chaoslab.discover.dockerfile import Dockerfile, read_dockerfile
 from chaoslab.discover.env_text import variables_in
 from chaoslab.discover.files import SmallFiles
 from chaoslab.discover.known import by_image
+from chaoslab.discover.shell import without_first
 
 _REAL = (".env", ".env.local", ".env.development", ".env.dev", ".env.test")
 _EXAMPLES = (".env*example*", ".env*sample*", ".env*template*", ".env*dist*", "env.example")
@@ -63,91 +67,122 @@ class Folder:
 
 
 def look_at(folder: Path, *, compose: str = "", app: str = "") -> Folder:
-    """What the folder shows. `compose` is the name of the Compose file to use, if not the first
-    usual one; `app` is the Compose service that is the app. Raises no error.
+    """What the folder shows. `compose` is the path of the Compose file to use, relative to the
+    folder, if not the first usual one; `app` is the Compose service that is the app. Raises no
+    error.
     """
     files = SmallFiles(folder=folder)
-    names = files.names()
-    variables = _env_files(files, names)
-    services = _compose(files, [compose] if compose else COMPOSE_FILES, variables)
-    chosen = _app_of(services, app)
+    variables = _env_files(files, posixpath.dirname(compose))
+    services = _compose(files, compose, variables)
+    chosen = app_of(services, app)
+    place = _place_of(files, chosen)
+    if place:
+        variables = {**variables, **_env_files(files, place)}
     if chosen is not None:
-        variables = _of_app(files, chosen, variables, compose or "Compose")
-    place = _dockerfile_of(chosen)
-    dockerfile = read_dockerfile(files.text(place) or "")
-    commands = [*_own_commands(chosen, dockerfile, place), *commands_in(files)]
-    docker = {k: Variable(value=v, where=place) for k, v in dockerfile.variables.items()}
+        variables = _of_app(files, chosen, variables)
+    file = _dockerfile_of(files, chosen)
+    dockerfile = read_dockerfile(files.text(file) or "", chosen.target if chosen else "")
+    for note in dockerfile.notes:
+        files.note(f"{file}: {note}")
+    commands = [*_own_commands(chosen, dockerfile, file, place), *commands_in(files, place)]
+    if place and not commands:
+        commands = [*commands_in(files)]
+    docker = {k: Variable(value=v, where=file) for k, v in dockerfile.variables.items()}
     return Folder(
-        name=folder.absolute().name,
+        name=_name_of(folder),
         variables={**docker, **variables},
         commands=tuple({each.words: each for each in reversed(commands)}.values())[::-1],
-        migrations=tuple(migrations_in(files)),
+        migrations=tuple(migrations_in(files, place)),
         app=chosen,
         stack=tuple(each for each in services if each is not chosen),
         dockerfile=dockerfile,
-        notes=tuple(dict.fromkeys(files.notes)),
+        notes=tuple(files.notes),
     )
 
 
-def _env_files(files: SmallFiles, names: Iterable[str]) -> dict[str, Variable]:
-    """The variables of all `.env*` files; a real one goes before an example."""
-    present = {name for name in names if name.startswith((".env", "env."))}
-    examples = sorted(n for n in present if any(fnmatch.fnmatch(n, p) for p in _EXAMPLES))
+def _name_of(folder: Path) -> str:
+    try:
+        return folder.absolute().name
+    except OSError:  # the working directory was removed
+        return ""
+
+
+def _env_files(files: SmallFiles, place: str = "") -> dict[str, Variable]:
+    """The variables of all `.env*` files; a real one goes before an example, one in `place` before
+    one in the folder itself.
+    """
     found: dict[str, Variable] = {}
-    for name in [*(each for each in _REAL if each in present), *examples]:
-        for variable, value in variables_in(files.text(name) or "").items():
-            found.setdefault(variable, Variable(value=value, where=name))
+    for folder in dict.fromkeys((place, "")):
+        present = {n for n in files.names(folder) if n.startswith((".env", "env."))}
+        examples = sorted(n for n in present if any(fnmatch.fnmatch(n, p) for p in _EXAMPLES))
+        for each in [*(each for each in _REAL if each in present), *examples]:
+            name = posixpath.join(folder, each)
+            for variable, value in variables_in(files.text(name) or "").items():
+                found.setdefault(variable, Variable(value=value, where=name))
     return found
 
 
 def _compose(
-    files: SmallFiles, names: Iterable[str], variables: Mapping[str, Variable]
+    files: SmallFiles, wanted: str, variables: Mapping[str, Variable]
 ) -> tuple[ComposeService, ...]:
-    values = {name: each.value for name, each in variables.items() if each.where == ".env"}
-    for name in names:
-        if (text := files.text(name)) is not None:
-            services, note = compose_services(text, name, values)
-            files.notes += [note] if note else []
-            return services
-    return ()
+    usual = [name for name in files.names() if fnmatch.fnmatch(name, "*compose*.y*ml")]
+    name = wanted or next((each for each in COMPOSE_FILES if each in usual), "")
+    others = [each for each in usual if each != name and ".override." not in each]
+    if others:
+        files.note(f"not read: {', '.join(others[:5])}; --from-compose FILE reads another file")
+    if not name:
+        return ()
+    beside = posixpath.join(posixpath.dirname(name), ".env")
+    values = {k: each.value for k, each in variables.items() if each.where == beside}
+    return compose_services(files, name, values)
 
 
-def _app_of(services: Iterable[ComposeService], wanted: str) -> ComposeService | None:
-    """The Compose service that is the app: the one that was asked for, else the first that is built
-    here and publishes a port, else the first that is built here.
+def _place_of(files: SmallFiles, app: ComposeService | None) -> str:
+    """The folder of the app in a repository of several: the one that Compose builds. Empty for the
+    folder that is looked at.
     """
-    if wanted:
-        return next((each for each in services if each.name == wanted), None)
-    own = [each for each in services if each.build] or [
-        each for each in services if each.image and by_image(each.image) is None and each.ports
-    ]
-    return next((each for each in own if each.ports), own[0] if own else None)
+    if app is None or not app.build or "://" in app.build:
+        return ""
+    place = posixpath.normpath(app.build)
+    if place == ".":
+        return ""
+    if files.is_folder(place):
+        return place
+    files.note(f"Compose: {app.name} is built in {app.build}, which is no folder in this one")
+    return ""
 
 
 def _of_app(
-    files: SmallFiles, app: ComposeService, variables: Mapping[str, Variable], where: str
+    files: SmallFiles, app: ComposeService, variables: Mapping[str, Variable]
 ) -> dict[str, Variable]:
-    found = {k: Variable(value=v, where=f"{where}, {app.name}") for k, v in app.environment.items()}
+    where = f"Compose, {app.name}"
+    found = {k: Variable(value=v, where=where) for k, v in app.environment.items()}
     for name in app.env_files:
-        if ".." in Path(name).parts or Path(name).is_absolute():
-            continue
         for variable, value in variables_in(files.text(name) or "").items():
             found.setdefault(variable, Variable(value=value, where=name))
     return {**variables, **found}
 
 
-def _dockerfile_of(app: ComposeService | None) -> str:
-    if app is None or not app.build or "://" in app.build:
-        return "Dockerfile"
-    place = Path(app.build) / app.dockerfile
-    inside = not place.is_absolute() and ".." not in place.parts and "\0" not in str(place)
-    return str(place) if inside else "Dockerfile"
+def _dockerfile_of(files: SmallFiles, app: ComposeService | None) -> str:
+    if app is not None and app.build and "://" not in app.build:
+        named = posixpath.normpath(posixpath.join(app.build, app.dockerfile))
+        if files.exists(named):
+            return named
+    usual = ("Dockerfile", "Containerfile")
+    return next((each for each in usual if files.exists(each)), usual[0])
 
 
 def _own_commands(
-    app: ComposeService | None, dockerfile: Dockerfile, place: str
+    app: ComposeService | None, dockerfile: Dockerfile, file: str, place: str
 ) -> Iterable[Command]:
-    if app is not None and app.command:
-        yield Command(words=app.command, where=f"Compose, {app.name}", process=app.name)
-    if dockerfile.command:
-        yield Command(words=dockerfile.command, where=place)
+    words, where = dockerfile.words(), file
+    if app is not None and app.entrypoint:
+        words, where = (*app.entrypoint, *app.command), f"Compose, {app.name}"
+    elif app is not None and app.command:
+        words, where = dockerfile.words(app.command), f"Compose, {app.name}"
+    if words:
+        process = app.name if app is not None else "web"
+        yield Command(words=without_first(words), where=where, process=process, folder=place)
+    if dockerfile.words() and where != file:
+        own = without_first(dockerfile.words())
+        yield Command(words=own, where=file, folder=place)

@@ -16,8 +16,16 @@ from chaoslab.discover.names import (
 )
 from chaoslab.discover.urls import Address, address_in, filled_dsn, filled_url
 
-_HOST_PORT = re.compile(r"(?P<host>[A-Za-z0-9][A-Za-z0-9._-]*):(?P<port>[0-9]{1,5})")
+_HOST_PORT = re.compile(
+    r"(?P<host>[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})"
+)
+# The values by which a variable such as DB_CONNECTION says that there is no server.
+_NO_SERVER = frozenset(("sqlite", "sqlite3", "file", "memory"))
 _LOCAL = frozenset(("localhost", "127.0.0.1", "::1", "0.0.0.0", "host.docker.internal", ""))
+# Schemes of URLs that name no database, or do not say which.
+_NOT_SERVERS = frozenset(
+    ("http", "https", "file", "unix", "sqlite", "sqlite3", "tcp", "ws", "wss", "s3")
+)
 MOST_SERVICES, MOST_NOTES = 12, 30
 
 
@@ -53,13 +61,35 @@ class Links:
         own = {name: value for name, value in variables.items() if value and not is_other(name)}
         found: dict[str, str] = {}
         for name, value in own.items():
-            if (text := self.value(value, f"{name} {where(name)}".strip())) is not None:
+            text = self.value(value, f"{name} {where(name)}".strip())
+            text = self._socket(name, value, where(name)) if text is None else text
+            if text is not None:
                 found[name] = text
         found |= self.grouped({k: v for k, v in own.items() if k not in found}, where)
         for name, value in own.items():
             if name not in found and (text := self._pair(name, value, where(name))) is not None:
                 found[name] = text
+        self._note_unknown({k: v for k, v in own.items() if k not in found}, where)
         return {name: found[name] for name in own if name in found}
+
+    def _socket(self, name: str, value: str, where: str) -> str | None:
+        """The URL of the server in place of a Unix socket, if the variable's name says which."""
+        server = by_words(parts_of(name))
+        if server is None or not re.match(r"unix:/", value.strip()):
+            return None
+        address = Address(scheme="", host="", port=server.port)
+        use = self._use(server, address, f"{name} {where}".strip())
+        return None if use is None else f"{{{use.name}.url}}"
+
+    def _note_unknown(self, variables: Mapping[str, str], where: Callable[[str], str]) -> None:
+        """Note each database whose URL or DSN does not say which kind of server it is."""
+        for name, value in variables.items():
+            words = {*parts_of(name)}
+            if words & DATABASE_WORDS and (address := address_in(value)) is not None:
+                known = address.scheme in BY_SCHEME or address.scheme in _NOT_SERVERS
+                if address.host and not known:
+                    why = f"{name} {where(name)}".strip()
+                    self._note(f"{why}: not known which kind of server this is")
 
     def value(self, value: str, why: str) -> str | None:
         """The text with placeholders, if it is the URL or the DSN of a server that chaoslab can
@@ -108,11 +138,15 @@ class Links:
         where: Callable[[str], str],
     ) -> dict[str, str]:
         values = {role: variables[name] for role, name in names.items()}
-        host, _, after = values["host"].partition(":")
-        port = _number(values.get("port", "")) or _number(after)
+        both = _HOST_PORT.fullmatch(values["host"].strip())
+        host = both["host"] if both else values["host"]
+        port = _number(values.get("port", "")) or (int(both["port"]) if both else 0)
         why = f"{', '.join(names[role] for role in names if role != 'kind')} "
         why = f"{why}{where(names['host'])}".strip()
-        server = self._server_of(group, host, port, values.get("kind", ""))
+        kind = values.get("kind", "")
+        if _NO_SERVER & {*re.split(r"[^a-z0-9]+", kind.lower())}:
+            return {}
+        server = self._server_of(group, host, port, kind)
         if server is None:
             if set(parts_of(group)) & DATABASE_WORDS:
                 self._note(f"{why}: not known which kind of server this is")
@@ -121,7 +155,7 @@ class Links:
         if use is None:
             return {}
         fields = {
-            "host": f"{{{use.name}.host}}" + (f":{{{use.name}.port}}" if after else ""),
+            "host": f"{{{use.name}.host}}" + (f":{{{use.name}.port}}" if both else ""),
             "port": f"{{{use.name}.port}}",
         }
         fields |= {"password": f"{{{use.name}.password}}"}
@@ -145,22 +179,37 @@ class Links:
         return BY_NAME.get(self.sql) if set(parts) & DATABASE_WORDS else None
 
     def _pair(self, name: str, value: str, where: str) -> str | None:
-        """The text with placeholders, if the variable is the `host:port` of a known server."""
-        match = _HOST_PORT.fullmatch(value.strip())
-        parts = parts_of(name)
-        if match is None or not set(parts) & ADDRESS_WORDS:
+        """The text with placeholders, if the variable is the `host:port` of a known server, or a
+        list of them: the lab starts one.
+        """
+        items = [_HOST_PORT.fullmatch(each.strip()) for each in value.split(",")]
+        matches = [each for each in items if each]
+        if len(matches) < len(items):
             return None
-        host, port = match["host"], int(match["port"])
-        server = by_words(parts) or BY_NAME.get(self.hosts.get(host.lower(), ""))
-        server = server or BY_PORT.get(port)
+        host, port = matches[0]["host"], int(matches[0]["port"])
+        server = self._server_of_pair(parts_of(name), host, port)
         if server is None:
             return None
-        use = self._use(server, Address(scheme="", host=host, port=port), f"{name} {where}".strip())
-        return None if use is None else f"{{{use.name}.host}}:{{{use.name}.port}}"
+        why = f"{name} {where}".strip()
+        use = self._use(server, Address(scheme="", host=host, port=port), why)
+        if use is None:
+            return None
+        if len(items) > 1:
+            self._note(f"{why}: a list of {len(items)} servers; the lab starts one in their place")
+        return f"{{{use.name}.host}}:{{{use.name}.port}}"
+
+    def _server_of_pair(self, parts: tuple[str, ...], host: str, port: int) -> Server | None:
+        named = by_words(parts)
+        if named is not None:
+            return named
+        hosted = BY_NAME.get(self.hosts.get(host.lower(), "")) or by_words(parts_of(host))
+        if not set(parts) & ADDRESS_WORDS:
+            return hosted if hosted is not None and hosted.port == port else None
+        return hosted or BY_PORT.get(port)
 
     def _guess(self, address: Address) -> Server | None:
         """The server of a URL whose scheme is not known: by its host or its port."""
-        if address.scheme in ("http", "https", "file", "unix", "sqlite", "tcp", "ws", "wss"):
+        if address.scheme in _NOT_SERVERS:
             return None
         return BY_NAME.get(self.hosts.get(address.host.lower(), "")) or BY_PORT.get(address.port)
 

@@ -12,7 +12,7 @@ from chaoslab.discover.known import by_image
 from chaoslab.discover.links import Links, Use
 from chaoslab.discover.names import APP_ADDRESSES, APP_HOSTS, APP_PORTS
 from chaoslab.discover.server_keys import EXTENSIONS, Keys, ServerKeys, server_keys
-from chaoslab.discover.shell import split
+from chaoslab.discover.shell import is_shell_line, split
 from chaoslab.discover.urls import escaped
 from chaoslab.discover.words import assigned, filled_words
 from chaoslab.model.loader.rules import is_pinned, is_variable
@@ -22,6 +22,7 @@ from chaoslab.services import kinds
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
 _MOST_VALUE = 500
+_SHORTEST_SECRET = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,8 @@ class Proposed:
 class Proposal:
     """A topology of one app, as far as it can be read without starting anything.
 
-    `command` and `env` have placeholders. `others` are the commands of the folder that were not
+    `command` and `env` have placeholders. `cwd` is the folder in which the command runs, relative
+    to the file; empty for the folder of the file. `others` are the folder's commands that were not
     chosen, `prepare` those that the user wants to run before the first boot, `migrations` those
     that usually bring its database up to date. `images` maps a kind to the image that Compose
     names. `notes` are for people.
@@ -51,6 +53,7 @@ class Proposal:
     app: str
     command: tuple[str, ...]
     command_from: str = ""
+    cwd: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     services: tuple[Proposed, ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)
@@ -118,6 +121,7 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
         app=_app_name(folder, services),
         command=command,
         command_from="" if asked.words or chosen is None else chosen.where,
+        cwd="" if asked.words or chosen is None else _writable(chosen.folder),
         env=kept,
         services=tuple(services),
         images=dict(_images(folder, services)),
@@ -129,7 +133,7 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
             if each.words != words
         )[:8],
         prepare=prepare,
-        migrations=(*_migrates_first(words), *(each.words for each in folder.migrations)),
+        migrations=_migrations(words, folder),
         notes=(
             *folder.notes,
             *links.notes,
@@ -160,14 +164,26 @@ def _plain_values(
     folder: Folder, given: Mapping[str, str], env: Mapping[str, str]
 ) -> dict[str, str]:
     """The variables without a server that the app needs all the same: those in front of the
-    command, and those that Compose sets. A secret of a file is not copied.
+    command, and those that Compose sets. A value of a file with a secret in it is not copied.
     """
     found = {name: escaped(value) for name, value in given.items() if name not in env}
+    secrets = [v.value for k, v in folder.variables.items() if looks_secret(k)]
     for name in folder.app.environment if folder.app else ():
         value = folder.variables[name].value
-        if name not in env and name not in found and not looks_secret(name) and value:
+        secret = looks_secret(name) or _has_user(value) or any(_shows(value, s) for s in secrets)
+        if name not in env and name not in found and not secret and value:
             found[name] = escaped(value)
     return {k: v for k, v in found.items() if len(v) <= _MOST_VALUE and v.isprintable()}
+
+
+def _has_user(value: str) -> bool:
+    """Whether a value has a URL with a user, and so perhaps a password."""
+    return re.search(r"://[^/\s]*@", value) is not None
+
+
+def _shows(value: str, secret: str) -> bool:
+    """Whether a value has a secret in it; shorter texts are found in too many values."""
+    return len(secret) >= _SHORTEST_SECRET and secret in value
 
 
 def _own_address(variables: Mapping[str, str]) -> dict[str, str]:
@@ -256,11 +272,19 @@ def _writable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
+def _migrations(words: Sequence[str], folder: Folder) -> tuple[tuple[str, ...], ...]:
+    """The commands that bring the database up to date, as words with their braces doubled."""
+    found = (tuple(map(escaped, each.words)) for each in folder.migrations)
+    return tuple(
+        tuple(map(_writable, each)) for each in dict.fromkeys((*_migrates_first(words), *found))
+    )
+
+
 def _migrates_first(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """The first part of a shell line such as `migrate && exec serve`."""
-    if tuple(words[:2]) == ("sh", "-c") and len(words) == 3:
+    if is_shell_line(words):
         before, both, _ = words[2].partition("&&")
-        if both and "migrat" in before.lower():
+        if both and re.search(r"migrat|\bupgrade\b", before.lower()):
             yield split(escaped(before))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,6 +15,7 @@ from chaoslab.model.loader.renamed import VERSION
 from chaoslab.printable import one_line
 
 _WIDTH = 100
+_HIDDEN = re.compile("[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _COMMENT = 600  # characters of one remark
 SLACK = 3.0  # a deadline is this many times the longest of the three boots
 LEAST_S = 5.0
@@ -64,6 +66,8 @@ def _app(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
     if proposal.command_from:
         yield from comment(f"from {proposal.command_from}")
     yield f"command = {_list(proposal.command)}"
+    if proposal.cwd:
+        yield f"cwd = {_text(proposal.cwd)}"
     yield f"links = {_list([each.name for each in proposal.services])}"
     if findings is not None and findings.port:
         yield from comment(f"It listened on {findings.port}, whatever {{port}} was.")
@@ -233,7 +237,8 @@ async def test_a_service_is_refused(chaos: Chaos, service: str) -> None:
 
 
 def _text(text: str) -> str:
-    return tomlkit.item(text).as_string()
+    """A TOML string. What changes the order in which a line is shown is escaped as well."""
+    return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", tomlkit.item(text).as_string())
 
 
 def _list(words: Sequence[str]) -> str:

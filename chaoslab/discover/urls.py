@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
-from chaoslab.discover.known import TLS_SCHEMES, Server
+from chaoslab.discover.known import BY_SCHEME, TLS_SCHEMES, Server
 
 MOST_CHARACTERS = 2_000
-_URL = re.compile(r"(?P<jdbc>jdbc:)?(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://.+")
+_URL = re.compile(r"(?P<before>jdbc:|r2dbc:)?(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://.+")
 _KEY_VALUE = re.compile(r"(?P<key>[A-Za-z][A-Za-z _]*?)\s*=\s*(?P<value>'[^']*'|[^;\s]*)")
 # The DSN of Go's MySQL driver.
 _GO_DSN = re.compile(
@@ -28,8 +28,9 @@ _DSN_KEYS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """A server's address as a text names it. `scheme` is the part before a `+`, in lower case;
-    `written` is the scheme as written. `lost` are options that are left out of the new text.
+    """A server's address as a text names it. `scheme` is the part that names the server, in lower
+    case; `written` is the scheme as written, and `before` a prefix such as `jdbc:`. `lost` are
+    options that are left out of the new text.
     """
 
     scheme: str
@@ -37,7 +38,7 @@ class Address:
     port: int
     written: str = ""
     path: str = ""
-    jdbc: bool = False
+    before: str = ""
     dsn: bool = False
     lost: tuple[str, ...] = ()
 
@@ -58,13 +59,13 @@ def address_in(text: str) -> Address | None:
 def _url(text: str, match: re.Match[str]) -> Address | None:
     written = match["scheme"]
     try:
-        parts = urlsplit(text.removeprefix("jdbc:"))
+        parts = urlsplit(text.removeprefix(match["before"] or ""))
         host, port = parts.hostname or "", parts.port or 0
     except ValueError:
         # A list of hosts, or a password with characters that are not encoded.
         host, port, parts = _loosely(text), 0, urlsplit(f"{written}://")
     lower = written.lower()
-    scheme = lower if lower == "mongodb+srv" else lower.partition("+")[0]
+    scheme = _scheme_of(lower)
     options = tuple(dict.fromkeys(name for name, _ in parse_qsl(parts.query)))
     lost = (*((lower,) if lower in TLS_SCHEMES else ()), *options)
     return Address(
@@ -73,9 +74,17 @@ def _url(text: str, match: re.Match[str]) -> Address | None:
         port=port,
         written=written,
         path=parts.path,
-        jdbc=match["jdbc"] is not None,
+        before=match["before"] or "",
         lost=lost,
     )
+
+
+def _scheme_of(written: str) -> str:
+    """The scheme itself if it is known, such as `mongodb+srv`; else its part that is, as in
+    `postgresql+asyncpg` and `db+postgresql`; else its first part.
+    """
+    parts = written.split("+")
+    return next((each for each in (written, *parts) if each in BY_SCHEME), parts[0])
 
 
 def _loosely(text: str) -> str:
@@ -103,12 +112,13 @@ def _dsn(text: str) -> Address | None:
 def filled_url(address: Address, service: str, server: Server) -> str:
     """The URL of `service` through its link, in the form of the URL at that address."""
     where = f"{{{service}.host}}:{{{service}.port}}"
-    if address.jdbc:
-        return f"{{{service}.url:jdbc:{address.written}}}"
-    if server.name == "redis" and address.path.strip("/") not in ("", "0"):
-        return f"redis://{where}{escaped(address.path)}"
+    if address.before:
+        return f"{{{service}.url:{address.before}{address.written}}}"
     scheme = address.written.lower()
-    if scheme == server.usual or scheme in TLS_SCHEMES:
+    sockets = {"unix", "socket"} & {*scheme.split("+")}  # the lab's server has a port
+    if server.name == "redis" and not sockets and address.path.strip("/") not in ("", "0"):
+        return f"redis://{where}{escaped(address.path)}"
+    if scheme == server.usual or scheme in TLS_SCHEMES or sockets:
         return f"{{{service}.url}}"
     return f"{{{service}.url:{scheme}}}"
 

@@ -8,6 +8,7 @@ from itertools import zip_longest
 
 from chaoslab.discover.known import BY_PORT
 from chaoslab.discover.links import Links
+from chaoslab.discover.shell import is_shell_line
 from chaoslab.discover.urls import escaped
 
 _ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
@@ -49,8 +50,18 @@ def assigned(words: Sequence[str]) -> tuple[Mapping[str, str], tuple[str, ...]]:
 
 def filled_words(words: Sequence[str], links: Links) -> tuple[str, ...]:
     """The words with placeholders for the port, the host, and the URLs and addresses of servers;
-    other braces are doubled.
+    other braces are doubled. So are those of a line for a shell.
     """
+    if is_shell_line(words):
+        *shell, line = words
+        # The spaces stay: they may be in quotes.
+        pieces = re.split(r"(\s+)", line)
+        pieces[::2] = _filled_words(pieces[::2], links)
+        return (*shell, "".join(pieces))
+    return tuple(_filled_words(words, links))
+
+
+def _filled_words(words: Sequence[str], links: Links) -> list[str]:
     grouped = links.grouped(_options(words), lambda _: "of the command")
     done: list[str] = []
     before = ""
@@ -62,7 +73,7 @@ def filled_words(words: Sequence[str], links: Links) -> tuple[str, ...]:
         else:
             done.append(_filled(before if index else "", word, links, grouped))
         before = word
-    return tuple(done)
+    return done
 
 
 def _options(words: Sequence[str]) -> Mapping[str, str]:
@@ -88,11 +99,11 @@ def _filled(option: str, word: str, links: Links, grouped: Mapping[str, str]) ->
         bare = _is_every(match["host"]) and int(match["port"]) not in BY_PORT
         if bare or option in _ADDRESS_OPTIONS:
             return "{host}:{port}"
-    return _line(word, links) if " " in word else escaped(word)
+    return _line(word, links)
 
 
 def _line(line: str, links: Links) -> str:
-    """A line for a shell, with placeholders for the URLs of servers in it."""
+    """A word or a line for a shell, with placeholders for the URLs of servers in it."""
     done, end = "", 0
     for match in _URL.finditer(line):
         found = links.value(match[0], "the command")

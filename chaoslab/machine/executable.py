@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,8 +48,9 @@ def _has_interpreter(file: Path) -> bool:
             first = script.readline(256)
     except OSError:  # it may be executed, but not read
         return True
-    words = first[2:].split() if first.startswith(b"#!") else []
-    return not words or os.path.exists(words[0])
+    # The kernel splits at blanks alone: a carriage return is part of the name.
+    line = first[2:].strip(b" \t\n") if first.startswith(b"#!") else b""
+    return not line or os.path.exists(re.split(b"[ \t]", line, maxsplit=1)[0])
 
 
 def _error(number: int, program: str) -> OSError:

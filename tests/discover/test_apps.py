@@ -35,7 +35,8 @@ services:
 )
 def test_a_rival_is_as_likely_the_app(tmp_path: Path, compose: str, names: tuple[str, ...]) -> None:
     """Built, with a port, and with a server of the file, as the chosen one is."""
-    assert rivals(look_at(folder_of(tmp_path, {"compose.yaml": compose}))) == names
+    seen = look_at(folder_of(tmp_path, {"compose.yaml": compose}))
+    assert rivals(seen.app, seen.stack) == names
 
 
 def init(folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> Result:

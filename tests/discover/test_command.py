@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from chaoslab import services
 from chaoslab.cli import main
 from chaoslab.discover import command
-from chaoslab.discover.command import SCENARIO, TOPOLOGY
 from chaoslab.discover.findings import Findings, PathAnswer, PathFound
+from chaoslab.discover.output import SCENARIO, TOPOLOGY
 from chaoslab.discover.paths import Named
 from chaoslab.model.loader.topology import read_topology
 

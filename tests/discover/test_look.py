@@ -11,7 +11,7 @@ import pytest
 from rigs.projects import CHAOSLAB, Project
 
 from chaoslab import services
-from chaoslab.discover.command import SCENARIO, TOPOLOGY
+from chaoslab.discover.output import SCENARIO, TOPOLOGY
 from chaoslab.model.loader.topology import read_topology
 from chaoslab.model.topology import Topology
 

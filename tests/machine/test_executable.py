@@ -29,6 +29,8 @@ def places(folder: Path) -> dict[str, str]:
     put(folder / "second" / "plain")
     put(folder / "first" / "only", mode=0o644)
     put(folder / "second" / "moved", "#!/no/such/python\n")
+    put(folder / "second" / "crlf", "#!/bin/sh\r\nexit 0\r\n")
+    put(folder / "second" / "blanks", "#! \t/bin/sh -e\nexit 0\n")
     put(folder / "here.sh")
     put(folder / "data", "words", mode=0o644)
     return {"PATH": f"{folder / 'first'}:{folder / 'none'}:{folder / 'second'}"}
@@ -41,8 +43,10 @@ def places(folder: Path) -> dict[str, str]:
         ("./here.sh", True),
         ("second/plain", True),
         ("/bin/sh", True),
+        ("blanks", True),
         ("only", False),
         ("moved", False),
+        ("crlf", False),
         ("absent", False),
         ("./absent.sh", False),
         ("data", False),
