@@ -1,7 +1,7 @@
 """The plan of a cell whose lab stays open at its fault, until a person has seen enough. Pure.
 
-The person's look is a step of the plan, and the end of the step heals the fault. So a saved run has
-the whole of it, and is judged like any other.
+The look is a step of the plan, and the end of the step heals the fault. So a saved run has all of
+it, and is judged like any other.
 """
 
 from __future__ import annotations

@@ -70,9 +70,9 @@ class Hold:
                 follow.cancel()
         left_s = begun_s + usual.after_s - now_s() if usual and effect else 0.0
         if left_s > 0:
-            self.say(f"{why}: the fault stays for {left_s:.1f} s more, as in any cell")
+            self.say(f"{why}; the fault stays for {left_s:.1f} s more, as in any cell")
             await asyncio.sleep(left_s)
-        self.say(f"{why}: {self._after()}")
+        self.say(f"{why}; next: {self._after()}")
 
     def _head(self, effect: AnyEvent | None, seen_s: float) -> str:
         label = self.cell.label

@@ -20,8 +20,8 @@ FORWARDED = (
     " a refused connect is a reset here"
 )
 NOTICED = (
-    "on this runtime a session without the fault cannot be told from one of the app: each makes a"
-    " PASS of this cell UNKNOWN"
+    "on this runtime the lab cannot distinguish a session without the fault from one of the app:"
+    " each makes a PASS of this cell UNKNOWN"
 )
 API = "read only: a change there is not in the history, and the verdicts would be wrong"
 
@@ -29,9 +29,9 @@ API = "read only: a change there is not in the history, and the verdicts would b
 def pasted(inside: Inside, here: Path, *, secrets: bool) -> Iterator[str]:
     """Yields the addresses, and then lines to paste. Paths are relative to the folder `here`.
 
-    With `secrets`, which is for a terminal, headers of the topology stand as they are, and so do
-    passwords of servers that the lab has started: nobody can connect without them, and they open
-    only servers that end with the run. Else they are masked, except for the password that the lab
+    With `secrets`, which is for a terminal, headers of the topology are shown, and passwords of
+    servers that the lab has started: nobody can connect without them, and they open only servers
+    that end with the run. Else they are masked, except for the password that the lab
     itself chooses. That of a server that the lab has not started is always masked.
     """
     yield from _addresses(inside, here, secrets=secrets)

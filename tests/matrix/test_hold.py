@@ -1,4 +1,4 @@
-"""What a person is told while a lab is held, and what ends the hold."""
+"""What is printed while a lab is held, and what ends the hold."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_a_hold_ends_at_its_limit() -> None:
     lines = await looked(cell("refused"))
     healed = "the fault is healed, and the lab waits until the app is back"
     assert lines[-2].endswith(f"or for 0.05 s; then: {healed}")
-    assert lines[-1] == f"0.05 s are over: {healed}"
+    assert lines[-1] == f"0.05 s are over; next: {healed}"
 
 
 async def test_a_fault_is_in_force_for_as_long_as_in_any_cell() -> None:
@@ -95,7 +95,7 @@ async def test_ctrl_c_ends_the_hold_and_not_the_run() -> None:
     before = signal.getsignal(signal.SIGINT)
     asyncio.get_running_loop().call_later(0.05, signal.raise_signal, signal.SIGINT)
     lines = await looked(cell("silent", "sigterm"), limit_s=60.0)
-    assert lines[-1] == "a signal: the app gets SIGTERM, and the fault is healed"
+    assert lines[-1] == "a signal; next: the app gets SIGTERM, and the fault is healed"
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -105,7 +105,7 @@ async def test_enter_ends_the_hold_on_a_terminal(monkeypatch: pytest.MonkeyPatch
         asyncio.get_running_loop().call_later(0.05, os.write, typed, b"\n")
         lines = await looked(cell("none"), limit_s=60.0)
     assert "open until Enter, Ctrl-C" in lines[-2]
-    assert lines[-1] == "Enter: the app is stopped"
+    assert lines[-1] == "Enter; next: the app is stopped"
 
 
 @contextmanager

@@ -169,7 +169,7 @@ def test_a_held_lab_is_looked_into_and_its_cell_is_judged_like_any_other(tmp_pat
                 process.send_signal(signal.SIGINT)
     text = "".join(lines)
     assert process.returncode == 0, text
-    assert "a signal: the fault is healed" in text
+    assert "a signal; next: the fault is healed" in text
     (run,) = shop.runs
     history = (run / "postgres-refused-running" / "history.jsonl").read_text()
     assert '"step":"look inside"' in history

@@ -112,7 +112,7 @@ def test_the_password_of_a_server_that_runs_elsewhere_is_never_shown() -> None:
     assert "***" in text
 
 
-def test_what_the_addresses_cannot_show_is_told_where_it_is_so() -> None:
+def test_addresses_that_differ_from_those_of_the_app_have_a_line_about_it() -> None:
     """Forwarded addresses, and sessions that the lab takes for the app's."""
     assert len(shown(inside())) + 2 == len(shown(inside(forwarded=True, noticed=True)))
 
