@@ -87,6 +87,7 @@ SLOW = (
     "test_lab_disk.py",
     "test_lab_past_proxy.py",
     "test_lab_prepare.py",
+    "test_lab_processes.py",
     "test_lab_supervisor.py",
     "test_lab_trouble.py",
     "test_readme.py",

@@ -93,6 +93,32 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessEnds:
+    """How a further process of the app, such as its worker, ended by itself in the cell.
+
+    `first` is the first end, `codes` has the exit codes of all, each once, and `count` their
+    number. `restarts` is how often a supervisor started it again. `runs_after_s` is the time from
+    the heal until its last start, 0 if that was before; None if it did not run when the watch
+    ended, or if nothing was injected.
+    """
+
+    name: str
+    first: Exit
+    codes: tuple[int, ...]
+    count: int
+    restarts: int
+    runs_after_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessStop:
+    """How a further process of the app ended after SIGTERM."""
+
+    name: str
+    stop: Stop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything that was observed in one cell.
 
@@ -103,6 +129,8 @@ class Facts:
     for at least a second. `waiting` are the requests to an app that answered, and whose start-up
     was not complete while the fault was in force. `affected`: the fault was observed to affect the
     app. The watch ended `watched_s` after the heal.
+    `process_ends` are the further processes that ended by themselves, `process_stops` how they
+    ended after the plan's SIGTERM.
     """
 
     start: Start | None = None
@@ -119,10 +147,12 @@ class Facts:
     back: tuple[Back, ...] = ()
     watched_s: float | None = None
     stop: Stop | None = None
+    process_ends: tuple[ProcessEnds, ...] = ()
+    process_stops: tuple[ProcessStop, ...] = ()
 
     @property
     def changed(self) -> bool:
         """Whether anything differed from a steady state, under the fault or after its heal."""
         away = any(each.after_s != 0.0 for each in self.back)
-        ended = bool(self.exits or self.later_exits)
+        ended = bool(self.exits or self.later_exits or self.process_ends)
         return away or ended or not all(each.all_good for each in self.under)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from chaoslab.behaviour.answered import Series, answers_in, back_of, reports_healthy, series_of
 from chaoslab.behaviour.boots import completed_s, exits_of, start_of, stop_of
 from chaoslab.behaviour.facts import Answers, Facts, Role
+from chaoslab.behaviour.processes import ends_of, stops_of
 from chaoslab.evidence.timeline import (
     Span,
     end_s,
@@ -56,8 +57,11 @@ def observed(
     found = Facts(
         start=start_of(app.name, history, span.end_s if span else seen.until_s),
         affected=evidence is not None and evidence.observed,
-        stop=stop_of(app.name, history) if cell.steady or cell.moment == "sigterm" else None,
+        process_ends=tuple(ends_of(app, history, span.start_s if span else None)),
     )
+    if cell.steady or cell.moment == "sigterm":
+        stops = tuple(stops_of(app, history))
+        found = replace(found, stop=stop_of(app.name, history), process_stops=stops)
     if fault is None or span is None:
         return _steady(found, seen)
     found = _ends(replace(found, held_s=span.end_s - span.start_s), seen, span)

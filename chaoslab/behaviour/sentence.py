@@ -17,6 +17,9 @@ from chaoslab.behaviour.words import (
     NOT_BACK,
     NOT_UP,
     PATH,
+    PROCESS_EXITS,
+    PROCESS_KILLED,
+    PROCESS_STOPS,
     REPORTS_HEALTHY,
     REQUESTS,
     RESTARTED,
@@ -41,14 +44,15 @@ def phases_of(cell: Cell, facts: Facts, missing: Reason | None) -> Phases:
     """
     if cell.steady:
         start = [*_attached(facts)] or [*_starts(facts)] or [*_down(cell, facts)]
-        phases = [[*start, *_answers(facts)], [*_stop(facts)]]
+        phases = [[*start, *_answers(facts)], *_processes(facts), [*_stop(facts)]]
     elif cell.moment == "sigterm":
         gone = [*_down(cell, facts)] if facts.exits else []
-        phases = [[missing] if missing else [], gone, [*_stop(facts)]]
+        phases = [[missing] if missing else [], gone, *_processes(facts), [*_stop(facts)]]
     elif missing is not None and not facts.changed and not _down_at_boot(cell, facts):
         phases = [[*_started(facts)], [missing]]
     else:
-        phases = [[missing] if missing else [], *_under_and_after(cell, facts)]
+        seen = [*_under_and_after(cell, facts), *_processes(facts)]
+        phases = [[missing] if missing else [], *seen]
     return tuple(tuple(phase) for phase in phases if phase)
 
 
@@ -207,10 +211,32 @@ def _names(group: Sequence[Back], facts: Facts) -> list[str]:
     return paths + ([REQUESTS_WORD] if mine == every and mine else sorted(mine))
 
 
+def _processes(facts: Facts) -> list[list[Reason]]:
+    """The reasons of each further process that ended by itself."""
+    return [
+        [
+            PROCESS_EXITS(
+                process=each.name,
+                codes=list(each.codes),
+                after_s=each.first.after_s,
+                since_fault_s=each.first.since_fault_s,
+                words=each.first.words,
+                count=each.count,
+                restarts=each.restarts,
+                runs_after_s=each.runs_after_s,
+            )
+        ]
+        for each in facts.process_ends
+    ]
+
+
 def _stop(facts: Facts) -> Iterator[Reason]:
-    if facts.stop is None:
-        return
-    if facts.stop.killed_after_s is not None:
+    if facts.stop is not None and facts.stop.killed_after_s is not None:
         yield KILLED(grace_s=facts.stop.killed_after_s)
-    else:
+    elif facts.stop is not None:
         yield STOPS(after_s=facts.stop.after_s, code=facts.stop.code)
+    for name, stop in ((each.name, each.stop) for each in facts.process_stops):
+        if stop.killed_after_s is not None:
+            yield PROCESS_KILLED(process=name, grace_s=stop.killed_after_s)
+        else:
+            yield PROCESS_STOPS(process=name, after_s=stop.after_s, code=stop.code)

@@ -11,6 +11,7 @@ from typing import Any
 from chaoslab.behaviour.described import Behaviour, why_not_started
 from chaoslab.behaviour.facts import Answers
 from chaoslab.evidence.misread import MISREAD
+from chaoslab.evidence.processes import own_exits, process_exited
 from chaoslab.evidence.reasons import health_answer
 from chaoslab.evidence.traffic import response, response_text
 from chaoslab.history.events import Exited, HealthSample, Request
@@ -78,6 +79,13 @@ def problem_of(behaviour: Behaviour, app: App, history: History) -> Problem | No
     because = tuple(_wrong(behaviour, app, history))
     if not because:
         return None
+    if ends := own_exits(app.name, history, 0.0):
+        fix = (
+            f"see its last words; [apps.{app.name}.processes] has commands that run as long as the "
+            "app; one that ends by itself belongs in prepare"
+        )
+        log = ends[0].log_tail[-LOG_LINES:]
+        return Problem(app=app.name, because=because, log=log, fix=fix)
     fix = f"compare [apps.{app.name}.health] and [apps.{app.name}.requests] with the app"
     return Problem(app=app.name, because=because, log=log, fix=fix)
 
@@ -96,6 +104,7 @@ def _of_start(why: tuple[Reason, ...], *, attached: bool) -> tuple[Reason, ...]:
 
 
 def _wrong(behaviour: Behaviour, app: App, history: History) -> Iterator[Reason]:
+    yield from (process_exited(ended) for ended in own_exits(app.name, history, 0.0))
     for each in behaviour.facts.under:
         if each.role == "health" and not each.settled_good:
             last = history.last(HealthSample, lambda s: s.app == app.name)

@@ -323,3 +323,60 @@ KILLED = Code(
     "The process still ran at the end of its grace period, and the lab killed it.",
     data=("grace_s",),
 )
+
+# --- further processes, such as a worker ---
+
+
+def _process_exits(data: Data) -> str:
+    since_s = data["since_fault_s"]
+    when = f"after {seconds(data['after_s'])}"
+    if since_s is not None:
+        when = f"{seconds(since_s)} into the fault"
+    codes = listed([exit_code(code) for code in data["codes"]])
+    text = f"process {data['process']} exits {codes} {when}{quoted(data['words'])}"
+    if data["count"] > 1:
+        text += f", {times(data['count'])} in all"
+    if not data["restarts"]:
+        return f"{text}, NOT restarted"
+    text += f", restarted {times(data['restarts'])}"
+    runs_s = data["runs_after_s"]
+    if runs_s is None:
+        return text if since_s is None else f"{text}, NOT running at the end"
+    return f"{text}, runs {seconds(runs_s)} after the heal" if runs_s else f"{text}, runs"
+
+
+PROCESS_EXITS = Code(
+    "cell.process_exits",
+    _process_exits,
+    "A further process of the app, such as its worker, ended by itself: the codes, when the first"
+    " end came, the last words of its log then, how often it ended, how often a supervisor started"
+    " it again, and how many seconds after the heal it was last started (0: before the heal).",
+    data=(
+        "process",
+        "codes",
+        "after_s",
+        "since_fault_s",
+        "words",
+        "count",
+        "restarts",
+        "runs_after_s",
+    ),
+)
+PROCESS_STOPS = Code(
+    "cell.process_stops",
+    lambda data: (
+        f"process {data['process']} stops {seconds(data['after_s'])} after SIGTERM "
+        f"({ended(data['code'])})"
+    ),
+    "How soon a further process ended after SIGTERM, and its exit code.",
+    data=("process", "after_s", "code"),
+)
+PROCESS_KILLED = Code(
+    "cell.process_killed",
+    lambda data: (
+        f"process {data['process']} does NOT stop: still runs {seconds(data['grace_s'])} after "
+        "SIGTERM"
+    ),
+    "A further process still ran at the end of its grace period, and the lab killed it.",
+    data=("process", "grace_s"),
+)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chaoslab.evidence.processes import own_exits, process_exited
 from chaoslab.evidence.reasons import health_answer, process_exit
 from chaoslab.evidence.timeline import SERVING, answered_s
 from chaoslab.evidence.traffic import over_s, response, response_text
@@ -59,6 +60,8 @@ def _exits(history: History, app: str, since_s: float) -> Found:
     for ended in history.of(Exited):
         if ended.app == app and not ended.asked and ended.at_s >= since_s:
             yield ended.at_s, process_exit(ended)
+    for process in own_exits(app, history, since_s):
+        yield process.at_s, process_exited(process)
 
 
 def _of_health(history: History, app: str, since_s: float) -> Found:

@@ -11,7 +11,7 @@ from typing import Literal
 from chaoslab.evidence.given import start_of
 from chaoslab.evidence.probes import LATE_S, Probe, probes_of
 from chaoslab.evidence.starvation import lacked_time, starved_exit, too_much_lost
-from chaoslab.evidence.timeline import exited, newest_boot, restarts, spawned, started_by
+from chaoslab.evidence.timeline import exited, newest_boot, spawned, started_by
 from chaoslab.evidence.waits import losses_of
 from chaoslab.history.events import Bound, RestartDecided, Spawned
 from chaoslab.history.journal import History
@@ -30,27 +30,36 @@ def restart_wait_s(app: str, supervisor: Supervisor, history: History) -> float 
         return None
     if (decided := history.last_of_boot(RestartDecided, app, newest.boot)) is not None:
         return decided.wait_s
-    stopped = ended.supervisor is not None
-    if len(restarts(history, app)) >= supervisor.most_restarts or not supervisor.restarts(
-        ended.exit_code, stopped=stopped
-    ):
-        return None
-    return supervisor.wait_s(_in_a_row(app, supervisor, history))
+    lives = [
+        Life(restart=boot.restart, ran_s=end.at_s - boot.at_s if end else 0.0)
+        for boot in history.of(Spawned)
+        if boot.app == app
+        for end in (exited(history, app, boot.boot),)
+    ]
+    return wait_after(lives, ended.exit_code, supervisor, stopped=ended.supervisor is not None)
 
 
-def _in_a_row(app: str, supervisor: Supervisor, history: History) -> int:
-    """How often the supervisor has restarted the app in a row. A boot that ran for long enough
-    begins a new row.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """One life of a process: whether a supervisor began it, and how long it ran."""
+
+    restart: bool
+    ran_s: float
+
+
+def wait_after(
+    lives: Sequence[Life], exit_code: int, supervisor: Supervisor, *, stopped: bool = False
+) -> float | None:
+    """The seconds from the end of the last of `lives`, those of one process, to its restart. None
+    if the supervisor does not restart it. `stopped`: the supervisor itself had stopped it.
     """
-    row = 0
-    for boot in history.of(Spawned):
-        if boot.app != app:
-            continue
-        row += boot.restart
-        ended = exited(history, app, boot.boot)
-        if ended is not None and ended.at_s - boot.at_s >= supervisor.reset_after_s:
-            row = 0
-    return row
+    restarts = sum(life.restart for life in lives)
+    if restarts >= supervisor.most_restarts or not supervisor.restarts(exit_code, stopped=stopped):
+        return None
+    row = 0  # restarts in a row; a life that was long enough begins a new one
+    for life in lives:
+        row = 0 if life.ran_s >= supervisor.reset_after_s else row + life.restart
+    return supervisor.wait_s(row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from chaoslab.evidence.every_boot import (
     watched_app_until_s,
 )
 from chaoslab.evidence.given import Given
+from chaoslab.evidence.processes_back import process_to_wait_for, processes_back
 from chaoslab.evidence.reasons import (
     CUT_SHORT,
     NEVER_SPAWNED,
@@ -127,8 +128,9 @@ class ComesBack(Expectation):
 
     The steady state of health is its state and status before the first fault, or healthy if the app
     was not up then. A request is as in the steady state if it gets a good answer, `at_least` times
-    in a row. For each fault something must show that the app uses the path again. Restarts of an
-    app that ran before the lab did are not observed.
+    in a row. A further process of the app that has ended runs again by then, and stays for the
+    app's `stable_s`, after at most as many restarts. For each fault something must show that the
+    app uses the path again. Restarts of an app that ran before the lab did are not observed.
     """
 
     within_s: float | None = None
@@ -168,7 +170,7 @@ class ComesBack(Expectation):
         history, span = run.history, healed_span(self, run.history)
         newest = newest_boot(history, self.app)
         observed = newest is None or not newest.standing
-        claim = _claim(self, run.plan, restarts_observed=observed)
+        claim = _claim(self, run, restarts_observed=observed)
         if newest is None:
             return unknown(self.kind, claim, NEVER_SPAWNED(app=self.app, boot=1))
         if span is None:
@@ -179,6 +181,7 @@ class ComesBack(Expectation):
             *_gone(self, run, span),
             *(_of(self, back, run, span) for back in _backs(self, run.plan, history, span)),
             *_never_good(self, run.plan, history),
+            *self._processes(run, span),
             *([_restarted(self, history, span)] if observed else []),
         ]
         outcome = worst(each for each, _ in found)
@@ -196,6 +199,14 @@ class ComesBack(Expectation):
             return unknown(self.kind, claim, CUT_SHORT(), *because)
         return passed(self.kind, claim, *because)
 
+    def _processes(self, run: Run, span: Span) -> Iterator[Found]:
+        """Yields whether the app's further processes run again."""
+        until_s = min(watched_app_until_s(self, run.history), span.end_s)
+        watched, within_s = replace(span, end_s=until_s), self.within_s or 0.0
+        return processes_back(
+            run.app(self.app), run.history, watched, within_s, self.restarts_at_most
+        )
+
     def waits_for(self, run: Run, now_s: float) -> str | None:
         """A text that says that the run still waits for the heal, or for the app to be as before.
         None if it is, or if it had its time.
@@ -208,11 +219,13 @@ class ComesBack(Expectation):
         if span is None or newest is None:
             return None
         within_s, backs = self.within_s or 0.0, _backs(self, plan, history, span)
+        due_s = span.start_s + within_s
+        if process := process_to_wait_for(run.app(self.app), history, due_s, now_s):
+            return f"process {process} of {self.app} to run for long enough"
         if all(len(back.row) >= self.at_least for back in backs):
             return None
         waited = waited_s(history, self.app, newest.boot, span.start_s, now_s)
         given_up_s = span.start_s + within_s + LATE_S + min(within_s, waited)
-        due_s = span.start_s + within_s
         if now_s > given_up_s and all(_is_decided(self, back, due_s) for back in backs):
             return None
         # the last questions begin before the bound and may go unanswered
@@ -222,11 +235,14 @@ class ComesBack(Expectation):
         return None if now_s > last_s else f"{self.app} to be as before the fault"
 
 
-def _claim(e: ComesBack, plan: Plan, *, restarts_observed: bool) -> str:
+def _claim(e: ComesBack, run: Run, *, restarts_observed: bool) -> str:
     allowed = e.restarts_at_most
     often = "with any number of restarts" if allowed is None else f"with at most {allowed} restarts"
     how = f", {often}" if restarts_observed else " (a restart of it is not observed)"
-    return f"{as_before(e, plan)} within {e.within_s:g} s of the heal{how}"
+    processes = run.app(e.app).processes if restarts_observed else {}
+    and_run = f", and {' and '.join(processes)} run{'s' * (len(processes) == 1)}"
+    before = as_before(e, run.plan) + and_run * bool(processes)
+    return f"{before} within {e.within_s:g} s of the heal{how}"
 
 
 def _is_decided(e: ComesBack, back: Back, due_s: float) -> bool:

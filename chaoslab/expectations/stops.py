@@ -17,6 +17,7 @@ from chaoslab.evidence.kept import (
     last_looks,
     lost_writes,
 )
+from chaoslab.evidence.processes import process_killed, stopped_since
 from chaoslab.evidence.reasons import CUT_SHORT, MISSED, NEVER_SPAWNED
 from chaoslab.evidence.starvation import lacked_time
 from chaoslab.evidence.stopping import killed
@@ -96,6 +97,12 @@ FAULTS_THEN = Code(
     "Which faults were in force when the lab sent SIGTERM.",
     data=("faults",),
 )
+PROCESS_LATE = Code(
+    "stop.process_late",
+    "process '{process}' ended {after_s:.3f} s after SIGTERM, {within_s:g} s are allowed",
+    "A further process of the app, such as a worker, did not end in time.",
+    data=("process", "after_s", "within_s"),
+)
 STILL_CONNECTED = Code(
     "stop.still_connected",
     lambda data: f"at its end it had {data['count']} connections open on {data['link']}",
@@ -107,7 +114,8 @@ STILL_CONNECTED = Code(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stops(Expectation):
     """The process ends by itself within `within_s` of SIGTERM, with one of `exit_codes` (None: with
-    any code), and no write of the load that it acknowledged is lost.
+    any code), and no write of the load that it acknowledged is lost. The app's further processes
+    end in time too, with any code.
 
     The plan needs a boot with `stop`. If `within_s` is None, the limit is that boot's `grace_s`,
     after which the lab sends SIGKILL. A code below 0 is the signal that ended the process: -15 is
@@ -159,6 +167,8 @@ class Stops(Expectation):
         if self._bad_end(request, ended) and _had_its_time(run, request, ended):
             wrong = (*self._bad_end(request, ended), *_doing(request, ended, history))
             return failed(self.kind, claim, *wrong, *how, *log_lines(ended))
+        if late := [*self._late_processes(run, request)]:
+            return failed(self.kind, claim, *late, *how)
         outcome, writes = _writes(run, begun, ended)
         if outcome is Outcome.FAIL:
             return failed(self.kind, claim, *writes, *how)
@@ -167,6 +177,19 @@ class Stops(Expectation):
         if outcome is Outcome.UNKNOWN:
             return unknown(self.kind, claim, *writes, *how)
         return passed(self.kind, claim, *how, *writes)
+
+    def _late_processes(self, run: Run, request: StopRequested) -> Iterator[Reason]:
+        """Yields a reason for each further process of the app that did not end in time."""
+        for ended in stopped_since(self.app, run.history, request.at_s):
+            took_s = ended.at_s - request.at_s
+            if run.was_cut_short and took_s < request.grace_s:
+                continue  # the end of an interrupted run stops every process at once
+            if by_lab := process_killed(ended):
+                yield by_lab
+            elif took_s > self._limit_s(request):
+                yield PROCESS_LATE(
+                    process=ended.process, after_s=took_s, within_s=self._limit_s(request)
+                )
 
     def excuse(self, run: Run) -> Reason | None:
         """The reason why the machine may be the cause that the process did not end in time; None if
@@ -187,7 +210,9 @@ class Stops(Expectation):
         planned_s = boots[self.boot - 1].grace_s if self.boot <= len(boots) else inf
         within_s = planned_s if self.within_s is None else self.within_s
         codes = "" if self.exit_codes is None else " or ".join(map(_code, self.exit_codes))
-        claim = f"boot {self.boot} of {self.app} ends within {within_s:g} s of SIGTERM"
+        ends = " and ".join((f"boot {self.boot} of {self.app}", *run.app(self.app).processes))
+        verb = "end" if run.app(self.app).processes else "ends"
+        claim = f"{ends} {verb} within {within_s:g} s of SIGTERM"
         claim += f" with {codes}" if codes else ""
         kept = ", and loses no write that it acknowledged"
         return claim + (kept if _has_load(run, self.app) else "")

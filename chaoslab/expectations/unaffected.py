@@ -9,6 +9,7 @@ from typing import Literal
 from chaoslab.errors import Problem
 from chaoslab.evidence.back import as_before, is_as_before
 from chaoslab.evidence.every_boot import load_names, requests_of, steady_health
+from chaoslab.evidence.processes import own_exits, process_exited
 from chaoslab.evidence.reasons import (
     FEW_ANSWERS,
     NEVER_COMPLETE,
@@ -66,8 +67,8 @@ MIN_ANSWERS = 3  # fewer answers do not show that nothing changes
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unaffected(OfFault):
     """Under `fault` nothing changes: each answer of health has the state and status of the last one
-    before the fault, and each request of a load gets a good answer. The process does not exit. The
-    plan needs a load if the app has requests.
+    before the fault, and each request of a load gets a good answer. No process of the app exits.
+    The plan needs a load if the app has requests.
 
     An app that starts under the fault completes its start-up there, and is healthy from its first
     healthy answer on. At least `at_least` requests of each name are required under the fault.
@@ -91,6 +92,9 @@ class Unaffected(OfFault):
             return unknown(self.kind, claim, found)
         if gone := exit_under(self, found, history):
             return failed(self.kind, claim, process_exit(gone))
+        for ended in own_exits(self.app, history, found.span.start_s):
+            if found.span.holds(ended.at_s):
+                return failed(self.kind, claim, process_exited(ended))
         before = steady_health(self, history)
         if before is None and not found.at_boot:
             return unknown(self.kind, claim, NO_STEADY(fault=self.fault))

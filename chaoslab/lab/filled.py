@@ -29,12 +29,15 @@ async def filled(
     *,
     context: Context,
     address_of: Callable[[Link], Endpoint],
+    like: Filled | None = None,
 ) -> Filled:
     """A command of the app and the environment `env` with every placeholder replaced by its value.
-    `address_of` returns the address at which the command reaches the service of a link.
+    `address_of` returns the address at which the command reaches the service of a link. With
+    `like`, an earlier command of the app, the ports are the same.
     """
     runtime = context.runtime
-    port, ports = await runtime.app_port(app), await runtime.named_ports(app)
+    port = like.port if like else await runtime.app_port(app)
+    ports = like.ports if like else await runtime.named_ports(app)
     values = {"port": str(port), "host": runtime.app_host, "python": runtime.python}
     values |= {f"port:{name}": str(number) for name, number in ports.items()}
     # Also each URL with another scheme that is used.

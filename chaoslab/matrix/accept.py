@@ -112,6 +112,9 @@ def _no_policy(facts: Facts) -> str:
     hanging = [each.name for each in facts.under if "hangs" in each.ways]
     if hanging:
         return f"{' and '.join(hanging)} hang: no policy allows that"
+    if facts.process_ends:
+        names = " and ".join(each.name for each in facts.process_ends)
+        return f"health stays healthy while process {names} exits: no policy allows that"
     return "health stays healthy, and something changed: no policy says what"
 
 

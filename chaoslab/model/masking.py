@@ -40,7 +40,7 @@ def mask_of(
 
 def _of_app(app: App, listed: tuple[str, ...]) -> Iterator[str]:
     yield from secrets_of_env(app.env, listed)
-    for command in (app.command, *app.prepare):
+    for command in app.commands:
         yield from secrets_of_command(command, listed)
     if app.container is not None and app.container.build is not None:
         yield from secrets_of_env(app.container.build.args, listed)
@@ -81,6 +81,7 @@ def _words(topology: Topology) -> Iterator[str]:
     yield from (service.kind for service in topology.services.values())
     for app in topology.apps.values():
         health = app.health
+        yield from app.processes
         yield from (*health.phases, health.status_field, health.dependencies_field, *health.words)
         for request in app.requests.values():
             yield from (request.name, request.method, *request.good.equals, *request.good.has)

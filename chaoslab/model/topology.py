@@ -147,13 +147,17 @@ Network = Literal["own", "host"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """A process under test. At the spawn the lab fills placeholders in `command` and `env`:
+    """An app under test. At a spawn the lab fills placeholders in its commands and in `env`:
     `{port}` and `{host}` (where the app listens), `{port:NAME}` (its further ports), `{python}`,
     and of each link `{<service>.url}`, `.host` and `.port`, which are those of the link's proxy,
     and the `fields` of its service.
 
     `prepare` are commands that run once, in order, before the first boot and past every proxy; each
     may take `prepare_timeout_s` seconds.
+
+    `processes` maps the names of its further processes, such as a worker, to their commands. They
+    have the environment, the links and the folder of the app, start with it and stop with it. Each
+    is restarted on its own, as the supervisor restarts the app.
 
     `cwd` is the absolute path of the folder in which a process of the app runs. Empty means the
     working directory of the test run.
@@ -171,6 +175,7 @@ class App:
     cwd: str = ""
     prepare: tuple[tuple[str, ...], ...] = ()
     prepare_timeout_s: float = 120.0
+    processes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     links: tuple[str, ...] = ()
     port: int = 0
@@ -186,12 +191,17 @@ class App:
     supervisor: Supervisor | None = None
 
     @property
+    def commands(self) -> tuple[tuple[str, ...], ...]:
+        """Every command of the app: its own, those of `prepare`, and those of its processes."""
+        return (self.command, *self.prepare, *self.processes.values())
+
+    @property
     def port_names(self) -> tuple[str, ...]:
         """The names of the ports of the app besides its `port`: those that its commands and its
         environment use, and that of its health.
         """
         of_health = (self.health.port,) if self.health.port else ()
-        words = (word for command in (self.command, *self.prepare) for word in command)
+        words = (word for command in self.commands for word in command)
         named = port_names((*words, *self.env.values()))
         return tuple(dict.fromkeys((*named, *of_health)))
 

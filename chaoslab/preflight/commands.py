@@ -87,6 +87,8 @@ def _of_app(app: App, beside: Path) -> Iterator[_Found]:
     yield from _of_command((*place, "command"), app.command, app.env, folders)
     for number, command in enumerate(app.prepare):
         yield from _of_command((*place, "prepare", number), command, app.env, folders)
+    for name, command in app.processes.items():
+        yield from _of_command((*place, "processes", name), command, app.env, folders)
 
 
 def _of_service(service: Service, beside: Path) -> Iterator[_Found]:

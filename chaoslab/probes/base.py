@@ -5,7 +5,7 @@ recorded.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +15,12 @@ import httpx
 from chaoslab import printable
 from chaoslab.history.events import ProbeCrashed
 from chaoslab.history.journal import Journal
+from chaoslab.machine.sockets import AppSocket
 from chaoslab.model.topology import App
 from chaoslab.probes.lab_trouble import NotAsked, lab_trouble, note_lab_trouble
 from chaoslab.probes.questions import Questions
 from chaoslab.probes.request import Message, Reply, ask
-from chaoslab.runtimes.base import RunningApp
+from chaoslab.runtimes.base import RunningApp, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,8 @@ class Watched:
     """One boot of an app that the probes watch.
 
     An `attached` app was running before the lab, and the lab does not stop it. Every health or
-    readiness request goes through `questions`.
+    readiness request goes through `questions`. `beside` are the app's further processes that run
+    now, by their names; it changes while the boot runs.
     """
 
     app: App
@@ -36,16 +38,37 @@ class Watched:
     journal: Journal
     attached: bool = False
     questions: Questions = field(default_factory=Questions)
+    beside: Mapping[str, RunningApp] = field(default_factory=dict)
 
     @property
     def who(self) -> dict[str, Any]:
         """The fields `app` and `boot`, as every event of this boot has them."""
         return {"app": self.app.name, "boot": self.boot}
 
+    def sockets(self) -> tuple[AppSocket, ...]:
+        """The TCP sockets of all processes of the app now."""
+        return tuple(s for each in (self.running, *self.beside.values()) for s in each.sockets())
+
+    async def usage(self) -> Usage | None:
+        """What all processes of the app use now. None if the main process has ended, or if it is
+        not observed.
+        """
+        if (main := await self.running.usage()) is None:
+            return None
+        others = [await each.usage() for each in tuple(self.beside.values())]
+        every = [main, *filter(None, others)]
+        return Usage(
+            rss_bytes=sum(each.rss_bytes for each in every),
+            cpu_s=sum(each.cpu_s for each in every),
+            log_lines=sum(each.log_lines for each in every),
+            log_bytes=sum(each.log_bytes for each in every),
+        )
+
 
 NO_ANSWER = (httpx.HTTPError, TimeoutError, OSError)
 MOST_CHARACTERS = 200  # of one text of an app, in the history
 MOST_ENTRIES = 256  # of one list or object of an app, in the history
+LOG_CHARACTERS = 2000  # of one line of an app's log, in the history
 
 
 async def get(watched: Watched, path: str, *, timeout_s: float) -> Reply:
@@ -81,6 +104,11 @@ def as_text(value: object) -> str:
     or objects: they may be nested too deeply for Python to print.
     """
     return printable.cut(str(value).encode("utf-8", "replace").decode(), MOST_CHARACTERS)
+
+
+def last_lines_of(running: RunningApp) -> tuple[str, ...]:
+    """The last lines of a process's log, for the history."""
+    return tuple(printable.cut(line, LOG_CHARACTERS) for line in running.log_tail())
 
 
 async def either(

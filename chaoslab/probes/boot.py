@@ -19,8 +19,15 @@ from chaoslab.history.events import (
     SupervisorStops,
 )
 from chaoslab.model.health import HealthState
-from chaoslab.printable import cut
-from chaoslab.probes.base import MOST_ENTRIES, NO_ANSWER, Watched, as_text, either, get
+from chaoslab.probes.base import (
+    MOST_ENTRIES,
+    NO_ANSWER,
+    Watched,
+    as_text,
+    either,
+    get,
+    last_lines_of,
+)
 from chaoslab.probes.body import BadBody, object_of, word_of
 from chaoslab.probes.lab_trouble import NotAsked
 
@@ -28,7 +35,6 @@ BIND_POLL_S = 0.01
 READY_POLL_S = 0.05
 ANSWER_TIMEOUT_S = 1.0
 LONGEST_S = 1e6  # no limit in practice
-LOG_CHARACTERS = 2000  # of one line of the app's log, in the history
 
 
 class BootProbe:
@@ -204,7 +210,7 @@ async def watch_exit(watched: Watched, asked: asyncio.Event) -> bool:
             **watched.who,
             exit_code=code,
             asked=by_lab,
-            log_tail=tuple(cut(line, LOG_CHARACTERS) for line in watched.running.log_tail()),
+            log_tail=last_lines_of(watched.running),
             killed_after_s=watched.running.killed_after_s,
             supervisor=stops.why if stops else None,
         )

@@ -22,6 +22,21 @@ TRAFFIC_EVERY_S = 0.5  # one request to the proxy server for each link
 ANSWER_WITHIN_S = 0.5
 
 
+class Rising:
+    """A sum over processes that never falls. The share of a process is gone with it: the time of a
+    child that nobody waited for, or the output of a worker before its restart.
+    """
+
+    def __init__(self) -> None:
+        self._sum = self._last = 0.0
+
+    def after(self, now: float) -> float:
+        """What has been counted in all, when the processes that run now have `now`."""
+        self._sum += max(0.0, now - self._last)
+        self._last = now
+        return self._sum
+
+
 class UsageProbe:
     """Records what the processes of one boot use, until its main process ends.
 
@@ -30,7 +45,7 @@ class UsageProbe:
 
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
-        self._cpu_s = self._last_cpu_s = 0.0
+        self._cpu_s, self._lines, self._bytes = Rising(), Rising(), Rising()
 
     async def run(self, over: asyncio.Event) -> None:
         """Read each `READ_EVERY_S` seconds, until the process ends or `over` is set."""
@@ -41,21 +56,18 @@ class UsageProbe:
     async def _read(self) -> None:
         journal = self._watched.journal
         at_s = journal.now()
-        used = await self._watched.running.usage()
+        used = await self._watched.usage()
         if used is None:
             return
-        # The time of a child that nobody waited for is gone with it.
-        self._cpu_s += max(0.0, used.cpu_s - self._last_cpu_s)
-        self._last_cpu_s = used.cpu_s
         journal.append(
             AppUsage(
                 at_s=at_s,
                 **self._watched.who,
                 took_s=journal.now() - at_s,
                 rss_bytes=used.rss_bytes,
-                cpu_s=self._cpu_s,
-                log_lines=used.log_lines,
-                log_bytes=used.log_bytes,
+                cpu_s=self._cpu_s.after(used.cpu_s),
+                log_lines=int(self._lines.after(used.log_lines)),
+                log_bytes=int(self._bytes.after(used.log_bytes)),
             )
         )
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from chaoslab.history.events import PathBypassed, Spawned
+from chaoslab.history.events import PathBypassed, ProcessSpawned, Spawned
 from chaoslab.history.journal import Journal
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.sockets import CONNECTED, AppSocket
@@ -64,11 +64,18 @@ class PastProxyProbe:
         """Record a client of a server for the app whose boot owns it; if no boot owns it, for every
         link to that server.
         """
-        boot = self._journal.history.first(
-            Spawned, lambda s: bool(client.boot_pid) and s.pid == client.boot_pid
-        )
+        boot = self._boot_of(client.boot_pid) if client.boot_pid else None
         for link in self._links_to(client.server, boot.app if boot else ""):
             self._write(link, boot.boot if boot else 0, client, "server connections")
+
+    def _boot_of(self, pid: int) -> Spawned | None:
+        """The boot with that main process, or the newest of the app that has it as a further
+        process.
+        """
+        history = self._journal.history
+        if (beside := history.first(ProcessSpawned, lambda s: s.pid == pid)) is not None:
+            return history.last(Spawned, lambda s: s.app == beside.app)
+        return history.first(Spawned, lambda s: s.pid == pid)
 
     def _links_to(self, server: Endpoint, app: str) -> list[Link]:
         return [

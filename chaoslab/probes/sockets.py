@@ -37,7 +37,7 @@ class SocketProbe:
 
     def _sample(self) -> None:
         now: dict[str, dict[str, list[int]]] = {link: {} for link in self._links.values()}
-        sockets = self._watched.running.sockets()
+        sockets = self._watched.sockets()
         self._note_listening({s.local_port for s in sockets if s.state == "LISTEN"})
         if self._past is not None:
             self._past.note_sockets(self._watched.app.name, self._watched.boot, sockets)

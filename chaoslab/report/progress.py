@@ -19,6 +19,8 @@ from chaoslab.history.events import (
     LinkLeftDead,
     PathBypassed,
     Prepared,
+    ProcessExited,
+    ProcessSpawned,
     ReadBack,
     Ready,
     RestartDecided,
@@ -98,6 +100,14 @@ def _of_the_supervisor(event: SupervisorStops | RestartDecided) -> str:
     return f"{who} restarts it in {event.wait_s:g} s, code {event.exit_code}"
 
 
+def _end_of_process(event: ProcessExited) -> str:
+    how = "stopped" if event.asked else "EXITED"
+    if event.killed_after_s is not None:
+        how = f"KILLED {event.killed_after_s:g} s after SIGTERM"
+    text = f"{event.app}'s process {event.process} {how}, code {event.exit_code}"
+    return text if event.wait_s is None else f"{text}, restarted in {event.wait_s:g} s"
+
+
 def _past_proxy(up: LabUp) -> tuple[str, ...]:
     how = {"prevented": "prevented by the network", "not observed": "not observed"}
     return (f"traffic past the proxy: {how[up.past_proxy]}",) if up.past_proxy in how else ()
@@ -119,6 +129,10 @@ def _of_paths_and_processes(event: AnyEvent) -> str | None:
             return f"LEFT RUNNING by {event.app}: pid {event.pid} '{event.process}'"
         case SupervisorStops() | RestartDecided():
             return _of_the_supervisor(event)
+        case ProcessSpawned():
+            return f"spawned: {event.app}, process {event.process}, pid {event.pid}"
+        case ProcessExited():
+            return _end_of_process(event)
     return None
 
 

@@ -80,6 +80,8 @@ def _add_app(branch: Tree, app: App, folder: Path) -> None:
         branch.add(_text(f"cwd: {os.path.relpath(app.cwd, folder)}"))
     for command in app.prepare:
         branch.add(_text(f"prepare: {' '.join(command)}"))
+    for name, command in app.processes.items():
+        branch.add(_text(f"process {name}: {' '.join(command)}"))
     branch.add(_text(f"port: {app.port or 'any free one'}"))
     branch.add(_text(f"links: {', '.join(app.links) or 'none'}"))
     if app.network == "host":

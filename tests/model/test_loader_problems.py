@@ -62,6 +62,26 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             ),
         ),
         (
+            BASE + '[apps.backend.processes]\nworker = ["work", "{redis.url}"]\n',
+            wrong(
+                "apps.backend.processes.worker[1]",
+                "topology.placeholder_not_linked",
+                "add 'redis'",
+                placeholder="{redis.url}",
+                service="redis",
+            ),
+        ),
+        (
+            BASE + '[apps.backend.processes]\n"a/b" = ["work"]\n',
+            wrong(
+                'apps.backend.processes."a/b"',
+                "topology.bad_value",
+                "a letter, then letters",
+                value="'a/b'",
+                type="a string",
+            ),
+        ),
+        (
             BASE + 'env = { A = "{port:}" }\n',
             wrong(
                 "apps.backend.env.A",
@@ -401,7 +421,7 @@ def test_a_problem_reads_as_place_mistake_expected_and_fix(tmp_path: Path) -> No
     first, second = str(problem).splitlines()
     assert first == "chaoslab.toml: apps.backend.linsk: unknown key 'linsk'"
     assert second.startswith(
-        "  expected one of: command, cwd, prepare, prepare_timeout_s, env, links, "
+        "  expected one of: command, cwd, prepare, prepare_timeout_s, processes, env, "
     )
     assert second.endswith("; did you mean 'links'?")
 

@@ -62,6 +62,13 @@ def script(file: Path) -> None:
     file.chmod(0o755)
 
 
+def test_the_program_of_a_further_process_is_looked_at_too(tmp_path: Path) -> None:
+    """The place names the process."""
+    more = '[apps.shop.processes]\nworker = ["no-such-worker"]'
+    missing = [("apps.shop.processes.worker[0]", "program.not_executed", True)]
+    assert found(tmp_path, app("sh", more)) == missing
+
+
 def test_a_program_that_is_not_on_path_is_a_mistake(tmp_path: Path) -> None:
     """Others are found: one on PATH, the lab's Python, one that only a lab can name."""
     missing = [("apps.shop.command[0]", "program.not_executed", True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +15,7 @@ import redis
 from chaoslab.history.events import AppUsage, LinkTraffic, ServerCommands
 from chaoslab.history.journal import Journal
 from chaoslab.model.topology import Service
-from chaoslab.probes.cost import CommandsProbe, TrafficProbe, UsageProbe
+from chaoslab.probes.cost import CommandsProbe, Rising, TrafficProbe, UsageProbe
 from chaoslab.proxies.base import Traffic
 from chaoslab.runtimes.base import Usage
 from chaoslab.runtimes.local import LocalRuntime
@@ -133,3 +134,24 @@ def _hundred(kind: str, url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for _ in range(100):
             connection.execute("select 1")
+
+
+async def test_what_a_worker_uses_is_added_to_its_app(tmp_path: Path) -> None:
+    """Of a worker that has ended nothing is added, and no app that has ended is observed."""
+    main, worker = Here(1), Here(2)
+    main.uses = BEGIN
+    beside = {"worker": worker}
+    async with watching(tmp_path, main) as plain:
+        watched = replace(plain, beside=beside)
+        assert await watched.usage() == BEGIN
+        worker.uses = Usage(rss_bytes=500, cpu_s=1.0, log_lines=7, log_bytes=70)
+        both = Usage(rss_bytes=1500, cpu_s=3.0, log_lines=10, log_bytes=100)
+        assert await watched.usage() == both
+        main.uses = None
+        assert await watched.usage() is None
+
+
+def test_a_count_does_not_fall_when_a_worker_begins_a_new_life() -> None:
+    """Its output so far stays counted, and that of the new life is added."""
+    count = Rising()
+    assert [count.after(now) for now in (10, 12, 5, 5, 8)] == [10, 12, 12, 12, 15]

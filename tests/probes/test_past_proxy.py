@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chaoslab.history.events import PathBypassed, Spawned
+from chaoslab.history.events import PathBypassed, ProcessSpawned, Spawned
 from chaoslab.history.journal import Journal
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.sockets import AppSocket
@@ -122,3 +122,17 @@ def test_an_app_that_connects_for_each_request_does_not_fill_the_history(journal
     for local in range(2 * MOST):
         probes.note_sockets("shop", 1, [to("127.0.0.1", 5432, local=40000 + local)])
     assert len(written(journal)) == MOST
+
+
+async def test_a_client_of_a_further_process_belongs_to_its_app(journal: Journal) -> None:
+    """The lookout has the number of the worker; the boot is the app's newest."""
+    for boot in (1, 2):
+        journal.append(
+            Spawned(at_s=boot, app="bills", boot=boot, pid=boot, port=1, argv=(), env={})
+        )
+    journal.append(
+        ProcessSpawned(at_s=0.1, app="bills", process="worker", start=1, pid=77, argv=())
+    )
+    client = ServerClient(server=THERE, local_port=9, pid=78, process="w", boot_pid=77)
+    await looked(probe(journal, client))
+    assert [(e.link, e.boot) for e in written(journal)] == [("bills.postgres", 2)]

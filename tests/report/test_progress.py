@@ -17,6 +17,8 @@ from chaoslab.history.events import (
     LinkLeftDead,
     LossNamed,
     PathBypassed,
+    ProcessExited,
+    ProcessSpawned,
     RestartDecided,
     Spawned,
     SupervisorStops,
@@ -70,6 +72,21 @@ def test_an_unrequested_exit_is_printed_in_capitals() -> None:
     stop = Exited(at_s=1.0, app="shop", boot=1, exit_code=0, asked=True, log_tail=())
     assert line(crash) == "    1.000 s  shop EXITED, code 3"
     assert line(stop) == "    1.000 s  shop stopped, code 0"
+
+
+def test_what_becomes_of_a_further_process_is_printed() -> None:
+    """Its start, its own end with the restart to come, and the lab's stop."""
+    who = {"app": "shop", "process": "worker", "start": 1}
+    assert line(ProcessSpawned(at_s=1.0, **who, pid=7, argv=())) == (
+        "    1.000 s  spawned: shop, process worker, pid 7"
+    )
+    crash = ProcessExited(at_s=1.0, **who, exit_code=3, asked=False, log_tail=(), wait_s=0.2)
+    worker = "    1.000 s  shop's process worker"
+    assert line(crash) == f"{worker} EXITED, code 3, restarted in 0.2 s"
+    stop = replace(crash, asked=True, wait_s=None)
+    assert line(stop) == f"{worker} stopped, code 3"
+    killed = replace(stop, killed_after_s=10.0)
+    assert line(killed) == f"{worker} KILLED 10 s after SIGTERM, code 3"
 
 
 def test_unobserved_traffic_past_the_proxy_is_mentioned() -> None:

@@ -20,6 +20,8 @@ from chaoslab.history.events.app import (
     LeftRunning,
     Listening,
     Prepared,
+    ProcessExited,
+    ProcessSpawned,
     Ready,
     RestartDecided,
     Spawned,
@@ -101,6 +103,8 @@ AnyEvent = Annotated[
     | SupervisorStops
     | RestartDecided
     | Exited
+    | ProcessSpawned
+    | ProcessExited
     | HealthSample
     | ProberSample
     | QuestionsAsked
@@ -186,6 +190,8 @@ __all__ = [
     "Prepared",
     "ProbeCrashed",
     "ProberSample",
+    "ProcessExited",
+    "ProcessSpawned",
     "QuestionsAsked",
     "ReadBack",
     "Ready",

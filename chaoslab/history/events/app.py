@@ -163,6 +163,40 @@ class Exited(BootEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSpawned(Event):
+    """A further process of an app, such as its worker, was started. `start` counts the starts of
+    that process from 1. `restart`: a supervisor started it, because it had ended.
+    """
+
+    app: str
+    process: str
+    start: int
+    pid: int
+    argv: tuple[str, ...]
+    restart: bool = False
+    kind: Literal["process_spawned"] = "process_spawned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessExited(Event):
+    """A further process of an app ended. `asked`: the lab stopped it, for the plan or at the run's
+    end. `killed_after_s` is as in `Exited`.
+
+    The supervisor starts it again after `wait_s` seconds, or not at all if that is None.
+    """
+
+    app: str
+    process: str
+    start: int
+    exit_code: int
+    asked: bool
+    log_tail: tuple[str, ...]
+    killed_after_s: float | None = None
+    wait_s: float | None = None
+    kind: Literal["process_exited"] = "process_exited"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeftRunning(BootEvent):
     """A process that the app had started was alive after the app's own process had ended.
 

@@ -107,6 +107,8 @@ def _texts(table: Table) -> Iterator[tuple[Place, str]]:
     prepare = table.get("prepare")
     for number, command in enumerate(prepare if isinstance(prepare, list) else ()):
         yield from ((("prepare", number, index), text) for index, text in texts_of(command))
+    for name, words in table_of(table.get("processes")).items():
+        yield from ((("processes", name, index), text) for index, text in texts_of(words))
     env = table_of(table.get("env")).items()
     yield from ((("env", key), text) for key, text in env if isinstance(text, str))
 

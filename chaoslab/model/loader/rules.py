@@ -17,6 +17,7 @@ _IMAGE = re.compile(
 
 # Of a JSON object, such as `health-status` or `db:ping`; empty for none.
 _MEMBER = re.compile(r"[\w.:/ -]*")
+_PROCESS = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII | re.IGNORECASE)
 _HOST_CHARACTERS = 253
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
@@ -39,6 +40,11 @@ def is_member(text: str) -> bool:
 def is_variable(text: str) -> bool:
     """Whether the text can be the name of an environment variable or of a build's argument."""
     return bool(text) and "=" not in text and "\0" not in text
+
+
+def is_process_name(text: str) -> bool:
+    """Whether the text can be the name of a process of an app: its log file has the name."""
+    return bool(_PROCESS.fullmatch(text))
 
 
 def is_pinned(text: str) -> bool:

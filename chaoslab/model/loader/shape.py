@@ -30,6 +30,7 @@ from chaoslab.model.loader.rules import (
     is_inside,
     is_member,
     is_outside_address,
+    is_process_name,
     is_proxy_name,
     is_service_url,
 )
@@ -38,6 +39,7 @@ from chaoslab.model.supervisor import Restart
 from chaoslab.model.topology import Network
 
 HttpAddress = Annotated[str, rule(is_http_address)]
+ProcessName = Annotated[str, rule(is_process_name)]
 OutsideAddress = Annotated[str, rule(is_outside_address)]
 ProxyName = Annotated[str, rule(is_proxy_name)]
 ServiceUrl = Annotated[str, rule(is_service_url)]
@@ -160,6 +162,10 @@ class AppShape(Shape):
         description='a list of commands, for example [["{python}", "-m", "alembic", "upgrade"]]',
     )
     prepare_timeout_s: Seconds = Field(default=120.0, description="a number of seconds above 0")
+    processes: dict[ProcessName, Annotated[list[NoNul], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description='a table of commands, for example worker = ["celery", "-A", "app", "worker"]',
+    )
     env: dict[VariableName, NoNul] = Field(
         default_factory=dict, description='a table of strings, for example PORT = "{port}"'
     )

@@ -41,6 +41,8 @@ _TYPE_WORDS: Mapping[type, str] = {
     date: "a date",
     time: "a time",
 }
+# What the keys of a table of the user's own names may be, by the name of the table.
+_KEYS = {"processes": "a letter, then letters, digits, '-' and '_'"}
 _WANTED = {
     "string_type": "a string",
     "list_type": "a list",
@@ -121,7 +123,7 @@ def _bad_value(place: Place, detail: ErrorDetails, *, mask: Mask, own: Shapes) -
     shown = MASKED if secret else _shown(mask.text(got) if isinstance(got, str) else got)
     fix = did_you_mean(got, choices) if isinstance(got, str) else ""
     if "[key]" in detail["loc"] and not choices:
-        expected = "a non-empty name without '='"
+        expected = _KEYS.get(str(place[-2]), "a non-empty name without '='")
     elif _WANTED.get(kind) == "a string" and isinstance(got, bool | int | float):
         fix = f'put it in quotes: "{shown}"'
     return Mistake(

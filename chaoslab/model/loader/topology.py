@@ -112,6 +112,7 @@ def _app(name: str, shape: AppShape, folder: Path) -> App:
         cwd=os.path.abspath(folder / shape.cwd) if shape.cwd else "",
         prepare=tuple(tuple(command) for command in shape.prepare),
         prepare_timeout_s=shape.prepare_timeout_s,
+        processes={key: tuple(command) for key, command in shape.processes.items()},
         env=dict(shape.env),
         links=tuple(shape.links),
         port=shape.port,

@@ -87,7 +87,8 @@ def check_boots(apps: Mapping[str, App], boots: Iterable[Boot]) -> None:
 
 
 def _check_hosts(app: App, where: str) -> None:
-    texts = (*app.command, *app.env.values())
+    commands = (app.command, *app.processes.values())
+    texts = (*(word for command in commands for word in command), *app.env.values())
     used = {parsed(name).plain for text in texts for name in names_in(text)}
     for service in app.links:
         if f"{service}.port" in used and not used & {f"{service}.host", f"{service}.url"}:
