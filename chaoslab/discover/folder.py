@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chaoslab.discover.apps import app_of
@@ -94,7 +94,7 @@ def look_at(folder: Path, *, compose: str = "", app: str = "") -> Folder:
         commands=tuple({each.words: each for each in reversed(commands)}.values())[::-1],
         migrations=tuple(migrations_in(files, place)),
         app=chosen,
-        stack=tuple(each for each in services if each is not chosen),
+        stack=tuple(_with_env_files(files, each) for each in services if each is not chosen),
         dockerfile=dockerfile,
         notes=tuple(files.notes),
     )
@@ -150,6 +150,14 @@ def _place_of(files: SmallFiles, app: ComposeService | None) -> str:
         return place
     files.note(f"Compose: {app.name} is built in {app.build}, which is no folder in this one")
     return ""
+
+
+def _with_env_files(files: SmallFiles, service: ComposeService) -> ComposeService:
+    """The service with the variables of its files; those that it sets itself go before them."""
+    found: dict[str, str] = {}
+    for name in service.env_files:
+        found |= variables_in(files.text(name) or "")
+    return replace(service, environment={**found, **service.environment})
 
 
 def _of_app(

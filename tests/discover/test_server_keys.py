@@ -95,6 +95,19 @@ def test_an_extension_that_the_server_must_load_is_unsupported() -> None:
     assert "timescaledb, which a server must load when it starts: unsupported" in found.notes[0]
 
 
+def test_the_variables_of_a_server_may_be_in_files(tmp_path: Path) -> None:
+    """Of several files the last goes first, and before all what Compose itself sets."""
+    compose = COMPOSE.replace(
+        "environment: {POSTGRES_USER: shop, POSTGRES_DB: orders, POSTGRES_PASSWORD: hunter22}",
+        "environment: {POSTGRES_DB: orders}\n    env_file: [one.env, two.env]",
+    )
+    one, two = "POSTGRES_USER=a\nPOSTGRES_DB=x\n", "POSTGRES_USER=b\n"
+    files: dict[str, str | bytes] = {"compose.yaml": compose, "one.env": one, "two.env": two}
+    found = propose(look_at(folder_of(tmp_path, files)), Asked()).services
+    keys = next(each.keys for each in found if each.kind == "postgres")
+    assert (keys["user"], keys["database"]) == ("b", "orders")
+
+
 def test_an_extension_that_this_machine_lacks_is_a_comment(tmp_path: Path) -> None:
     """With what the error of the server's start says; any other error is not about extensions."""
     missing = NO_EXTENSION(server="PostgreSQL 16", extension="vector")
