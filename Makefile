@@ -16,7 +16,7 @@ ifndef CHAOSLAB_IMAGE_POSTGRES
 -include docker/airgapped/images.env
 endif
 
-.PHONY: help demo test check quick beforehand lint types imports toxiproxy unit stacks gate corpus loopback real-toxiproxy docker docker-gate compose node-clients format clean
+.PHONY: help demo test check quick beforehand lint types imports toxiproxy unit stacks gate corpus loopback real-toxiproxy docker docker-gate compose node-clients installed-examples examples format clean
 
 help:
 	@echo "make demo    sever the VPC connector of a real backend and watch it boot, degrade, recover"
@@ -36,7 +36,7 @@ demo: $(READY)
 
 # Every part runs, also when one before it failed; the end lists what failed.
 # `docker` is not among them: the gate in containers runs the same scenarios.
-PARTS := beforehand unit stacks gate corpus loopback real-toxiproxy docker-gate compose
+PARTS := beforehand unit stacks gate corpus loopback real-toxiproxy docker-gate compose examples
 
 test: $(READY)
 	@sh scripts/every_part.sh "$(MAKE)" $(PARTS)
@@ -51,7 +51,7 @@ quick: $(READY)
 	$(BIN)/pytest tests -q -n 3 --dist worksteal -m "not slow"
 
 beforehand: $(READY)
-	@$(BESIDE) lint types imports toxiproxy node-clients
+	@$(BESIDE) lint types imports toxiproxy node-clients installed-examples
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -95,6 +95,16 @@ toxiproxy: $(READY)
 # The client libraries of the Node services of the field corpus.
 node-clients:
 	@sh scripts/install_node_clients.sh
+
+# Services of others, as users get them from the package registries: one of PyPI, one of npm.
+EXAMPLES := examples/flower examples/postgraphile
+
+installed-examples: $(READY)
+	@sh scripts/install_examples.sh $(BIN)/python $(EXAMPLES)
+
+# What each does without its service is as its chaoslab.toml accepts it.
+examples: $(READY)
+	@sh scripts/run_examples.sh $(EXAMPLES)
 
 real-toxiproxy: $(READY)
 	@if command -v toxiproxy-server >/dev/null; then \
