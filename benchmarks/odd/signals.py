@@ -49,9 +49,12 @@ FOLDERS: dict[str, Odd] = {
     "SIGKILL while it starts": _at((STARTING, SIGKILL)),
     "SIGKILL once it answers": _at((ANSWERS, SIGKILL)),
     "SIGKILL, and an app that ignores signals": _at((ANSWERS, SIGKILL), files=STUBBORN),
-    "Ctrl-C while it reads": Odd(
-        files={"compose.yaml": "services:\n" + "".join(f"  s{i}: {{}}\n" for i in range(9000))},
-        words=("--no-start", "--", "x"), shell="timeout --foreground -s INT 0.4 {init}",
-        code=(0, 1, 124, 130),
+    "Ctrl-C as it proposes": Odd(
+        files=FILES, words=RUNS, signals=(("service postgres", SIGINT),), code=1,
+        intact={"chaoslab.toml": None},
+    ),
+    "SIGTERM as it proposes": Odd(
+        files=FILES, words=RUNS, signals=(("service postgres", SIGTERM),), code=(1, -SIGTERM),
+        intact={"chaoslab.toml": None},
     ),
 }  # fmt: skip

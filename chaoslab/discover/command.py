@@ -232,21 +232,20 @@ def _observed(
 def _looked(topology: Topology, named: Named, within_s: float) -> Findings:
     """Start the topology, and return what was observed."""
     import asyncio
-    import tempfile
 
     from chaoslab.discover.interrupts import signals_as_interrupts
     from chaoslab.discover.look import look
+    from chaoslab.discover.scratch import scratch_folder
     from chaoslab.history.run_folder import RunFolder
 
     say("starting …")
-    with tempfile.TemporaryDirectory(prefix="chaoslab-init-") as place:
-        try:
-            folder = RunFolder(Path(place).resolve())
-            with signals_as_interrupts():
-                return asyncio.run(look(topology, named, folder, say, within_s=within_s))
-        except KeyboardInterrupt:
-            say("interrupted; everything was stopped, and nothing was written")
-            raise click.Abort from None
+    try:
+        with scratch_folder() as place, signals_as_interrupts():
+            folder = RunFolder(place)
+            return asyncio.run(look(topology, named, folder, say, within_s=within_s))
+    except KeyboardInterrupt:
+        say("interrupted; everything was stopped, and nothing was written")
+        raise click.Abort from None
 
 
 def _confirmed(findings: Findings, named: Named) -> Findings:
