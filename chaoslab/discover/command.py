@@ -231,18 +231,18 @@ def _observed(
 
 def _looked(topology: Topology, named: Named, within_s: float) -> Findings:
     """Start the topology, and return what was observed."""
-    import asyncio
-
-    from chaoslab.discover.interrupts import signals_as_interrupts
+    from chaoslab.discover.interrupts import run_until_interrupted
     from chaoslab.discover.look import look
     from chaoslab.discover.scratch import scratch_folder
     from chaoslab.history.run_folder import RunFolder
 
     say("starting …")
     try:
-        with scratch_folder() as place, signals_as_interrupts():
+        with scratch_folder() as place:
             folder = RunFolder(place)
-            return asyncio.run(look(topology, named, folder, say, within_s=within_s))
+            return run_until_interrupted(
+                lambda: look(topology, named, folder, say, within_s=within_s)
+            )
     except KeyboardInterrupt:
         say("interrupted; everything was stopped, and nothing was written")
         raise click.Abort from None

@@ -1,30 +1,51 @@
-"""Signals that end `chaoslab init` as Ctrl-C does, so that it stops what it started."""
+"""Runs a look until it ends or a signal ends it; everything is stopped in both cases."""
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable
+from functools import partial
 from types import FrameType
+from typing import TypeVar
 
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
+T = TypeVar("T")
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@contextlib.contextmanager
-def signals_as_interrupts() -> Iterator[None]:
-    """In the block, SIGTERM and SIGHUP act as Ctrl-C does. So does SIGINT, which a shell may have
-    set to be ignored for a background job.
+def run_until_interrupted(work: Callable[[], Awaitable[T]]) -> T:
+    """What `work` returns. The first SIGINT, SIGTERM or SIGHUP cancels it, also one that comes
+    while the event loop starts; further ones change nothing, so that it can stop what it started.
+    Raises KeyboardInterrupt after that.
+
+    A shell may have set SIGINT to be ignored for a background job: it counts all the same.
     """
+    interrupted = False
+    cancel: Callable[[], object] | None = None
 
     def interrupt(_: int, __: FrameType | None) -> None:
-        signal.raise_signal(signal.SIGINT)
+        nonlocal interrupted
+        if not interrupted and cancel is not None:
+            cancel()
+        interrupted = True
 
-    before = {each: signal.getsignal(each) for each in (signal.SIGINT, *_ENDING)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for each in _ENDING:
-        signal.signal(each, interrupt)
+    async def main() -> T:
+        nonlocal cancel
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        cancel = partial(loop.call_soon_threadsafe, task.cancel)
+        if interrupted:
+            raise asyncio.CancelledError
+        return await work()
+
+    before = {number: signal.signal(number, interrupt) for number in _ENDING}
     try:
-        yield
+        result = asyncio.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if interrupted:
+        raise KeyboardInterrupt
+    return result
