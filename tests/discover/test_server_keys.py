@@ -96,7 +96,7 @@ def test_an_extension_that_the_server_must_load_is_unsupported() -> None:
 
 
 def test_the_variables_of_a_server_may_be_in_files(tmp_path: Path) -> None:
-    """Of several files the last goes first, and before all what Compose itself sets."""
+    """The last file counts; a variable that Compose itself sets counts before every file."""
     compose = COMPOSE.replace(
         "environment: {POSTGRES_USER: shop, POSTGRES_DB: orders, POSTGRES_PASSWORD: hunter22}",
         "environment: {POSTGRES_DB: orders}\n    env_file: [one.env, two.env]",
