@@ -126,7 +126,7 @@ class Facts:
     are the boots that a supervisor started until the app was up again. `up_after_s` is the time
     from the heal until a start-up was complete that was not complete under the fault (None: not
     observed). `reports_healthy`: health was healthy while at least three requests in a row failed,
-    for at least a second. `waiting` are the requests to an app that answered, and whose start-up
+    for at least a second. `waiting` are the requests to an app that listened, and whose start-up
     was not complete while the fault was in force. `affected`: the fault was observed to affect the
     app. The watch ended `watched_s` after the heal.
     `process_ends` are the further processes that ended by themselves, `process_stops` how they

@@ -69,7 +69,7 @@ def observed(
         return _answered(found, seen, Span(start_s=span.start_s, end_s=seen.until_s))
     if not found.exits and (found.started_under_fault or cell.moment == "running"):
         found = _answered(found, seen, _shown(seen, fault, span))
-    elif not found.exits and found.start is not None and found.start.last_status is not None:
+    elif not found.exits:
         found = replace(found, waiting=_answers_of(seen.series, span, only="request"))
     shown = _shown(seen, fault, span) if found.started_under_fault else span
     return _healed(found, seen, span, shown)

@@ -46,8 +46,9 @@ def phases_of(cell: Cell, facts: Facts, missing: Reason | None) -> Phases:
         start = [*_attached(facts)] or [*_starts(facts)] or [*_down(cell, facts)]
         phases = [[*start, *_answers(facts)], *_processes(facts), [*_stop(facts)]]
     elif cell.moment == "sigterm":
-        gone = [*_down(cell, facts)] if facts.exits else []
-        phases = [[missing] if missing else [], gone, *_processes(facts), [*_stop(facts)]]
+        bad = not all(each.all_good for each in facts.under)
+        before = [*(_down(cell, facts) if facts.exits else _answers(facts) if bad else ())]
+        phases = [[missing] if missing else [], before, *_processes(facts), [*_stop(facts)]]
     elif missing is not None and not facts.changed and not _down_at_boot(cell, facts):
         phases = [[*_started(facts)], [missing]]
     else:

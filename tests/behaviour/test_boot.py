@@ -96,6 +96,14 @@ def test_an_app_that_listens_and_gives_no_answer_waits() -> None:
     assert text == "waits: listens, gives no answer, up 0.5 s after the heal"
 
 
+def test_the_requests_of_an_app_that_listens_and_gives_no_answer_are_described() -> None:
+    """They hang too."""
+    waits = boot(0.5, listens_s=1.0, complete_s=6.5)
+    hang = both(1.2, 5.8, "indeterminate", code=None, error="ReadTimeout")
+    text = sentence(AT_BOOT, REFUSED, waits, hang, all_well(6.6, 10.0), end())
+    assert text.startswith("waits: listens, gives no answer, requests hang, up 0.5 s after")
+
+
 def test_an_app_that_answers_503_until_the_heal_waits() -> None:
     """The status is its last one."""
     unhealthy = health(1.2, 5.8, HealthState.UNHEALTHY, code=503)
@@ -108,7 +116,7 @@ def test_the_requests_of_an_app_that_waits_and_answers_are_described() -> None:
     """It listens, health is not healthy, and requests are answered too: with which status."""
     waiting = boot(0.5, listens_s=1.0, complete_s=HEALED_S + 0.5)
     unready = health(1.2, 5.8, HealthState.UNHEALTHY, code=503)
-    fail = both(0.6, 5.8, "refused", code=500)
+    fail = both(0.6, 5.8, "failed", code=500)
     text = sentence(AT_BOOT, REFUSED, waiting, unready, fail, end())
     assert text.startswith("waits: health answers 503, requests answer 500, up 0.5 s after")
 

@@ -253,6 +253,18 @@ def test_a_stop_during_the_outage_is_described_with_its_code() -> None:
     assert text.endswith("stops 0.2 s after SIGTERM (exit code 0)")
 
 
+def test_answers_before_sigterm_are_described_if_one_was_bad() -> None:
+    """The second between the fault and SIGTERM: with good answers only, it shows too little."""
+    silent, ended = cell("silent", "sigterm"), stop(4.0)
+    unhealthy = health(3.1, 3.9, HealthState.UNHEALTHY, code=500)
+    bad = [*unhealthy, *both(3.1, 3.9, "failed", code=500)]
+    text = sentence(silent, BEFORE, fault(), refused(), bad, ended, end(HEALED_S))
+    assert "/healthcheck 500 unhealthy, requests answer 500; stops 0.2 s" in text
+    good = sentence(silent, BEFORE, fault(), refused(), all_well(3.1, 3.9), ended, end(HEALED_S))
+    assert "answers" not in good
+    assert "requests" not in good
+
+
 def test_an_app_that_ends_before_sigterm_is_described_by_its_exit() -> None:
     """There was nothing left to stop."""
     gone = exits(3.5, 1, "ECONNREFUSED")
