@@ -125,6 +125,17 @@ def not_executed(command: Sequence[str], drop: Identity | None, error: Exception
     return Problem(reason=reason, fix=fix)
 
 
+def working_folder() -> str:
+    """The path of the working directory. Raises FileNotFoundError, which names it, if it was
+    removed: an app may do that.
+    """
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        name = "the working directory"
+        raise FileNotFoundError(error.errno, error.strerror, name) from None
+
+
 async def wait_for_end(process: Child) -> int:
     """Wait until a child process ends; returns its exit code. Needs no thread."""
     if (code := process.poll()) is not None:

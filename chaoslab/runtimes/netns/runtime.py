@@ -12,7 +12,7 @@ from chaoslab.errors import ServiceFailed
 from chaoslab.history.events import PastProxy
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.ports import HOST
-from chaoslab.machine.process import not_executed
+from chaoslab.machine.process import not_executed, working_folder
 from chaoslab.model.plan import Plan
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Service
@@ -159,8 +159,9 @@ class NetnsRuntime(LocalRuntime):
 
     def _spawn_inside(self, start: AppStart, output: int) -> NamespaceChild:
         agent = self._namespaces.pods[start.app.name].agent
-        env, folder = self._env_with(start.env), start.app.cwd or str(Path.cwd())
+        env = self._env_with(start.env)
         try:
+            folder = start.app.cwd or working_folder()
             child = agent.spawn(start.command, env=env, cwd=folder, output=output)
         except OSError as error:
             raise ServiceFailed(not_executed(start.command, None, error)) from None
