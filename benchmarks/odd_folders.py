@@ -59,7 +59,8 @@ class Result:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try the folders; returns 1 if something was wrong in one of them."""
     options = parser(__doc__)
-    options.add_argument("--only", default="", help="those with this text in 'group: name'")
+    options.add_argument("--only", nargs="+", default=[""], metavar="TEXT",
+                         help="those with one of these texts in 'group: name'")  # fmt: skip
     options.add_argument("--read", action="store_true", help="those in which nothing is started")
     options.add_argument("--jobs", type=int, default=2, help="how many at a time")
     options.add_argument("--list", action="store_true", help="print the names alone")
@@ -68,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{group}: {name}": odd
         for group, every in GROUPS.items()
         for name, odd in every.items()
-        if chosen.only in f"{group}: {name}" and (not chosen.read or group in READING)
+        if any(text in f"{group}: {name}" for text in chosen.only)
+        and (not chosen.read or group in READING)
     }
     if chosen.list:
         print("\n".join(folders))
