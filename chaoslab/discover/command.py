@@ -87,9 +87,10 @@ def init(
     """Write a chaoslab.toml for the service in this folder, after a look at what it does.
 
     COMMAND starts the app; the default is that of the folder (Compose, Procfile, Dockerfile,
-    package.json, …). Fresh services are started, and the command with them. Each service is refused
-    once for a few seconds, and the usual paths of health are asked meanwhile. Nothing keeps
-    running. On a terminal it asks before it starts and before it writes.
+    package.json, …), with its workers as further processes. Fresh services are started, and the
+    command with them, without the workers. Each service is refused once for a few seconds, and the
+    usual paths of health are asked meanwhile. Nothing keeps running. On a terminal it asks before
+    it starts and before it writes.
     """
     from chaoslab.discover.chosen import chosen_folder
     from chaoslab.discover.paths import Named
@@ -192,7 +193,8 @@ def _read(proposal: Proposal) -> Topology:
         fix = "set TMPDIR to a folder that can be written"
         raise SpecError(Problem(reason=UNWRITABLE(cause=cause), where=where, fix=fix)) from None
     cwd = os.path.abspath(proposal.cwd) if proposal.cwd else ""
-    apps = {name: replace(app, cwd=cwd) for name, app in topology.apps.items()}
+    # Without further processes: what is observed is what the command does.
+    apps = {name: replace(app, cwd=cwd, processes={}) for name, app in topology.apps.items()}
     return replace(topology, apps=apps)
 
 

@@ -15,7 +15,7 @@ from chaoslab.discover.words import assigned
 
 _PROCESS = re.compile(r"(?P<name>[A-Za-z0-9_-]+):\s*(?P<line>.+)")
 # Of a Procfile: the likeliest to answer requests first, then those of any other name.
-_SERVING = ("web", "app", "api", "server", "start")
+SERVING = ("web", "app", "api", "server", "start")
 _RELEASE = "release"  # runs once, before the others
 _SERVES = re.compile(
     r"^(?P<name>\w+)\s*(?::[^=]+)?=\s*(?:\w+\.)?(?P<what>FastAPI|Flask|Starlette|Quart|Litestar)\(",
@@ -61,7 +61,7 @@ def _processes(files: SmallFiles, place: str) -> Iterator[Command]:
 
 def _procfile(files: SmallFiles, place: str) -> Iterator[Command]:
     found = [each for each in _processes(files, place) if each.process != _RELEASE]
-    order = {name: number for number, name in enumerate(_SERVING)}
+    order = {name: number for number, name in enumerate(SERVING)}
     yield from sorted(found, key=lambda each: order.get(each.process, len(order)))
 
 

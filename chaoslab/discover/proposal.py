@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chaoslab.discover.compose import ComposeService
@@ -11,6 +11,7 @@ from chaoslab.discover.folder import Folder
 from chaoslab.discover.known import by_image
 from chaoslab.discover.links import Links, Use
 from chaoslab.discover.names import APP_ADDRESSES, APP_HOSTS, APP_PORTS
+from chaoslab.discover.processes import processes_of
 from chaoslab.discover.server_keys import EXTENSIONS, Keys, ServerKeys, server_keys
 from chaoslab.discover.shell import is_shell_line, split
 from chaoslab.discover.urls import escaped
@@ -43,7 +44,8 @@ class Proposal:
     """A topology of one app, as far as it can be read without starting anything.
 
     `command` and `env` have placeholders. `cwd` is the folder in which the command runs, relative
-    to the file; empty for the folder of the file. `others` are the folder's commands that were not
+    to the file; empty for the folder of the file. `processes` are those beside it, such as a
+    worker. `others` are the folder's commands that were not
     chosen, `prepare` those that the user wants to run before the first boot, `migrations` those
     that usually bring its database up to date. `images` maps a kind to the image that Compose
     names. `notes` are for people.
@@ -54,6 +56,7 @@ class Proposal:
     command: tuple[str, ...]
     command_from: str = ""
     cwd: str = ""
+    processes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     services: tuple[Proposed, ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)
@@ -109,6 +112,7 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
     env = links.filled({**known, **given}, lambda name: sources.get(name, ""))
     env |= _of_machine({k: v for k, v in asked.machine.items() if k not in env}, links)
     command = tuple(map(_writable, filled_words(words, links)))
+    found = {} if asked.words else dict(processes_of(folder, links))
     prepare = tuple(tuple(map(_writable, filled_words(p, links))) for p in asked.prepare)
     env |= _plain_values(folder, given, env)
     env |= _own_address({**known, **given})
@@ -116,12 +120,15 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
     known_kinds = kinds()
     usable = known_to_app({each.name: known_kinds[each.kind].fields for each in services})
     kept = {k: text for k, text in env.items() if not _wrong(k, text, usable)}
+    processes = dict(_fitting(found, usable))
+    beside = {key for key in found if _fit(key) in processes}
     return Proposal(
         name=_fit(folder.name) or "system",
         app=_app_name(folder, services),
         command=command,
         command_from="" if asked.words or chosen is None else chosen.where,
         cwd="" if asked.words or chosen is None else _writable(chosen.folder),
+        processes=processes,
         env=kept,
         services=tuple(services),
         images=dict(_images(folder, services)),
@@ -130,7 +137,7 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
         others=tuple(
             f"{each.where}: {' '.join(each.words)}"
             for each in folder.commands
-            if each.words != words
+            if each.words != words and each.process not in beside
         )[:8],
         prepare=prepare,
         migrations=_migrations(words, folder),
@@ -138,11 +145,21 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
             *folder.notes,
             *links.notes,
             *left,
-            *_unused(services, command, kept),
-            *_unknown_stack(folder),
+            *_unused(services, (*command, *(w for p in processes.values() for w in p)), kept),
+            *_unknown_stack(folder, beside),
             *_not_copied(folder, kept),
         ),
     )
+
+
+def _fitting(
+    found: Mapping[str, tuple[str, ...]], usable: Sequence[str]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The processes that can stand in the file, by names that a topology allows."""
+    for key, words in found.items():
+        name, command = _fit(key), tuple(map(_writable, words))
+        if name and not any(p for word in command for p in placeholder_problems("", word, usable)):
+            yield name, command
 
 
 def _sql(folder: Folder, asked: Asked) -> str:
@@ -301,8 +318,10 @@ def _unused(
             )
 
 
-def _unknown_stack(folder: Folder) -> Iterator[str]:
+def _unknown_stack(folder: Folder, beside: Collection[str]) -> Iterator[str]:
     for each in folder.stack:
+        if each.name in beside:
+            continue
         server = by_image(each.image)
         if server is None and each.image:
             yield f"Compose: {each.name} ({each.image}): no known server; declare it as kind 'tcp'"

@@ -78,10 +78,23 @@ def _app(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
         yield f"[{here}.env]"
         yield from (f"{_key(name)} = {_text(value)}" for name, value in proposal.env.items())
         yield ""
+    yield from _processes(here, proposal)
     yield from _health(here, proposal, findings)
     if findings is not None:
         yield from _deadlines(here, findings)
         yield from _request(here, findings)
+
+
+def _processes(here: str, proposal: Proposal) -> Iterator[str]:
+    if not proposal.processes:
+        return
+    yield from comment(
+        "They start and stop with the app, and share its environment. `chaoslab init` did not "
+        "start them; a command that ends by itself belongs in prepare."
+    )
+    yield f"[{here}.processes]"
+    yield from (f"{name} = {_list(words)}" for name, words in proposal.processes.items())
+    yield ""
 
 
 def _prepare(proposal: Proposal, findings: Findings | None) -> Iterator[str]:

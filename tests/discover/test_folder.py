@@ -78,7 +78,8 @@ def test_a_compose_file(tmp_path: Path) -> None:
     assert (found.app_port, found.health_path) == (8000, "/healthz")
     notes = "\n".join(found.notes)
     assert "search (getmeili/meilisearch:v1.6)" in notes
-    assert "worker is another app" in notes
+    assert found.processes == {"worker": ("celery", "worker")}
+    assert "worker" not in notes
 
 
 def test_no_secret_is_copied(tmp_path: Path) -> None:

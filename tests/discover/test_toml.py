@@ -19,6 +19,7 @@ PROPOSAL = Proposal(
     app="web",
     command=("python", "-m", "shop", 'a "quoted" word', "{port}"),
     command_from="Procfile",
+    processes={"worker": ("env", "QUEUE=mail", "rq", "worker", "{postgres.url}")},
     env={"DATABASE_URL": "{postgres.url}", "odd.name": "tab\there", "PORT": "{port}"},
     services=(Proposed(name="postgres", kind="postgres", why="DATABASE_URL in .env"),),
     images={"postgres": "postgres:15-alpine"},
@@ -56,6 +57,7 @@ def test_a_proposal_alone(tmp_path: Path) -> None:
     app = topology.apps["web"]
     assert app.command == PROPOSAL.command
     assert dict(app.env) == dict(PROPOSAL.env)
+    assert dict(app.processes) == dict(PROPOSAL.processes)
     assert app.health.path == "/healthz"
     assert topology.images.services == {"postgres": "postgres:15-alpine"}
 
