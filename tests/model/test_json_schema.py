@@ -74,8 +74,8 @@ def test_it_is_a_valid_schema(validator: Draft7Validator) -> None:
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT).parent))
 def test_it_accepts_every_file_of_the_repository(path: Path, validator: Draft7Validator) -> None:
-    """What the loader reads, the schema accepts."""
-    document = tomllib.loads(path.read_text())
+    """What the loader reads, the schema accepts. JSON has no dates: to an editor each is a text."""
+    document = json.loads(json.dumps(tomllib.loads(path.read_text()), default=str))
     assert [each.message for each in validator.iter_errors(document)] == []
 
 
