@@ -117,6 +117,8 @@ def _need(boot: Behaviour | None, running: Behaviour | None) -> Observed:
     if boot is None or not boot.known:
         return "not known"
     if not boot.facts.started_under_fault:
+        if not boot.facts.affected:  # such an app may only be slow
+            return "not known"
         served = running is not None and _served(running)
         return "hard only at boot" if served else "hard"
     fails = _requests_fail(boot.facts) or (running is not None and _requests_fail(running.facts))

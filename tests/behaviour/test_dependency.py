@@ -49,6 +49,12 @@ def test_the_same_policies_may_have_different_needs() -> None:
     assert (found(NEVER_UP), found(UP_FIRST)) == ("hard", "soft")
 
 
+def test_an_app_that_is_slow_without_the_fault_is_not_known_to_need_the_service() -> None:
+    """It was not up before the heal, and nothing shows that the fault was why."""
+    assert found(replace(NEVER_UP, exits=(), affected=False)) == "not known"
+    assert found(replace(NEVER_UP, exits=())) == "hard"
+
+
 @pytest.mark.parametrize(
     ("accepted", "boot", "running", "fails"),
     [
