@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from chaoslab.discover.known import BY_PORT
@@ -30,6 +30,7 @@ _ADDRESS_OPTIONS = frozenset(
         "--http",
     )
 )
+_FURTHER = re.compile(r"--?(?P<name>[a-z][a-z0-9]*)[-_.](?:addr|address|listen|bind|port)\b")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"`;|<>()]+")  # in a line for a shell
 _ADDRESS = re.compile(r"(?P<host>\[?[A-Za-z0-9.:]*?\]?):(?P<port>[0-9]{2,5})")
 
@@ -73,7 +74,24 @@ def _filled_words(words: Sequence[str], links: Links) -> list[str]:
         else:
             done.append(_filled(before if index else "", word, links, grouped))
         before = word
-    return done
+    return [*_own_ports(done)]
+
+
+def _own_ports(words: Sequence[str]) -> Iterator[str]:
+    """The words, in which each further address of the app has a port of its own, with the name of
+    its option: `--grpc-addr {host}:{port:grpc}`.
+    """
+    taken = False
+    for before, word in zip(("", *words), words, strict=False):
+        if "{port}" not in word:
+            yield word
+            continue
+        match = _FURTHER.match(word if word.startswith("-") else before)
+        if match is not None and (taken or match["name"] == "grpc"):
+            yield word.replace("{port}", f"{{port:{match['name']}}}")
+        else:
+            taken = True
+            yield word
 
 
 def _options(words: Sequence[str]) -> Mapping[str, str]:

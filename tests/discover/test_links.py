@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from chaoslab.discover.links import Links
@@ -206,6 +208,20 @@ def test_options_that_hold_one_address_together(
     links = Links()
     assert filled_words(words.split(), links) == tuple(expected.split())
     assert [use.name for use in links.uses] == services
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "serve --http-addr {host}:{port} --grpc-addr {host}:{port:grpc}",
+        "serve --grpc-addr={host}:{port:grpc} --http-addr={host}:{port}",
+        "serve --bind {host}:{port} --admin-listen {host}:{port:admin}",
+    ],
+)
+def test_each_further_address_of_the_app_has_a_port_of_its_own(words: str) -> None:
+    """Else the second one finds its port in use."""
+    given = re.sub(r"\{host}:\{port(:\w+)?}", "127.0.0.1:8080", words)
+    assert filled_words(given.split(), Links()) == tuple(words.split())
 
 
 def test_the_urls_in_a_line_for_a_shell() -> None:
