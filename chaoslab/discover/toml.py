@@ -138,7 +138,7 @@ def _health(here: str, proposal: Proposal, findings: Findings | None) -> Iterato
         if found_path is not None and found_path is not health:
             yield f"{key} = {_text(found_path.path)}"
     for key, value in (health_keys(health.steady) if health else {}).items():
-        yield f"{key} = {tomlkit.item(value).as_string()}"
+        yield f"{key} = {_value(value)}"
     yield ""
 
 
@@ -252,6 +252,13 @@ async def test_a_service_is_refused(chaos: Chaos, service: str) -> None:
 def _text(text: str) -> str:
     """A TOML string. What changes the order in which a line is shown is escaped as well."""
     return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", tomlkit.item(text).as_string())
+
+
+def _value(value: object) -> str:
+    """A value of one line: a mapping is an inline table."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_key(k)} = {_value(v)}' for k, v in value.items())} }}"
+    return tomlkit.item(value).as_string()
 
 
 def _list(words: Sequence[str]) -> str:

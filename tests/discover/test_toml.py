@@ -76,6 +76,17 @@ def test_what_was_observed(tmp_path: Path) -> None:
     assert "# prepare = [" in text
 
 
+def test_a_word_that_only_this_app_has(tmp_path: Path) -> None:
+    """It is written as one that means healthy, also if it is no plain key."""
+    for word in ("SERVING", "all is well"):
+        answer = PathAnswer(
+            status=200, content_type="application/json", body=f'{{"status": "{word}"}}'
+        )
+        found = Findings(paths=(PathFound(path="/healthz", steady=answer, role="health"),))
+        health = read(tmp_path, topology_text(PROPOSAL, found)).apps["web"].health
+        assert dict(health.words)[word.lower()] == "healthy"
+
+
 def test_commands_that_prepare_are_written_and_not_proposed(tmp_path: Path) -> None:
     """What the user wants to run before the first boot is a key; no migration is proposed then."""
     given = replace(PROPOSAL, prepare=(("shop", "migrate", "{postgres.url}"), ("shop", "seed")))
