@@ -65,7 +65,7 @@ FOLDERS: dict[str, Odd] = {
         files={"Dockerfile": 'FROM x\nCMD ["/opt/shop/serve"]'}, words=START, code=2,
         says=("/opt/shop/serve",),
     ),
-    "ends with 0": _ends("", "exit"),
+    "ends with 0": _ends("", "in the foreground"),
     "ends with 1": _ends("raise SystemExit('no DATABASE_URL')", "no DATABASE_URL"),
     "ends with 255": _ends("import os; os._exit(255)", "255"),
     "kills itself": _ends("import os; os.kill(os.getpid(), 9)", "SIGKILL"),

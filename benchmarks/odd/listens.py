@@ -15,7 +15,7 @@ def _on(line: str, *says: str, before: str = "", after: str = "") -> Odd:
 
 def _silent(line: str) -> Odd:
     text = SERVE.replace(PORT, line)
-    return app(f"{text}\nserve()", code=1, says=(SILENT,))
+    return app(f"{text}\nserve()", code=1, says=(SILENT, "got "))
 
 
 FOLDERS: dict[str, Odd] = {

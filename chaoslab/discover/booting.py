@@ -22,6 +22,10 @@ _FIX = (
     "set the variables that it needs in front of the command (NAME=value); give a command that "
     "makes its tables with --prepare COMMAND; or write the file without a start: --no-start"
 )
+_FOREGROUND = (
+    "the command must stay in the foreground until it is stopped: leave out an option that makes "
+    "it a daemon, or give the command that serves"
+)
 
 APP_ENDED = ErrorCode(
     "init.app_ended",
@@ -56,6 +60,7 @@ class Booting:
     def __init__(self, boots: Boots, app: str, *, within_s: float) -> None:
         self._boots, self._app, self._within_s = boots, app, within_s
         self._over = asyncio.Event()
+        self._got = ""  # what came in place of an HTTP answer, for people
 
     async def boot(self, paths: Sequence[str]) -> Booted:
         """Boot the app, and wait for a good answer of one of the paths. Raises AppFailed if it ends
@@ -79,6 +84,7 @@ class Booting:
             took_s = now_s() - running.spawned_s
             if any(each.good for each in found.values()):
                 return took_s
+            self._got = f"on port {there.port}: {next((each.text for each in found.values()), '')}"
             if any(each.status for each in found.values()):
                 answered_s = answered_s or took_s
                 if took_s > answered_s + SETTLED_S:
@@ -89,7 +95,7 @@ class Booting:
 
     async def _listening(self, running: RunningApp) -> Endpoint:
         """The address at which the app serves HTTP: the given port, or another that it opened."""
-        other_since_s = 0.0
+        other_since_s, self._got = 0.0, "no TCP port to which the app listens"
         while now_s() < running.spawned_s + self._within_s:
             self._check(running)
             ports = {each.local_port for each in running.sockets() if each.state == "LISTEN"}
@@ -100,21 +106,29 @@ class Booting:
                 if now_s() > other_since_s + _OTHER_PORT_S:
                     for port in sorted(ports):
                         there = replace(running.endpoint, port=port)
-                        if (await answer_of(there, "/")).status:
+                        answer = await answer_of(there, "/")
+                        if answer.status:
                             return there
+                        self._got = f"on port {port}: {answer.error}"
             await asyncio.sleep(_LOOK_EVERY_S)
         raise self._silent(running)
 
     def _silent(self, running: RunningApp) -> AppFailed:
         reason = NOT_LISTENING(within_s=self._within_s)
         fix = f"give it more time: --start-within; or {_FIX}"
-        return AppFailed(Problem(reason=reason, fix=fix, lines=last_lines(running.log_tail())))
+        lines = last_lines(running.log_tail())
+        return AppFailed(
+            Problem(
+                reason=reason, expected="an answer in HTTP/1", got=self._got, fix=fix, lines=lines
+            )
+        )
 
     def _check(self, running: RunningApp) -> None:
         if (code := running.exit_code) is not None:
             after_s = now_s() - running.spawned_s
             reason = APP_ENDED(after_s=after_s, how=ended_by(code))
-            raise AppFailed(Problem(reason=reason, fix=_FIX, lines=last_lines(running.log_tail())))
+            fix = _FIX if code else _FOREGROUND
+            raise AppFailed(Problem(reason=reason, fix=fix, lines=last_lines(running.log_tail())))
 
 
 def unlike(nowhere: PathAnswer, answer: PathAnswer) -> bool:
