@@ -82,6 +82,7 @@ class Booting:
         while now_s() < running.spawned_s + self._within_s:
             found = await answers(there, paths)
             took_s = now_s() - running.spawned_s
+            self._check(running)  # else a daemon that it left answers
             if any(each.good for each in found.values()):
                 return took_s
             self._got = f"on port {there.port}: {next((each.text for each in found.values()), '')}"
@@ -89,7 +90,6 @@ class Booting:
                 answered_s = answered_s or took_s
                 if took_s > answered_s + SETTLED_S:
                     return took_s
-            self._check(running)
             await asyncio.sleep(_LOOK_EVERY_S)
         raise self._silent(running)
 
