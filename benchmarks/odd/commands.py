@@ -92,6 +92,8 @@ FOLDERS: dict[str, Odd] = {
     "code: in a comment": _none("main.py", "# app = FastAPI()\n'''\n  app = Flask()\n'''\n"),
     "code: Latin-1": _none("main.py", b"# \xe9\napp = Flask(__name__)\n", "not UTF-8"),
     "code: one long line": _none("app.py", "app = [" + "Flask, " * 100_000 + "]"),
+    "code: lines that begin alike": _none("main.py", "a: b\n" * 200_000),
+    "Procfile: one word of 900,000 characters": _of("Procfile", "web: " + "x" * 900_000, '"sh"'),
     "code: manage.py": _of("manage.py", "", '"{host}:{port}"', '"migrate"'),
     "all files at once": Odd(
         files={

@@ -68,6 +68,7 @@ FOLDERS: dict[str, Odd] = {
         b"\xef\xbb\xbffrom x\r\ncmd serve \\\r\n # why\r\n --fast\r\n", '"serve", "--fast"'
     ),
     "a folded line without an end": _of("FROM x\nCMD serve\nENV \\\n", "serve"),
+    "900,000 blanks in a line": _of("FROM x\nCMD a" + " " * 900_000 + "b\n", '"a", "b"'),
     "200,000 lines": _none("RUN x\n" * 170_000 + "CMD late\n"),
     "a binary": _none(bytes(range(256)) * 99, "not read"),
     "NUL in the command": _none("FROM x\nCMD [\"a\\u0000b\"]\n"),

@@ -36,6 +36,7 @@ FOLDERS: dict[str, Odd] = {
     "a byte order mark": _of(b"\xef\xbb\xbfREDIS_URL=redis://r\r\n", "{redis.url}"),
     "Latin-1": _of("NAME=caf\xe9\n".encode("latin-1"), "not UTF-8"),
     "900,000 characters in a line": _of("A=" + "x" * 900_000, NONE),
+    "lines of blanks": _of(("A=b" + " " * 7_000 + "c\n") * 140, NONE),
     "100,000 variables": _of("".join(f"A{i}=1\n" for i in range(60_000)), NONE),
     "control characters": _of("REDIS_URL=redis://r\nA=\x1b]0;x\x07\nB=::error::x\n", "{redis.url}"),
     "a password with every character": _of(

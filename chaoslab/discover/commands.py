@@ -18,7 +18,7 @@ _PROCESS = re.compile(r"(?P<name>[A-Za-z0-9_-]+):\s*(?P<line>.+)")
 SERVING = ("web", "app", "api", "server", "start")
 _RELEASE = "release"  # runs once, before the others
 _SERVES = re.compile(
-    r"^(?P<name>\w+)\s*(?::[^=]+)?=\s*(?:\w+\.)?(?P<what>FastAPI|Flask|Starlette|Quart|Litestar)\(",
+    r"^(?P<name>\w+)\s*(?::[^=\n]+)?=\s*(?:\w+\.)?(?P<what>FastAPI|Flask|Starlette|Quart|Litestar)\(",
     re.M,
 )
 _MIGRATIONS: Mapping[str, tuple[str, ...]] = {

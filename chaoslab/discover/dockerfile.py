@@ -13,7 +13,7 @@ from chaoslab.discover.shell import split
 
 MOST_LINES = 5_000
 _FOLDED = re.compile(r"\\[ \t]*\n(?:[ \t]*#[^\n]*\n)*")
-_LINE = re.compile(r"\s*(?P<what>[A-Za-z]+)\s+(?P<rest>.+?)\s*")
+_LINE = re.compile(r"(?P<what>[A-Za-z]+)\s+(?P<rest>\S.*)")
 _ENV_PAIR = re.compile(r"""([A-Za-z_]\w*)=("[^"]*"|'[^']*'|\S*)""")
 _HEREDOC = re.compile(r"<<-?[\"']?(?P<end>[A-Za-z_]\w*)[\"']?")
 _STAGE = re.compile(r"(?:--\S+\s+)*(?P<base>\S+)(?:\s+as\s+(?P<name>\S+))?", re.IGNORECASE)
@@ -104,7 +104,7 @@ def _instructions(text: str) -> Iterator[tuple[str, str]]:
             if line.strip() == ends[0]:
                 ends.pop(0)
             continue
-        match = _LINE.fullmatch(line)
+        match = _LINE.fullmatch(line.strip())
         if match is None:
             continue
         what = match["what"].upper()

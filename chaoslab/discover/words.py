@@ -31,7 +31,8 @@ _ADDRESS_OPTIONS = frozenset(
     )
 )
 _FURTHER = re.compile(r"--?(?P<name>[a-z][a-z0-9]*)[-_.](?:addr|address|listen|bind|port)\b")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"`;|<>()]+")  # in a line for a shell
+# In a line for a shell. It begins at the first character of a scheme: a long word is read once.
+_URL = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"`;|<>()]+")
 _ADDRESS = re.compile(r"(?P<host>\[?[A-Za-z0-9.:]*?\]?):(?P<port>[0-9]{2,5})")
 
 

@@ -54,6 +54,12 @@ HOSTILE: dict[str, dict[str, str | bytes]] = {
     "a port that is none": {".env": "DATABASE_URL=postgresql://u:p@h:99999999/d\n"},
     "surrogates": {"Procfile": "web: a \\ud800", ".env": "PGHOST=\\udcff"},
     "many servers": {".env": "\n".join(f"U{i}_URL=postgresql://h{i}/d" for i in range(1500))},
+    "a word without end": {"Procfile": "web: " + "x" * 900_000},
+    "blanks without end": {
+        "Dockerfile": "CMD a" + " " * 900_000 + "b",
+        ".env": ("A=b" + " " * 7_000 + "c\n") * 140,
+    },
+    "lines that begin alike": {"main.py": "a: b\n" * 200_000},
     "control characters": {"Procfile": "web: a\x1b[31m b\x07", ".env": "X=\x1b]0;t\x07"},
 }
 
