@@ -129,7 +129,7 @@ class Matrix:
         tried = sum(not self._why_not_run(cell) for cell in cells)
         progress = Progress(tried, self._workers, self._say)
         try:
-            with _terminated_like_interrupted(), interrupts.cancelling(self._say):
+            with terminated_like_interrupted(), interrupts.cancelling(self._say):
                 for steady in (cell for cell in cells if cell.steady):
                     mine = [c for c in cells if c.app == steady.app and not c.steady]
                     await self._app(steady, mine, progress)
@@ -254,15 +254,19 @@ class Matrix:
 
 
 @contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
+def terminated_like_interrupted() -> Iterator[None]:
     """While the block runs, SIGTERM does what Ctrl-C does, and so does SIGHUP (a terminal that is
-    closed), unless it is ignored.
+    closed), unless it is ignored. A shell ignores SIGINT for a background job: it is not ignored in
+    the block, as SIGTERM would be lost with it.
     """
     loop = asyncio.get_running_loop()
     ends = [signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         ends.append(signal.SIGHUP)
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     with suppress(NotImplementedError, ValueError, RuntimeError):
+        if ignored:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         for each in ends:
             loop.add_signal_handler(each, signal.raise_signal, signal.SIGINT)
     try:
@@ -271,6 +275,8 @@ def _terminated_like_interrupted() -> Iterator[None]:
         with suppress(NotImplementedError, ValueError, RuntimeError):
             for each in ends:
                 loop.remove_signal_handler(each)
+            if ignored:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _not_possible(cell: Cell, why: str) -> Ran:
