@@ -4,16 +4,10 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 status=0
-# as_accepted FOLDER: on a busy machine verdicts are UNKNOWN, so a gate that is red is run again, alone.
-as_accepted() {
-    (cd "$1" && { chaoslab run --fault refused --workers 2 || chaoslab run --fault refused --workers 1; })
-}
 for folder in "$@"; do
     if [ ! -e "$folder/.installed" ]; then
         echo "examples: $folder: skipped, it could not be installed"
-    elif ! (cd "$folder" && chaoslab check >/dev/null); then
-        echo "examples: $folder: skipped, this machine lacks a program that it needs"
-    elif ! as_accepted "$folder"; then
+    elif ! (cd "$folder" && chaoslab run --fault refused --workers 2); then
         echo "examples: $folder: not as its chaoslab.toml accepts it"
         status=1
     fi
