@@ -238,13 +238,13 @@ def _looked(topology: Topology, named: Named, within_s: float) -> Findings:
     from chaoslab.discover.scratch import scratch_folder
     from chaoslab.history.run_folder import RunFolder
 
-    say("starting …")
+    async def looking(folder: RunFolder) -> Findings:
+        say("starting …")  # a signal from here on stops everything
+        return await look(topology, named, folder, say, within_s=within_s)
+
     try:
         with scratch_folder() as place:
-            folder = RunFolder(place)
-            return run_until_interrupted(
-                lambda: look(topology, named, folder, say, within_s=within_s)
-            )
+            return run_until_interrupted(lambda: looking(RunFolder(place)))
     except KeyboardInterrupt:
         say("interrupted; everything was stopped, and nothing was written")
         raise click.Abort from None
