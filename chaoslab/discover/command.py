@@ -234,17 +234,19 @@ def _observed(
 def _looked(topology: Topology, named: Named, within_s: float) -> Findings:
     """Start the topology, and return what was observed."""
     from chaoslab.discover.interrupts import run_until_interrupted
-    from chaoslab.discover.look import look
-    from chaoslab.discover.scratch import scratch_folder
-    from chaoslab.history.run_folder import RunFolder
 
-    async def looking(folder: RunFolder) -> Findings:
-        say("starting …")  # a signal from here on stops everything
-        return await look(topology, named, folder, say, within_s=within_s)
+    async def looking() -> Findings:
+        # Imported here: a package may swallow a KeyboardInterrupt while it is imported.
+        from chaoslab.discover.look import look
+        from chaoslab.discover.scratch import scratch_folder
+        from chaoslab.history.run_folder import RunFolder
+
+        with scratch_folder() as place:
+            say("starting …")
+            return await look(topology, named, RunFolder(place), say, within_s=within_s)
 
     try:
-        with scratch_folder() as place:
-            return run_until_interrupted(lambda: looking(RunFolder(place)))
+        return run_until_interrupted(looking)
     except KeyboardInterrupt:
         say("interrupted; everything was stopped, and nothing was written")
         raise click.Abort from None
