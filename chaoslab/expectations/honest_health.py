@@ -96,7 +96,8 @@ class HonestHealth(Expectation):
     at once, while health has a cadence of its own. It fails the claim only if requests still fail
     after that time, three in a row, and every answer of health from then on is healthy. At least
     `at_least` requests of each name are required under the faults that the claim rests on, unless
-    health was never healthy there.
+    health was never healthy there. Requests that failed before the app ever answered count neither
+    for nor against it: it was starting.
     """
 
     within_s: float | None = None
@@ -117,7 +118,7 @@ class HonestHealth(Expectation):
         for name in load_names(self, run.plan):
             mine = _sent_in(spans, requests_of(self, run.history, name))
             for spell in filter(lambda each: each.lasted, spells(mine)):
-                start_s = spell.span.start_s
+                start_s = _judged_in(self, spell, run.history).start_s
                 yield Given(span=Span(start_s=start_s, end_s=start_s + (self.within_s or 0.0)))
 
     def given_more(self, more_s: float) -> Self:
@@ -169,7 +170,7 @@ def _found(
     every = requests_of(e, history, name)
     mine = _sent_in(spans, every)
     for spell in filter(lambda each: each.lasted, spells(mine)):
-        outcome, why = _of_spell(e, name, spell, heard)
+        outcome, why = _of_spell(e, name, spell, _judged_in(e, spell, history), heard)
         if outcome is Outcome.FAIL and not _worked(every, spans):
             outcome, why = Outcome.UNKNOWN, NEVER_GOOD(request=name)
         yield outcome, why
@@ -191,11 +192,21 @@ def _worked(every: Iterable[Request], spans: Sequence[Span]) -> bool:
     return any(r.outcome == "ok" for r in outside)
 
 
+def _judged_in(e: HonestHealth, spell: Spell, history: History) -> Span:
+    """The part of a time in which requests failed after the app had first answered; all of it, if
+    the app did not answer in it.
+    """
+    answers = (s for s in health_answers(e, history) if s.state is not HealthState.UNREACHABLE)
+    first_s = min((s.at_s for s in answers), default=0.0)
+    span = spell.span
+    return replace(span, start_s=first_s) if span.start_s < first_s < span.end_s else span
+
+
 def _of_spell(
-    e: HonestHealth, name: str, spell: Spell, heard: Sequence[HealthSample]
+    e: HonestHealth, name: str, spell: Spell, span: Span, heard: Sequence[HealthSample]
 ) -> tuple[Outcome, Reason]:
-    """What health answered in one time in which requests failed."""
-    within_s, span = e.within_s or 0.0, spell.span
+    """What health answered in `span`, the judged part of one time in which requests failed."""
+    within_s = e.within_s or 0.0
     late = Span(start_s=span.start_s + within_s, end_s=span.end_s)
     answers, meanwhile = heard_in(late, heard), heard_in(span, heard)
     lasted_s = span.end_s - span.start_s
@@ -207,7 +218,7 @@ def _of_spell(
         "end_s": span.end_s,
     }
     if len(answers) >= MIN_ANSWERS and all_healthy(answers) and spell.fails_from(late.start_s):
-        first = spell.requests[0]
+        first = next(r for r in spell.requests if over_s(r) >= span.start_s)
         figures |= {"answers": len(answers), "within_s": within_s, "at_s": first.at_s}
         return Outcome.FAIL, LIES(**figures, **response(first))
     if honest := next((s for s in meanwhile if s.state is not HealthState.HEALTHY), None):

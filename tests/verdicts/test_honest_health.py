@@ -48,6 +48,18 @@ def test_health_that_notices_in_the_end_is_no_lie(noticed_s: float) -> None:
     assert verdict(answering(*late)).outcome == "PASS"
 
 
+def test_a_start_that_takes_long_is_no_answer_of_health() -> None:
+    """Requests fail while the app starts, and go on failing while health is healthy."""
+    starting = [*samples(2.6, 3.2, UNREACHABLE), *samples(3.2, 5.0, HEALTHY)]
+    events = without(answering(*starting), lambda e: isinstance(e, HealthSample) and e.at_s < 2.6)
+    found = verdict(events, HonestHealth(within_s=0.6))
+    why = next(reason for reason in found.because if reason.code == "health.healthy_while_failing")
+    assert found.outcome == "FAIL"
+    assert why.data["start_s"] == pytest.approx(3.2, abs=0.1)
+    never = [e for e in events if not (isinstance(e, HealthSample) and 3.1 < e.at_s < 5.0)]
+    assert verdict(never, HonestHealth(within_s=0.6)).outcome == "PASS"
+
+
 def test_an_app_with_more_time_than_the_fault_lasts_is_not_judged() -> None:
     """An honest app may notice in the last moment."""
     found = verdict(LYING, HonestHealth(within_s=10.0))
