@@ -132,4 +132,4 @@ def _line(line: str, links: Links) -> str:
 
 
 def _is_every(host: str) -> bool:
-    return host.strip("[]") in ("0.0.0.0", "::", "127.0.0.1")
+    return host.strip("[]") in ("", "0.0.0.0", "::", "127.0.0.1")
