@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from chaoslab.clock import now_s
 from chaoslab.discover.asking import answer_of, answers
@@ -96,7 +97,8 @@ class Booting:
     async def _listening(self, running: RunningApp) -> Endpoint:
         """The address at which the app serves HTTP: the given port, or another that it opened."""
         other_since_s, self._got = 0.0, "no TCP port to which the app listens"
-        while now_s() < running.spawned_s + self._within_s:
+        end_s = running.spawned_s + self._within_s
+        while now_s() < end_s:
             self._check(running)
             ports = {each.local_port for each in running.sockets() if each.state == "LISTEN"}
             if running.listens_on in ports:
@@ -104,7 +106,7 @@ class Booting:
             if ports:
                 other_since_s = other_since_s or now_s()
                 if now_s() > other_since_s + _OTHER_PORT_S:
-                    for port in sorted(ports):
+                    for port in takewhile(lambda _: now_s() < end_s, sorted(ports)):
                         there = replace(running.endpoint, port=port)
                         answer = await answer_of(there, "/")
                         if answer.status:
