@@ -23,6 +23,7 @@ async def test_a_signal_ends_a_run_that_a_shell_has_put_in_the_background(
     number: signal.Signals,
 ) -> None:
     """Such a shell ignores SIGINT for it. Afterwards SIGINT is ignored as before."""
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, if it runs pytest, ignores it
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     interrupts = Interrupts()
     try:
@@ -32,3 +33,4 @@ async def test_a_signal_ends_a_run_that_a_shell_has_put_in_the_background(
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGHUP, hangup)
