@@ -262,7 +262,7 @@ def _confirmed(findings: Findings, named: Named) -> Findings:
         health=_path_of("health", named.health or (health.path if health else "")),
         live=_path_of("liveness", named.live or (live.path if live else "")),
         ready=_path_of("readiness", named.ready or (ready.path if ready else "")),
-        request=_path_of("a page that needs the services", named.request),
+        request=_path_of("a page that needs the services", findings.request),
     )
     return replace(findings, paths=with_roles(findings.paths, chosen), request=chosen.request)
 

@@ -10,7 +10,7 @@ from chaoslab.clock import now_s
 from chaoslab.discover.asking import answers
 from chaoslab.discover.booting import AppFailed, Booted, Booting, unlike
 from chaoslab.discover.findings import Findings, PathAnswer, PathFound, differs
-from chaoslab.discover.paths import NOWHERE, USUAL, Named, with_roles
+from chaoslab.discover.paths import NOWHERE, USUAL, Named, not_declared, with_roles
 from chaoslab.discover.tables import tables_of
 from chaoslab.faults import Severed
 from chaoslab.history.events import FaultInForce
@@ -86,6 +86,7 @@ class _Look:
         self._notes: list[str] = []
         self._back_s: dict[str, float] = {}
         self._not_back: list[str] = []
+        self._request = named.request
 
     async def findings(self) -> Findings:
         """All that is observed, in the order of the steps."""
@@ -111,7 +112,7 @@ class _Look:
             back_s=self._back_s,
             not_back=tuple(self._not_back),
             schema=made,
-            request=self._named.request,
+            request=self._request,
             notes=tuple(self._notes),
         )
 
@@ -131,6 +132,10 @@ class _Look:
         good = [
             path for path in candidates if first[path].good and unlike(first[NOWHERE], first[path])
         ]
+        for remark in not_declared(self._named, first):
+            self._note(remark)
+        if self._request and not first[self._request].good:
+            self._request = ""
         if not good:
             self._notes.append("none of the usual paths of health answers with 2xx")
             first = {**first, **await answers(booted.there, ("/",))}

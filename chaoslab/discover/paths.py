@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from chaoslab.discover.findings import PathFound, Role
+from chaoslab.discover.findings import PathAnswer, PathFound, Role
 
 # The likeliest first: of several that notice the same, the first becomes the path of health.
 USUAL = (
@@ -38,6 +38,13 @@ class Named:
         """The paths that are named, each once."""
         named = (self.health, self.ready, self.live, self.request)
         return tuple(dict.fromkeys(each for each in named if each))
+
+
+def not_declared(named: Named, steady: Mapping[str, PathAnswer]) -> Iterator[str]:
+    """A remark for each path that the user named and that gives no good answer without a fault."""
+    for path in named.every:
+        if not steady[path].good:
+            yield f"{path} is not declared: without a fault it answers {steady[path].text}"
 
 
 def is_live(path: str) -> bool:

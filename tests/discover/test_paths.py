@@ -7,7 +7,7 @@ import pytest
 from chaoslab.discover.booting import unlike
 from chaoslab.discover.dialect import health_keys
 from chaoslab.discover.findings import PathAnswer, PathFound
-from chaoslab.discover.paths import USUAL, Named, is_live, is_ready, with_roles
+from chaoslab.discover.paths import USUAL, Named, is_live, is_ready, not_declared, with_roles
 
 GOOD, BAD = PathAnswer(status=200, body="ok"), PathAnswer(status=503, body="no")
 
@@ -96,3 +96,11 @@ def test_an_app_that_answers_everything_alike_has_no_health() -> None:
 def test_the_keys_that_read_an_answer(content_type: str, body: str, keys: object) -> None:
     """The keys of health follow from a good answer; one without a word counts by its status."""
     assert health_keys(PathAnswer(status=200, content_type=content_type, body=body)) == keys
+
+
+def test_a_named_path_without_a_good_answer_is_named() -> None:
+    """A wrong path of the user's would make every cell fail, or be left out without a word."""
+    named = Named(health="/health", request="/itmes")
+    steady = {"/health": GOOD, "/itmes": PathAnswer(status=404, body="{}")}
+    (remark,) = not_declared(named, steady)
+    assert remark == "/itmes is not declared: without a fault it answers 404 {}"
