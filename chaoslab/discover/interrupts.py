@@ -10,7 +10,7 @@ from types import FrameType
 from typing import TypeVar
 
 T = TypeVar("T")
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last may be ignored
 
 
 def run_until_interrupted(work: Callable[[], Awaitable[T]]) -> T:
@@ -18,7 +18,8 @@ def run_until_interrupted(work: Callable[[], Awaitable[T]]) -> T:
     while the event loop starts; further ones change nothing, so that it can stop what it started.
     Raises KeyboardInterrupt after that.
 
-    A shell may have set SIGINT to be ignored for a background job: it counts all the same.
+    A shell may have set SIGINT to be ignored for a background job: it counts all the same. An
+    ignored SIGHUP stays ignored: nohup ignores it, to outlive the terminal.
     """
     interrupted = False
     cancel: Callable[[], object] | None = None
@@ -38,7 +39,9 @@ def run_until_interrupted(work: Callable[[], Awaitable[T]]) -> T:
             raise asyncio.CancelledError
         return await work()
 
-    before = {number: signal.signal(number, interrupt) for number in _ENDING}
+    under_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    ending = _ENDING[:-1] if under_nohup else _ENDING
+    before = {number: signal.signal(number, interrupt) for number in ending}
     try:
         result = asyncio.run(main())
     except asyncio.CancelledError:

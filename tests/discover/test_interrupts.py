@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from chaoslab.discover.interrupts import run_until_interrupted
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture(autouse=True)
+def hangup() -> Iterator[None]:
+    """SIGHUP as a terminal's shell leaves it. nohup, if it runs pytest, ignores it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("number", ENDING)
@@ -56,3 +65,16 @@ def test_without_a_signal_the_result_is_returned() -> None:
     before = [*map(signal.getsignal, ENDING)]
     assert run_until_interrupted(work) == 3
     assert [*map(signal.getsignal, ENDING)] == before
+
+
+def test_a_terminal_that_is_closed_ends_no_look_under_nohup() -> None:
+    """nohup has set SIGHUP to be ignored, so that the command outlives its terminal."""
+
+    async def work() -> int:
+        signal.raise_signal(signal.SIGHUP)
+        await asyncio.sleep(0)
+        return 3
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert run_until_interrupted(work) == 3
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
