@@ -12,14 +12,16 @@ from sqlalchemy.orm import Session
 
 URL = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1)
 engine = create_engine(URL, connect_args={"connect_timeout": 1})
+# Of its own: an engine that sees a lost connection drops its others, and the session loses none.
+health = create_engine(URL, connect_args={"connect_timeout": 1})
 session = Session(engine)
 lock = threading.Lock()
 
 
 def look() -> dict[str, bool]:
-    """Whether Postgres answers on a connection of the engine."""
+    """Whether Postgres answers on a connection that the session does not use."""
     try:
-        with engine.connect() as connection:
+        with health.connect() as connection:
             connection.execute(text("select 1"))
     except SQLAlchemyError:
         return {"postgres": False}

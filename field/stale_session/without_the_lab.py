@@ -18,12 +18,13 @@ def main() -> int:
         with service(__file__, DATABASE_URL=path.url) as app:
             before = [app.keep("before") for _ in range(4)]
             path.cut()
+            word = app.word()  # health first: it does not save the session
             during = [app.keep("during") for _ in range(4)]
             time.sleep(1)
             path.restore()
             healthy = wait_until(lambda: app.word() == "healthy", within_s=8)
             after = [app.keep("after") for _ in range(20)]
-    print(f"before {before}, during {during}, healthy again: {healthy}, after {after}")
+    print(f"before {before}, {word} during it, {during}, healthy again: {healthy}, after {after}")
     return ended(observed=healthy and 201 not in after, what="every note is refused")
 
 
