@@ -10,11 +10,12 @@ from typing import cast, get_args
 
 from chaoslab.expectations import BacksOff, HonestHealth, Stops
 from chaoslab.expectations.base import Expectation
-from chaoslab.expectations.of_policy import honest_and_back, of_policy
+from chaoslab.expectations.of_policy import honest_and_back, no_restart_storm, of_policy
 from chaoslab.matrix.pace import FAULT, Pace
 from chaoslab.model.cell import Cell
 from chaoslab.model.load import Sampling
 from chaoslab.model.policy import OutageMode, Policy, PolicyMoment
+from chaoslab.model.supervisor import Supervisor
 from chaoslab.model.topology import App, Topology
 
 MODES: tuple[OutageMode, ...] = get_args(OutageMode)
@@ -53,12 +54,15 @@ def _wrong_under_any_policy(
     for claim in always:  # a restart is over before health has to notice it
         if cell.fault != "restarted" or not isinstance(claim, HonestHealth):
             yield claim
+    if attached or cell.fault == "restarted":
+        return
+    yield from no_restart_storm(app, app.supervisor or Supervisor())
     # other clients of an attached app cause connects too, and the lab does not read its sockets
-    if cell.moment == "running" and cell.fault != "restarted" and not attached:
-        yield _no_storm(app)
+    if cell.moment == "running":
+        yield _no_retry_storm(app)
 
 
-def _no_storm(app: App) -> Expectation:
+def _no_retry_storm(app: App) -> Expectation:
     """The claim on the app's connects: its limits, and one more for each question of the lab, which
     may cause one.
     """

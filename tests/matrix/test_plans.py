@@ -107,8 +107,9 @@ def test_an_accepted_policy_adds_its_claims_to_its_own_cells() -> None:
         for cell in cells(gated)
     }
     assert claims["steady"] == ["stops"]
-    assert claims["postgres-refused-boot"] == ["comes_back", "honest_health", "exits"]
-    assert claims["postgres-dropped-boot"] == ["comes_back", "honest_health"]
+    always = ["comes_back", "honest_health", "restarts_slowly"]
+    assert claims["postgres-refused-boot"] == [*always, "exits"]
+    assert claims["postgres-dropped-boot"] == always
     assert "unavailable" in claims["postgres-silent_dead-running"]  # as silent
     assert claims["postgres-restarted-running"] == ["comes_back"]
 
