@@ -46,8 +46,11 @@ class Watched:
         return {"app": self.app.name, "boot": self.boot}
 
     def sockets(self) -> tuple[AppSocket, ...]:
-        """The TCP sockets of all processes of the app now."""
-        return tuple(s for each in (self.running, *self.beside.values()) for s in each.sockets())
+        """The TCP sockets of all processes of the app now, each once: processes in containers show
+        all those of the network that they share.
+        """
+        each = (self.running, *self.beside.values())
+        return tuple(dict.fromkeys(socket for process in each for socket in process.sockets()))
 
     async def usage(self) -> Usage | None:
         """What all processes of the app use now. None if the main process has ended, or if it is

@@ -44,7 +44,8 @@ class ServerClient:
 class AppStart:
     """What the runtime needs to start one boot of an app.
 
-    `command` and `env` are final: they have no placeholders. The app should listen on `port`.
+    `command` and `env` are final: they have no placeholders. The app should listen on `port`, which
+    is 0 for a further process of the app.
     `ports` maps the names of its further ports to their numbers. The app's output goes to the file
     `log`, limited in size as in `app_log`, with secrets masked by `mask`.
     """

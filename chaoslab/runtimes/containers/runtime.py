@@ -205,10 +205,10 @@ class ContainerRuntime:
 
     async def spawn_app(self, start: AppStart) -> ContainerApp:
         """Start a container of the app's image in the app's pod, and return the app; the boot's
-        `env` is added to the image's own variables.
+        `env` is added to the image's own variables. So is each further process of the app.
         """
         pod = self._stack.pods[start.app.name]
-        assert start.port == pod.inside
+        assert start.port in (pod.inside, 0)
         return await self._spawned(start, joins=pod.agent.container.id)
 
     @property

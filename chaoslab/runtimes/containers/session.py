@@ -13,7 +13,6 @@ from chaoslab.errors import (
     ChaoslabError,
     ErrorCode,
     Problem,
-    RuntimeUnavailable,
     ServiceFailed,
 )
 from chaoslab.history.events import PastProxy
@@ -30,12 +29,6 @@ NOT_REMOVED = ErrorCode(
     "session.not_removed",
     "parts of the session {session} remain: {left}",
     "Containers, networks or volumes are left after the end of a session.",
-)
-ONE_PROCESS = ErrorCode(
-    "session.one_process",
-    "in containers an app is one process, and {app} has more: {processes}",
-    "An app of the topology has further processes, which the runtimes docker and compose do not"
-    " start.",
 )
 START_ENDS_WITHIN_S = 10.0
 _LOOK_EVERY_S = 0.01
@@ -69,15 +62,7 @@ class DockerSession:
         return self._id
 
     def check(self) -> None:
-        """Check that a container engine answers, and that each app is one process. Raises
-        RuntimeUnavailable, with the fix.
-        """
-        for app in self._topology.apps.values():
-            if app.processes:
-                reason = ONE_PROCESS(app=app.name, processes=", ".join(app.processes))
-                where = f"apps.{app.name}.processes"
-                fix = "use --chaos-runtime=local, or chaoslab run --runtime local"
-                raise RuntimeUnavailable(Problem(reason=reason, where=where, fix=fix))
+        """Check that a container engine answers. Raises RuntimeUnavailable, with the fix."""
         Engine(self._id).close()
 
     @asynccontextmanager
