@@ -104,6 +104,7 @@ def run(
     from chaoslab.corpus.table import line
     from chaoslab.corpus.table import results as table
     from chaoslab.model.loader import load_topology
+    from chaoslab.printable import one_line
     from chaoslab.runtimes.choice import choose
 
     topology = load_topology(file, kinds=services.kinds())
@@ -128,6 +129,8 @@ def run(
     console.print(table(records, ledger.entries()))
     if older := ledger.others():
         click.echo(f"{older} trials of another code version are kept but not counted.")
+    for entry in filter(_decides, ledger.entries()):  # the end names them: a CI shows its end
+        click.echo(f"FAILED {'; '.join((entry.build, entry.outcome, *map(one_line, entry.why)))}")
     if stopped:
         click.echo("stopped; run the same command again to continue")
         ctx.exit(EXIT_STOPPED)
@@ -135,11 +138,14 @@ def run(
 
 
 def _exit_code(entries: Sequence[Entry]) -> int:
-    outcomes = {entry.outcome for entry in entries}
-    failed = any(outcome == "FAIL" for entry in entries for outcome, _ in entry.outcomes)
-    if "missed" in outcomes or failed:
+    return max(map(_decides, entries), key=(0, EXIT_UNCLEAR, EXIT_MISSED).index, default=0)
+
+
+def _decides(entry: Entry) -> int:
+    """The exit code that one trial causes. 0 if it is as it should be."""
+    if entry.outcome == "missed" or any(outcome == "FAIL" for outcome, _ in entry.outcomes):
         return EXIT_MISSED
-    return EXIT_UNCLEAR if outcomes - {"refused", "passed"} else 0
+    return 0 if entry.outcome in ("refused", "passed") else EXIT_UNCLEAR
 
 
 def _project(topology: Topology, choice: Choice) -> GatedProject:

@@ -262,6 +262,8 @@ def test_a_build_that_is_let_through_is_missed(home: Path) -> None:
     result = CliRunner().invoke(main, arguments(home, "early-return"))
     assert result.exit_code == 1
     assert "'starts' does not cite app.exited { exit_code = 4 }" in result.output
+    (last,) = result.output.splitlines()[-1:]
+    assert last.startswith("FAILED early-return; missed; vpc_outage::"), last
 
 
 def test_the_command_tests_the_services_of_a_folder(home: Path, field: Path) -> None:
