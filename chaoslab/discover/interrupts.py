@@ -9,8 +9,9 @@ from functools import partial
 from types import FrameType
 from typing import TypeVar
 
+from chaoslab.machine.ending import ending_like_ctrl_c
+
 T = TypeVar("T")
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last may be ignored
 
 
 def run_until_interrupted(work: Callable[[], Awaitable[T]]) -> T:
@@ -18,8 +19,8 @@ def run_until_interrupted(work: Callable[[], Awaitable[T]]) -> T:
     while the event loop starts; further ones change nothing, so that it can stop what it started.
     Raises KeyboardInterrupt after that.
 
-    A shell may have set SIGINT to be ignored for a background job: it counts all the same. An
-    ignored SIGHUP stays ignored: nohup ignores it, to outlive the terminal.
+    A SIGINT that a shell has set to be ignored counts all the same, and a SIGHUP that nohup ignores
+    stays ignored (`ending_like_ctrl_c`).
     """
     interrupted = False
     cancel: Callable[[], object] | None = None
@@ -39,16 +40,14 @@ def run_until_interrupted(work: Callable[[], Awaitable[T]]) -> T:
             raise asyncio.CancelledError
         return await work()
 
-    under_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    ending = _ENDING[:-1] if under_nohup else _ENDING
-    before = {number: signal.signal(number, interrupt) for number in ending}
-    try:
-        result = asyncio.run(main())
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with ending_like_ctrl_c():
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            result = asyncio.run(main())
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            signal.signal(signal.SIGINT, before)
     if interrupted:
         raise KeyboardInterrupt
     return result

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from chaoslab.clock import now_s, wall_time
 from chaoslab.errors import UNKNOWN_NAME, ErrorCode, Problem, SpecError, did_you_mean
@@ -18,6 +15,7 @@ from chaoslab.gate.result import GateResult, RoundResult, StageResult
 from chaoslab.gate.stage import StageRun
 from chaoslab.history.files import check_room
 from chaoslab.history.new_folder import new_folder
+from chaoslab.machine.ending import ending_like_ctrl_c
 from chaoslab.model import builds
 from chaoslab.model.gate import Gate, GateStage
 from chaoslab.model.topology import Topology
@@ -88,10 +86,10 @@ def chosen(gate: Gate, names: Sequence[str]) -> tuple[GateStage, ...]:
 def run_gate(asked: Asked, say: Say) -> GateResult:
     """Run a gate, and return its result; `say` gets a line for each step.
 
-    Raises SpecError before anything runs. After Ctrl-C or SIGTERM everything is stopped, and the
-    result has what was done so far; before the first stage these raise KeyboardInterrupt.
+    Raises SpecError before anything runs. After Ctrl-C, SIGTERM or SIGHUP everything is stopped,
+    and the result has what was done so far; before the first stage these raise KeyboardInterrupt.
     """
-    with _signals():
+    with ending_like_ctrl_c():
         begun_s, started_at = now_s(), wall_time()
         calls = asked.calls
         stages = chosen(calls.gate, asked.stages)
@@ -178,25 +176,3 @@ def _because(result: StageResult) -> str:
 
 def _slug(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name.lower()).strip("-")
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """In the `with` block, SIGTERM and SIGINT raise KeyboardInterrupt. A shell may have set SIGINT
-    to be ignored for a background job.
-
-    Child processes inherit an ignored signal but no handler, so without this pytest could not be
-    interrupted.
-    """
-
-    def interrupt(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {
-        number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from chaoslab.history.new_folder import new_folder
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
 from chaoslab.lab.interrupts import Interrupts
+from chaoslab.machine.ending import ending_like_ctrl_c
 from chaoslab.matrix.attached import why_not_run
 from chaoslab.matrix.hold import Hold
 from chaoslab.matrix.plans import plan_of
@@ -129,7 +128,7 @@ class Matrix:
         tried = sum(not self._why_not_run(cell) for cell in cells)
         progress = Progress(tried, self._workers, self._say)
         try:
-            with terminated_like_interrupted(), interrupts.cancelling(self._say):
+            with ending_like_ctrl_c(), interrupts.cancelling(self._say):
                 for steady in (cell for cell in cells if cell.steady):
                     mine = [c for c in cells if c.app == steady.app and not c.steady]
                     await self._app(steady, mine, progress)
@@ -251,32 +250,6 @@ class Matrix:
         save_verdicts(folder, verdicts)
         behaviour = described_again(folder)
         return Ran(cell=cell, behaviour=behaviour, verdicts=verdicts, folder=folder.path)
-
-
-@contextmanager
-def terminated_like_interrupted() -> Iterator[None]:
-    """While the block runs, SIGTERM does what Ctrl-C does, and so does SIGHUP (a terminal that is
-    closed), unless it is ignored. A shell ignores SIGINT for a background job: it is not ignored in
-    the block, as SIGTERM would be lost with it.
-    """
-    loop = asyncio.get_running_loop()
-    ends = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        ends.append(signal.SIGHUP)
-    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    with suppress(NotImplementedError, ValueError, RuntimeError):
-        if ignored:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        for each in ends:
-            loop.add_signal_handler(each, signal.raise_signal, signal.SIGINT)
-    try:
-        yield
-    finally:
-        with suppress(NotImplementedError, ValueError, RuntimeError):
-            for each in ends:
-                loop.remove_signal_handler(each)
-            if ignored:
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _not_possible(cell: Cell, why: str) -> Ran:

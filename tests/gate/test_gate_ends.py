@@ -46,8 +46,16 @@ def begun(project: Project, path: str = "begun") -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-@pytest.mark.parametrize("words", [[], ["--repeat", "3"]], ids=["once", "repeated"])
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (signal.SIGINT, []),
+        (signal.SIGINT, ["--repeat", "3"]),
+        (signal.SIGTERM, []),
+        (signal.SIGHUP, []),
+    ],
+    ids=["Ctrl-C", "Ctrl-C-repeated", "SIGTERM", "SIGHUP"],
+)
 def test_an_interrupted_gate_reports_what_it_has_and_leaves_nothing(
     tmp_path: Path, number: signal.Signals, words: list[str]
 ) -> None:
@@ -57,7 +65,9 @@ def test_an_interrupted_gate_reports_what_it_has_and_leaves_nothing(
         "    try:\n        time.sleep(60)\n    finally:\n        Path('healed').touch()\n"
     )
     project = Project(tmp_path, PASSES + hangs, stage("first", "one") + stage("second", "two"))
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, if it runs pytest, ignores it
     with project.start(CHAOSLAB, "gate", *words) as process:
+        signal.signal(signal.SIGHUP, hangup)
         begun(project)
         family = psutil.Process(process.pid).children(recursive=True)
         assert family

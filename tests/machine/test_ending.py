@@ -1,4 +1,4 @@
-"""The end of `chaoslab run` by a signal, wherever a shell has started it."""
+"""The end of a command by a signal, wherever a shell has started it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import signal
 import pytest
 
 from chaoslab.lab.interrupts import Interrupts
-from chaoslab.matrix.run import terminated_like_interrupted
+from chaoslab.machine.ending import ending_like_ctrl_c
 
 
 async def a_run(interrupts: Interrupts, number: signal.Signals) -> None:
     """A run that would take 5 s, and gets a signal."""
-    with terminated_like_interrupted(), interrupts.cancelling(lambda _: None):
+    with ending_like_ctrl_c(), interrupts.cancelling(lambda _: None):
         signal.raise_signal(number)
         await asyncio.sleep(5.0)
 
