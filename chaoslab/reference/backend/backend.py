@@ -43,6 +43,8 @@ class Backend:
     def __init__(self, settings: Settings, *, parts: Parts, record: StartupRecord) -> None:
         self.settings, self.parts, self.record = settings, parts, record
         self.metrics = Metrics()
+        # Read from the record, so that it says what /health says, whichever sequence runs.
+        self.metrics.startup_complete.set_function(lambda: float(record.complete))
         self.schema: Schema | None = None  # INIT
         self.keys: KeyManager | None = None  # DEPENDENCIES
         self.models: ModelFactory | None = None

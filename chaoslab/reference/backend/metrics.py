@@ -18,6 +18,11 @@ class Metrics:
             ["dependency"],
             registry=registry,
         )
+        self.startup_complete = Gauge(
+            "startup_complete",
+            "1 once start-up is complete; 0 while it runs, and after it failed",
+            registry=registry,
+        )
         self.phase_seconds = Gauge(
             "startup_phase_seconds", "Duration of a start-up phase", ["phase"], registry=registry
         )
