@@ -241,6 +241,7 @@ def _run(asked: Asked) -> int:
         len(asked.cells),
         gate=gate and not asked.accept,
         today=wall_time().date(),
+        attached=attached,
     )
     saved(done, decision, topology)
     printed(done, decision, topology, asked.form, held=asked.held)

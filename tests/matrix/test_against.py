@@ -161,7 +161,7 @@ def test_a_running_system_is_described_and_left_as_it_was(system: System, tmp_pa
     assert "runs already, /health 200 healthy, requests ok" in rest
     assert "not possible here: attach mode does not start the app" in rest
     assert "/health 503 unhealthy, requests answer 503; back" in " ".join(rest.split())
-    assert "none of 2 cells; not possible here: 1" in rest
+    assert "none of 2 known cells; not possible here: 1" in rest
     assert system.state() == before
     toml = tomllib.loads((system.project.folder / "chaoslab.toml").read_text())
     accepted = {"store": {"running": {"silent": "unavailable"}}}

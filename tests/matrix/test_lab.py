@@ -99,13 +99,13 @@ def test_what_was_accepted_is_a_gate_that_another_build_fails(tmp_path: Path) ->
 
     code, printed = ran(shop, *CELL)
     assert code == 0, printed
-    assert "not as accepted: none of 2 cells" in printed
+    assert "not as accepted: none of 2 known cells" in printed
 
     (tmp_path / "chaoslab.toml").write_text(text.replace('"exits"', '"waits"'))
     code, printed = ran(shop, *CELL)
     assert code == 1, printed
     assert "FAIL    postgres-refused-boot: exits: " in printed
-    assert "not as accepted: 1 of 2 cells" in printed
+    assert "not as accepted: 1 of 2 known cells" in printed
 
 
 def test_a_run_is_saved_as_any_run_and_its_json_has_the_facts(tmp_path: Path) -> None:

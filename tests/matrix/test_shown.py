@@ -47,7 +47,7 @@ def test_the_table_fits_a_terminal_and_has_a_heading_for_each_moment() -> None:
     assert max(map(len, text.splitlines())) <= 80
     assert "postgres, at boot\n" in text
     assert '  refused          exits 1 after 1.5 s ("ECONNREFUSED")' in text
-    assert text.endswith("wrong under any policy: none of 3 cells\nsaved in /results/run-1")
+    assert text.endswith("wrong under any policy: none of 3 known cells\nsaved in /results/run-1")
 
 
 def test_a_failed_verdict_is_below_the_table_with_its_reasons() -> None:
@@ -56,7 +56,7 @@ def test_a_failed_verdict_is_below_the_table_with_its_reasons() -> None:
     assert "FAIL reports healthy while requests fail" in text
     assert "FAIL    postgres-refused-running: honest_health: no false health" in text
     assert "          28 of 28 requests failed" in text
-    assert "wrong under any policy: 1 of 3 cells" in text
+    assert "wrong under any policy: 1 of 3 known cells" in text
 
 
 def test_text_from_the_app_cannot_steer_the_terminal() -> None:
@@ -182,7 +182,7 @@ def test_a_known_gap_is_shown_and_does_not_fail_the_run_until_it_expires() -> No
     known = decide(run, shop, 3, gate=False, today=TODAY)
     assert (known.exit_code, known.failed) == (0, ())
     assert known.tolerated == ("postgres-refused-running",)
-    assert known.text.endswith("none of 3 cells; known gaps: postgres-refused-running")
+    assert known.text.endswith("none of 3 known cells; known gaps: postgres-refused-running")
     assert "known gap `postgres-refused-running`" in as_markdown(run, known)
     found = json.loads(as_json(run, known, shop))
     (note,) = found["known_gaps"]["postgres-refused-running"]
