@@ -1,146 +1,183 @@
 """What of a run can be accepted: the policy of each cell, and deadlines from what was observed.
 Pure.
+
+Nothing is accepted that the same run would not keep: each cell is judged again with the policies
+and deadlines that the file would have.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import cast
 
 from chaoslab.behaviour.dependency import dependencies
-from chaoslab.behaviour.facts import Answers, Facts
+from chaoslab.matrix.deadlines import (
+    exits_within_s,
+    observed_deadlines,
+    why_not_all,
+    with_observed,
+)
+from chaoslab.matrix.observed_policy import policy_of, why_no_policy
 from chaoslab.matrix.run import MatrixRun, Ran
+from chaoslab.model.cell import Cell
 from chaoslab.model.loader.accepted import TRIED, AppNeeds, AppPolicies
-from chaoslab.model.policy import CutMode, Need, OutageMode, Policy, PolicyMoment
+from chaoslab.model.policy import CutMode, Need, OutageMode, Policies, Policy, PolicyMoment
+from chaoslab.model.topology import App, Topology
 from chaoslab.model.verdict import Outcome, Verdict
 
-TWICE = 2.0  # a deadline is twice what was observed,
-MORE_S = 1.0  # and a second more: the next machine may be slower
+# Judges a cell as if its app were this one, whose start-up takes so many seconds.
+Judge = Callable[[Ran, App, float], Sequence[Verdict]]
+NOT_ALL = "not every cell was run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
     """The policies, needs and deadlines to write, each by the name of the app, and why other cells
-    are not accepted, by the name of the cell.
+    are not accepted, by the name of the cell. `undated` says why an app has no deadlines.
     """
 
     policies: Mapping[str, AppPolicies]
     needs: Mapping[str, AppNeeds]
     deadlines: Mapping[str, Mapping[str, float]]
     refused: Mapping[str, str]
+    undated: Mapping[str, str]
 
 
-def accepted(run: MatrixRun) -> Accepted:
-    """What of the run can be accepted. What is wrong under any policy is not, nor what is not
-    known.
+def accepted(run: MatrixRun, topology: Topology, judge: Judge, *, every_cell: bool) -> Accepted:
+    """What of a run can be accepted that claimed no policy. What is wrong under any policy is not,
+    nor what is not known, nor what its own policy would not allow.
+
+    Deadlines come from a run of `every_cell` only: they hold for all of them.
     """
-    policies: dict[str, dict[str, dict[PolicyMoment, dict[OutageMode, Policy]]]] = {}
+    policies: dict[str, AppPolicies] = {}
+    deadlines: dict[str, Mapping[str, float]] = {}
     refused: dict[str, str] = {}
-    kept: dict[str, list[Ran]] = {}
-    for ran in run.ran.values():
-        cell = ran.cell
-        if why := _why_not(ran):
-            refused[cell.name] = why
-            continue
-        kept.setdefault(cell.app, []).append(ran)
-        modes = TRIED.get(cast("PolicyMoment", cell.moment), ())
-        if cell.fault not in modes:
-            continue
-        found = policy_of(ran.behaviour.facts, at_boot=cell.moment == "boot")
-        if found is None:
-            refused[cell.name] = _no_policy(ran.behaviour.facts)
-            continue
-        moments = policies.setdefault(cell.app, {}).setdefault(cell.target, {})
-        moment, mode = cast("PolicyMoment", cell.moment), cell.fault
-        moments.setdefault(moment, {})[mode] = found
-    deadlines = {app: dict(_deadlines(rans)) for app, rans in kept.items() if app in policies}
-    needs = _needs(run, policies)
-    return Accepted(policies=policies, needs=needs, deadlines=deadlines, refused=refused)
+    undated: dict[str, str] = {}
+    for app in topology.apps.values():
+        mine = [ran for ran in run.ran.values() if ran.cell.app == app.name]
+        found, why_not = _found(mine)
+        refused |= why_not
+        why = why_not_all(mine) if every_cell else NOT_ALL
+        seconds = {} if why else observed_deadlines(mine)
+        boot_s = _boot_s(mine)
+        if seconds:
+            why = _not_kept(mine, _proposed(app, found, seconds), boot_s, judge)
+            seconds = {} if why else seconds
+        proposed = _proposed(app, found, seconds)
+        for ran in [ran for ran in mine if ran.cell in found]:
+            policy = found[ran.cell]
+            if wrong := _wrong(judge(ran, _strictly(proposed, policy, ran), boot_s)):
+                refused[ran.cell.name] = f"as {policy} it would be {wrong}"
+                del found[ran.cell]
+        if found:
+            policies[app.name] = _by_service(found)
+            deadlines |= {app.name: seconds} if seconds else {}
+            undated |= {app.name: why} if why else {}
+    return Accepted(
+        policies=policies,
+        needs=_needs(run, topology, policies),
+        deadlines=deadlines,
+        refused={c.name: refused[c.name] for c in run.ran if c.name in refused},
+        undated=undated,
+    )
 
 
-def _needs(run: MatrixRun, policies: Mapping[str, AppPolicies]) -> Mapping[str, AppNeeds]:
-    """What each app needs each service for, where its policy at boot is accepted."""
-    found: dict[str, dict[str, dict[CutMode, Need]]] = {}
-    for each in dependencies(ran.behaviour for ran in run.ran.values()):
-        accepted = policies.get(each.app, {}).get(each.service, {}).get("boot", {})
-        for fault, need in each.needs.items():
-            mode = cast("CutMode", fault)
-            if mode in accepted and need != "not known":
-                found.setdefault(each.app, {}).setdefault(each.service, {})[mode] = need
-    return found
-
-
-def policy_of(facts: Facts, *, at_boot: bool) -> Policy | None:
-    """The policy that the facts show. None if there is no policy for them: something hangs, or the
-    app exits with 0, after which no supervisor has to start it.
+def _found(rans: Iterable[Ran]) -> tuple[dict[Cell, Policy], dict[str, str]]:
+    """The policy of each cell that may be accepted, as its facts show it, and why others may not,
+    by the name of the cell.
     """
-    if facts.exits:
-        return "exit" if all(each.code != 0 for each in facts.exits) else None
-    if at_boot and not facts.started_under_fault:
-        answered = facts.start is not None and facts.start.last_status is not None
-        return "unavailable" if answered else "wait"
-    if any("hangs" in each.ways for each in facts.under):
-        return None
-    if not facts.changed:
-        return "unaffected"
-    health = [each for each in facts.under if each.role == "health"]
-    if any("degraded" in each.settled for each in health):
-        return "degrade"
-    return "unavailable" if any(not each.settled_good for each in health) else None
+    found: dict[Cell, Policy] = {}
+    refused: dict[str, str] = {}
+    for ran in rans:
+        cell, facts = ran.cell, ran.behaviour.facts
+        if not ran.behaviour.known:
+            refused[cell.name] = ran.behaviour.sentence
+        elif why := _wrong(ran.verdicts, "wrong under any policy"):
+            refused[cell.name] = why
+        elif cell.fault in TRIED.get(cast("PolicyMoment", cell.moment), ()):
+            if (policy := policy_of(facts, at_boot=cell.moment == "boot")) is None:
+                refused[cell.name] = why_no_policy(facts)
+            else:
+                found[cell] = policy
+    return found, refused
 
 
-def _why_not(ran: Ran) -> str:
-    """Why a cell is not accepted. Empty if it may be."""
-    if not ran.behaviour.known:
-        return ran.behaviour.sentence
-    for outcome, what in ((Outcome.FAIL, "wrong under any policy"), (Outcome.UNKNOWN, "not known")):
-        if verdict := _first(ran.verdicts, outcome):
-            because = str(verdict.because[0]) if verdict.because else verdict.claim
-            return f"{what}: {verdict.name}: {because}"
+def _not_kept(rans: Iterable[Ran], proposed: App, boot_s: float, judge: Judge) -> str:
+    """Why the deadlines of the app are not written: a cell that was not wrong would be. Empty if
+    none would.
+    """
+    for ran in rans:
+        if not ran.behaviour.known or ran.outcome is Outcome.FAIL:
+            continue
+        before = {verdict.name for verdict in ran.verdicts}
+        again = [v for v in judge(ran, proposed, boot_s) if v.name in before]
+        if any(verdict.outcome is Outcome.FAIL for verdict in again):
+            return f"{ran.cell.name} would be {_wrong(again)}"
     return ""
 
 
-def _first(verdicts: Iterable[Verdict], outcome: Outcome) -> Verdict | None:
-    return next((verdict for verdict in verdicts if verdict.outcome is outcome), None)
+def _proposed(app: App, found: Mapping[Cell, Policy], seconds: Mapping[str, float]) -> App:
+    """The app as the file would have it."""
+    policies = {
+        service: Policies(boot=moments.get("boot", {}), running=moments.get("running", {}))
+        for service, moments in _by_service(found).items()
+    }
+    return replace(app, policies=policies, deadlines=with_observed(app.deadlines, seconds))
 
 
-def _no_policy(facts: Facts) -> str:
-    if facts.exits:
-        return "it exits with 0, after which a supervisor that restarts on failure does nothing"
-    hanging = [each.name for each in facts.under if "hangs" in each.ways]
-    if hanging:
-        return f"{' and '.join(hanging)} hang: no policy allows that"
-    if facts.process_ends:
-        names = " and ".join(each.name for each in facts.process_ends)
-        return f"health stays healthy while process {names} exits: no policy allows that"
-    return "health stays healthy, and something changed: no policy says what"
+def _strictly(app: App, policy: Policy, ran: Ran) -> App:
+    """The app as one cell is judged. If it exits, each of its boots must exit as soon as those that
+    were observed to: a wide deadline would hide that one stays up.
+    """
+    if policy != "exit":
+        return app
+    limit_s = min(app.deadlines.fail_fast_s, exits_within_s(ran.behaviour.facts.exits))
+    return replace(app, deadlines=replace(app.deadlines, fail_fast_s=limit_s))
 
 
-def _deadlines(rans: Iterable[Ran]) -> Iterator[tuple[str, float]]:
-    """Yields a deadline for each kind of time that was observed."""
-    every = [ran.behaviour.facts for ran in rans]
-    at_once = (f.start for f in every if f.start and f.up_after_s is None)
-    starts = [s.complete_s for s in at_once if s.complete_s is not None and not s.attached]
-    exits = [each.after_s for f in every for each in f.exits]
-    backs = [each.after_s for f in every for each in f.back if each.after_s is not None]
-    backs += [f.up_after_s for f in every if f.up_after_s is not None]
-    turns = [_noticed_s(each) for f in every for each in f.under if each.role == "health"]
-    for key, seen in (
-        ("startup_s", starts),
-        ("fail_fast_s", exits),
-        ("degraded_s", turns),
-        ("recovery_s", backs),
-    ):
-        if longest_s := max(seen, default=0.0):
-            yield key, _roomy(longest_s)
+def _by_service(found: Mapping[Cell, Policy]) -> AppPolicies:
+    services: dict[str, dict[PolicyMoment, dict[OutageMode, Policy]]] = {}
+    for cell, policy in found.items():
+        moment, mode = cast("PolicyMoment", cell.moment), cast("OutageMode", cell.fault)
+        services.setdefault(cell.target, {}).setdefault(moment, {})[mode] = policy
+    return services
 
 
-def _noticed_s(health: Answers) -> float:
-    return 0.0 if health.settled_good else health.settled_after_s
+def _boot_s(rans: Iterable[Ran]) -> float:
+    """How long the app's start-up took in the steady state; 0 if it ran before the lab did."""
+    start = next((ran.behaviour.facts.start for ran in rans if ran.cell.steady), None)
+    if start is not None and start.attached:
+        return 0.0
+    return (start.complete_s if start else None) or 1.0
 
 
-def _roomy(observed_s: float) -> float:
-    """A deadline with room for a slower machine, in half seconds."""
-    return math.ceil((TWICE * observed_s + MORE_S) * 2) / 2
+def _needs(
+    run: MatrixRun, topology: Topology, policies: Mapping[str, AppPolicies]
+) -> Mapping[str, AppNeeds]:
+    """What each app needs each service for, where its policy at boot is accepted. Whether it serves
+    without the service is known only if the fault was also tried while it ran.
+    """
+    found: dict[str, dict[str, dict[CutMode, Need]]] = {}
+    for each in dependencies(ran.behaviour for ran in run.ran.values()):
+        accepted = policies.get(each.app, {}).get(each.service, {}).get("boot", {})
+        before = topology.apps[each.app].needs.get(each.service, {})
+        for fault, need in each.needs.items():
+            mode = cast("CutMode", fault)
+            if mode not in accepted or need == "not known":
+                continue
+            unseen = need == "hard" and fault not in each.ran
+            if unseen and before.get(mode) == "hard only at boot":
+                continue
+            found.setdefault(each.app, {}).setdefault(each.service, {})[mode] = need
+    return found
+
+
+def _wrong(verdicts: Collection[Verdict], fails: str = "wrong") -> str:
+    """What is wrong or not known by the verdicts. Empty if each is a PASS."""
+    for outcome, what in ((Outcome.FAIL, fails), (Outcome.UNKNOWN, "not known")):
+        verdict = next((verdict for verdict in verdicts if verdict.outcome is outcome), None)
+        if verdict is not None:
+            because = str(verdict.because[0]) if verdict.because else verdict.claim
+            return f"{what}: {verdict.name}: {because}"
+    return ""

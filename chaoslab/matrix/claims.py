@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast, get_args
 
 from chaoslab.expectations import BacksOff, HonestHealth, Stops
 from chaoslab.expectations.base import Expectation
 from chaoslab.expectations.of_policy import honest_and_back, no_restart_storm, of_policy
+from chaoslab.matrix.cells import cells
 from chaoslab.matrix.pace import FAULT, Pace
 from chaoslab.model.cell import Cell
 from chaoslab.model.load import Sampling
@@ -26,11 +28,21 @@ def claims_of(
     cell: Cell, topology: Topology, pace: Pace, *, attached: bool = False
 ) -> tuple[Expectation, ...]:
     """The claims of one cell. `attached`: only those about an app that the lab did not start."""
-    app, policy = topology.apps[cell.app], policy_in(topology, cell)
-    moment = cast("PolicyMoment", cell.moment)
-    own = of_policy(policy, app, moment, FAULT) if policy else ()
+    app = topology.apps[cell.app]
     always = _wrong_under_any_policy(cell, app, pace, attached=attached)
-    return (*always, *own)
+    return (*always, *_of_policy(cell, topology))
+
+
+def without_policies(topology: Topology) -> Topology:
+    """The topology of a run that claims no policy, and finds out what the app does now. Known gaps
+    in the claims of a policy are left out: the run has no such verdict.
+    """
+    own = {(cell.name, e.kind) for cell in cells(topology) for e in _of_policy(cell, topology)}
+    return replace(
+        topology,
+        apps={name: replace(app, policies={}) for name, app in topology.apps.items()},
+        known_gaps=tuple(g for g in topology.known_gaps if (g.run, g.verdict) not in own),
+    )
 
 
 def policy_in(topology: Topology, cell: Cell) -> Policy | None:
@@ -39,6 +51,13 @@ def policy_in(topology: Topology, cell: Cell) -> Policy | None:
     if declared is None or cell.fault not in MODES or cell.moment not in MOMENTS:
         return None
     return declared.of(cell.moment, cell.fault)
+
+
+def _of_policy(cell: Cell, topology: Topology) -> tuple[Expectation, ...]:
+    """The claims of the policy that the topology has for the cell."""
+    if (policy := policy_in(topology, cell)) is None:
+        return ()
+    return of_policy(policy, topology.apps[cell.app], cast("PolicyMoment", cell.moment), FAULT)
 
 
 def _wrong_under_any_policy(

@@ -20,8 +20,10 @@ from chaoslab.printable import each_line, one_line
 from chaoslab.runtimes.table import DEFAULT, LOCAL_RUNTIMES, NAMES, TABLE
 
 if TYPE_CHECKING:
+    from chaoslab.matrix.run import Ran
     from chaoslab.model.cell import Cell
-    from chaoslab.model.topology import Topology
+    from chaoslab.model.topology import App, Topology
+    from chaoslab.model.verdict import Verdict
 
 _A_PATH = click.Path(path_type=Path)
 _FAULTS = (*ON_LINKS, *ON_SERVICES)
@@ -94,12 +96,15 @@ def run(
     from chaoslab import services
     from chaoslab.matrix.attached import narrowed
     from chaoslab.matrix.cells import cells, chosen
+    from chaoslab.matrix.claims import without_policies
     from chaoslab.model.loader import load_topology
     from chaoslab.runtimes.attach.declared import declared
 
     if held:
         _check_hold(runtime, others=bool(names or faults or listing or accept or against))
     topology = load_topology(file, kinds=services.kinds())
+    if accept:
+        topology = without_policies(topology)
     every = cells(topology)
     if against is not None:
         _alone(ctx)
@@ -112,6 +117,7 @@ def run(
     asked = Asked(
         topology=topology,
         cells=wanted,
+        every_cell=wanted == every and against is None,
         held=next((cell for cell in wanted if cell.name == held), None),
         hold_s=hold_s,
         form=form,
@@ -137,10 +143,13 @@ def _check_hold(runtime: str, *, others: bool) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the command is to run, where, and how it is to print it."""
+    """What the command is to run, where, and how it is to print it. `every_cell`: the cells are all
+    that the topology has.
+    """
 
     topology: Topology
     cells: tuple[Cell, ...]
+    every_cell: bool
     held: Cell | None
     hold_s: float
     form: str
@@ -234,21 +243,30 @@ def _run(asked: Asked) -> int:
         done = asyncio.run(all_cells())
     finally:
         session.close()
-    gate = any(app.policies for app in topology.apps.values())
     decision = decide(
         done,
         topology,
         len(asked.cells),
-        gate=gate and not asked.accept,
+        gate=any(app.policies for app in topology.apps.values()),
         today=wall_time().date(),
         attached=attached,
     )
     saved(done, decision, topology)
     printed(done, decision, topology, asked.form, held=asked.held)
     if asked.accept and not done.interrupted and not done.problems:
-        for line in write_accepted(Path(topology.source), accepted(done)):
+        found = accepted(done, topology, _judged_again, every_cell=asked.every_cell)
+        for line in write_accepted(Path(topology.source), found):
             _say(line)
     return decision.exit_code
+
+
+def _judged_again(ran: Ran, app: App, boot_s: float) -> tuple[Verdict, ...]:
+    """The verdicts of a cell that was run if its app had the policies and deadlines of `app`."""
+    from chaoslab.history.run_folder import RunFolder
+    from chaoslab.matrix.saved import judged_again_as
+
+    assert ran.folder is not None, "only a cell that is known is judged again"
+    return judged_again_as(app, RunFolder(ran.folder), boot_s=boot_s)
 
 
 def _say(text: str) -> None:

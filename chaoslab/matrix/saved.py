@@ -1,4 +1,6 @@
-"""The file `cell.json` in the folder of a cell, with which its run can be described again."""
+"""The file `cell.json` in the folder of a cell, with which its run can be described and judged
+again.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,10 @@ from pydantic import TypeAdapter
 from chaoslab.behaviour.described import Behaviour, described
 from chaoslab.history.files import write_file
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.matrix.judged import judged_as
 from chaoslab.model.cell import Cell
+from chaoslab.model.topology import App
+from chaoslab.model.verdict import Verdict
 from chaoslab.registry import kinds
 
 NAME = "cell.json"
@@ -21,5 +26,20 @@ def save_cell(folder: RunFolder, cell: Cell) -> None:
 
 def described_again(folder: RunFolder) -> Behaviour:
     """The behaviour in a saved cell, from the files of its run alone."""
-    cell = _CELL.validate_json((folder.path / NAME).read_bytes())
-    return described(cell, folder.topology(), folder.plan(kinds()), folder.history())
+    return described(_cell(folder), folder.topology(), folder.plan(kinds()), folder.history())
+
+
+def judged_again_as(app: App, folder: RunFolder, *, boot_s: float) -> tuple[Verdict, ...]:
+    """The verdicts of a saved cell if its app had the policies and deadlines of `app`."""
+    return judged_as(
+        app,
+        _cell(folder),
+        folder.topology(),
+        folder.plan(kinds()),
+        folder.history(),
+        boot_s=boot_s,
+    )
+
+
+def _cell(folder: RunFolder) -> Cell:
+    return _CELL.validate_json((folder.path / NAME).read_bytes())

@@ -21,7 +21,8 @@ def write_accepted(path: Path, accepted: Accepted) -> tuple[str, ...]:
     if after != before:
         path.write_bytes(after.encode())
     written = "written into" if after != before else "unchanged:"
-    return (*_policies(accepted), *_needs(accepted), *_refused(accepted), f"{written} {path}")
+    what = (*_policies(accepted), *_needs(accepted), *_refused(accepted), *_undated(accepted))
+    return (*what, f"{written} {path}")
 
 
 def _policies(accepted: Accepted) -> Iterator[str]:
@@ -42,3 +43,8 @@ def _needs(accepted: Accepted) -> Iterator[str]:
 def _refused(accepted: Accepted) -> Iterator[str]:
     for cell, why in accepted.refused.items():
         yield f"not accepted: {cell}: {why}"
+
+
+def _undated(accepted: Accepted) -> Iterator[str]:
+    for app, why in accepted.undated.items():
+        yield f"no deadlines of {app}: {why}"

@@ -10,7 +10,7 @@ from rigs.cell_histories import cell, topology
 from chaoslab.behaviour.dependency import Observed, dependencies, stronger
 from chaoslab.behaviour.described import Behaviour
 from chaoslab.behaviour.facts import Answers, Exit, Facts
-from chaoslab.matrix.accept import policy_of
+from chaoslab.matrix.observed_policy import policy_of
 from chaoslab.model.policy import Need
 from chaoslab.model.topology import Topology
 

@@ -21,7 +21,7 @@ from chaoslab.behaviour.described import Behaviour, described
 from chaoslab.behaviour.steady import problem_of
 from chaoslab.history.events import AnyEvent, ProcessExited, ProcessSpawned
 from chaoslab.history.journal import History
-from chaoslab.matrix.accept import policy_of
+from chaoslab.matrix.observed_policy import policy_of
 from chaoslab.matrix.plans import plan_of
 from chaoslab.model.cell import Cell
 from chaoslab.model.plan import resolve

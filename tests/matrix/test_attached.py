@@ -168,12 +168,13 @@ def test_a_running_app_that_is_not_healthy_is_shown_by_its_last_answer() -> None
 
 
 def test_no_start_up_is_accepted_from_a_running_app() -> None:
-    """The policy of the cell is, and the deadline to recover."""
+    """The policy of the cell is. Nothing shows how long a start-up takes, of whatever cells."""
     ran = {
         cell: Ran(cell=cell, behaviour=behaviour(cell, *events))
         for cell, events in ((STEADY, STEADILY), (TRIED[0], OUTAGE))
     }
-    found = accepted(MatrixRun(folder=Path("/results/run-1"), ran=ran))
+    run = MatrixRun(folder=Path("/results/run-1"), ran=ran)
+    found = accepted(run, SHOP, lambda ran, app, boot_s: ran.verdicts, every_cell=True)
     assert found.policies == {"web": {"postgres": {"running": {"refused": "unavailable"}}}}
     assert "startup_s" not in found.deadlines["web"]
     assert "recovery_s" in found.deadlines["web"]

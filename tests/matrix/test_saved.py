@@ -1,27 +1,74 @@
-"""The behaviour in a saved cell is described again from its files."""
+"""A saved cell is described and judged again from its files."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from rigs.cell_histories import all_well, behaviour, cell, end, stop, topology, up
+from rigs.cell_histories import (
+    all_well,
+    behaviour,
+    both,
+    cell,
+    end,
+    fault,
+    health,
+    live,
+    refused,
+    stop,
+    topology,
+    up,
+)
 
+from chaoslab.history.events import AnyEvent
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.matrix.plans import plan_of
-from chaoslab.matrix.saved import described_again, save_cell
+from chaoslab.matrix.saved import described_again, judged_again_as, save_cell
+from chaoslab.model.cell import Cell
+from chaoslab.model.health import HealthState
 from chaoslab.model.plan import resolve
+from chaoslab.model.policy import Policies
+from chaoslab.model.topology import App
 
 
-def test_a_saved_cell_has_the_same_sentence(tmp_path: Path) -> None:
-    """From topology, plan, history and `cell.json`, with nothing running."""
-    steady, shop = cell("none"), topology()
-    events = [*up(), *all_well(1.6, 3.5), *stop(3.5), *end(4.0)]
-    folder = RunFolder(tmp_path)
-    folder.save_plan(shop, resolve(plan_of(steady, shop), shop))
+def saved(path: Path, of: Cell, events: list[AnyEvent]) -> RunFolder:
+    """The folder of a cell with this history."""
+    folder, shop = RunFolder(path), topology()
+    folder.save_plan(shop, resolve(plan_of(of, shop), shop))
     journal = Journal(folder.history_path)
     for event in sorted(events, key=lambda e: e.at_s):
         journal.append(event)
     journal.close()
-    save_cell(folder, steady)
+    save_cell(folder, of)
+    return folder
+
+
+def test_a_saved_cell_has_the_same_sentence(tmp_path: Path) -> None:
+    """From topology, plan, history and `cell.json`, with nothing running."""
+    steady = cell("none")
+    events = [*up(), *all_well(1.6, 3.5), *stop(3.5), *end(4.0)]
+    folder = saved(tmp_path, steady, events)
     assert described_again(folder).sentence == behaviour(steady, events).sentence
+
+
+def test_a_saved_cell_is_judged_as_if_its_app_had_other_deadlines(tmp_path: Path) -> None:
+    """By the same history; the saved verdicts and files stay."""
+    of, shop = cell("refused", "running"), topology()
+    bad = [*health(3.0, 7.0, HealthState.UNHEALTHY, code=503), *both(3.0, 7.0, "failed", code=503)]
+    good = [*health(7.0, 12.0), *both(7.0, 12.0), *live(3.0, 12.0), *end(12.0)]
+    saved(tmp_path, of, [*up(), *all_well(1.6, 3.0), *fault(), *refused(), *bad, *good])
+    before = sorted((path.name, path.read_bytes()) for path in tmp_path.iterdir())
+    web = shop.apps["web"]
+
+    def outcomes(app: App) -> dict[str, str]:
+        verdicts = judged_again_as(app, RunFolder(tmp_path), boot_s=1.0)
+        return {verdict.name: verdict.outcome.value for verdict in verdicts}
+
+    assert outcomes(web)["comes_back"] == "PASS"
+    assert "unavailable" not in outcomes(web)
+    strict = replace(web, deadlines=replace(web.deadlines, recovery_s=0.5))
+    assert outcomes(strict)["comes_back"] == "FAIL"
+    policies = {"postgres": Policies(running={"refused": "unavailable"})}
+    assert outcomes(replace(web, policies=policies))["unavailable"] == "PASS"
+    assert sorted((path.name, path.read_bytes()) for path in tmp_path.iterdir()) == before
