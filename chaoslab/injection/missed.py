@@ -19,9 +19,12 @@ NO_CONNECTION = ErrorCode(
 )
 
 
-def record_missed(fault: str, why: Reason, journal: Journal) -> None:
-    """Record that the fault with this label was missed, and why."""
-    journal.append(FaultMissed(at_s=journal.now(), fault=fault, why=why))
+def record_missed(fault: str, why: Reason, journal: Journal, *, unsupported: bool = False) -> None:
+    """Record that the fault with this label was missed, and why; with `unsupported`, that it cannot
+    be injected here.
+    """
+    at_s = journal.now()
+    journal.append(FaultMissed(at_s=at_s, fault=fault, why=why, unsupported=unsupported))
 
 
 def reason_of(error: ChaoslabError) -> Reason:

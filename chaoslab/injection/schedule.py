@@ -60,7 +60,7 @@ class Nemesis:
                     ending.why = await self._watched_until(fault)
         except FaultUnsupported as error:
             if armed.done():
-                self._missed(fault, reason_of(error))
+                self._missed(fault, reason_of(error), unsupported=True)
             else:
                 armed.set_exception(error)
         except ChaoslabError as error:
@@ -171,8 +171,9 @@ class Nemesis:
             )
             await self._context.journal.moment(up)
 
-    def _missed(self, fault: Injection, why: Reason) -> None:
-        record_missed(fault.declared.label, why, self._context.journal)
+    def _missed(self, fault: Injection, why: Reason, *, unsupported: bool = False) -> None:
+        label, journal = fault.declared.label, self._context.journal
+        record_missed(label, why, journal, unsupported=unsupported)
 
 
 def _done(armed: asyncio.Future[None]) -> None:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from chaoslab.errors import UNKNOWN_NAME, Problem, SpecError, did_you_mean
+from chaoslab.errors import UNKNOWN_NAME, ErrorCode, Problem, SpecError, did_you_mean
 from chaoslab.model.cell import ON_LINKS, ON_SERVICES, Cell
 from chaoslab.model.topology import Topology
+
+NO_CELL = ErrorCode(
+    "matrix.no_cell",
+    "no cell has one of these names and one of these faults",
+    "--only and --fault together choose no cell, so nothing would be run.",
+)
 
 
 def cells(topology: Topology) -> tuple[Cell, ...]:
@@ -31,7 +37,8 @@ def chosen(
     """The cells with these names and these faults, in their order. Empty means all. The steady
     state of each of their apps is always among them: the others are compared with it.
 
-    Raises SpecError with every name that no cell has; `option` is where it was given.
+    Raises SpecError with every name that no cell has, or if none is chosen; `option` is where the
+    names were given.
     """
     known = [cell.name for cell in every]
     wrong = [
@@ -51,6 +58,9 @@ def chosen(
         for cell in every
         if (not names or cell.name in names) and (not faults or cell.fault in faults)
     ]
+    if not wanted:
+        fix = "leave out one of --only and --fault"
+        raise SpecError(Problem(reason=NO_CELL(), where=f"{option}, --fault", fix=fix))
     apps = {cell.app for cell in wanted}
     return tuple(cell for cell in every if cell in wanted or (cell.steady and cell.app in apps))
 

@@ -90,8 +90,10 @@ def run(
     With --hold one cell is run, and its lab stays open at the fault: addresses and lines to paste
     are printed. Enter, Ctrl-C or --hold-s end it: the fault is healed, and the cell is judged.
 
-    Exits with 1 if something is wrong under any policy or not as accepted, if the steady state is
-    not healthy, or if the run was interrupted; with 2 for a mistake in the file or the options.
+    Exits with 1 if something is wrong under any policy or not as accepted; if a cell with a policy
+    is not known or not possible here; if the lab failed in a cell, or nothing is known of an app
+    under a fault; if the steady state is not healthy, or the run was interrupted. Exits with 2 for
+    a mistake in the file or the options.
     """
     from chaoslab import services
     from chaoslab.matrix.attached import narrowed

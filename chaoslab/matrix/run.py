@@ -16,6 +16,7 @@ from chaoslab.behaviour.steady import Problem, problem_of
 from chaoslab.behaviour.words import LAB_FAILED, UNSUPPORTED
 from chaoslab.clock import now_s
 from chaoslab.errors import ChaoslabError, FaultUnsupported, SpecError
+from chaoslab.history.events import FaultMissed
 from chaoslab.history.new_folder import new_folder
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
@@ -246,10 +247,19 @@ class Matrix:
             if cell.steady or isinstance(error, SpecError):
                 raise
             return Ran(cell=cell, behaviour=not_known(cell, LAB_FAILED(why=_first_line(error))))
+        if (why := _unsupported(folder)) is not None:  # seen only once the app ran
+            shutil.rmtree(folder.path, ignore_errors=True)
+            return _not_possible(cell, why)
         save_cell(folder, cell)
         save_verdicts(folder, verdicts)
         behaviour = described_again(folder)
         return Ran(cell=cell, behaviour=behaviour, verdicts=verdicts, folder=folder.path)
+
+
+def _unsupported(folder: RunFolder) -> str | None:
+    """Why the fault of a cell cannot be injected here. None if it can."""
+    missed = folder.history().first(FaultMissed, lambda missed: missed.unsupported)
+    return None if missed is None else missed.why.text
 
 
 def _not_possible(cell: Cell, why: str) -> Ran:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from chaoslab import Flapping, OneWay, Paused, Severed, Slow
-from chaoslab.errors import FaultUnsupported, InjectionFailed
+from chaoslab.errors import FaultUnsupported, InjectionFailed, Problem
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -33,6 +33,7 @@ from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.when import AtMoment, affected, connection, in_force, spawned, started
 from chaoslab.proxies.embedded import EmbeddedControl
+from chaoslab.proxies.filtered import NO_DEAD_PACKETS
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 
 from .rig import PATIENCE_S, Written, comes_to, dial, new_client_meets
@@ -132,6 +133,25 @@ async def test_a_fault_that_had_not_started_at_the_runs_end_is_missed(context: C
     written = Written(context.journal.history, spec.label)
     assert written.kinds == ["missed"]
     assert written.why_missed == "its start (a completed start-up): the run ended first"
+
+
+async def test_a_fault_that_is_unsupported_once_the_app_runs_says_so(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not injected, as one before the spawn; nothing of the app is meant."""
+
+    async def cannot(*_: object) -> None:
+        raise FaultUnsupported(Problem(reason=NO_DEAD_PACKETS(server="it", cause="no filter")))
+
+    monkeypatch.setattr(type(context.control), "apply", cannot)
+    async with running(context, replace(REFUSED, start=spawned())):
+        write_spawn(context)
+        await missed(context)
+    (found,) = context.journal.history.of(FaultMissed)
+    assert (found.unsupported, found.why.code) == (True, NO_DEAD_PACKETS.name)
+    with pytest.raises(FaultUnsupported):
+        async with running(context, REFUSED):
+            pass
 
 
 async def test_a_fault_whose_stop_does_not_occur_is_healed_and_recorded(context: Context) -> None:

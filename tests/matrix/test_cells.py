@@ -83,6 +83,14 @@ def test_an_unknown_name_is_reported_with_the_near_one() -> None:
     assert len(error.value.problems) == 2
 
 
+def test_a_choice_of_no_cell_is_a_mistake() -> None:
+    """A run of nothing would be green."""
+    with pytest.raises(SpecError) as error:
+        chosen(cells(SHOP), ["postgres-refused-boot"], ["silent"])
+    (problem,) = error.value.problems
+    assert problem.reason.code == "matrix.no_cell"
+
+
 def test_a_label_is_for_people() -> None:
     """Without the app."""
     cell = Cell(app="web", target="postgres", fault="silent_dead", moment="boot")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from rigs.cell_histories import (
     all_well,
     behaviour,
@@ -20,16 +22,20 @@ from rigs.cell_histories import (
     up,
 )
 
-from chaoslab.history.events import AnyEvent
+from chaoslab.history.events import AnyEvent, FaultMissed
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.lab.carry_out import Setting
 from chaoslab.matrix.plans import plan_of
+from chaoslab.matrix.run import Matrix
 from chaoslab.matrix.saved import described_again, judged_again_as, save_cell
 from chaoslab.model.cell import Cell
 from chaoslab.model.health import HealthState
-from chaoslab.model.plan import resolve
+from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.policy import Policies
-from chaoslab.model.topology import App
+from chaoslab.model.topology import App, Topology
+from chaoslab.model.verdict import Verdict
+from chaoslab.reason import Reason
 
 
 def saved(path: Path, of: Cell, events: list[AnyEvent]) -> RunFolder:
@@ -72,3 +78,31 @@ def test_a_saved_cell_is_judged_as_if_its_app_had_other_deadlines(tmp_path: Path
     policies = {"postgres": Policies(running={"refused": "unavailable"})}
     assert outcomes(replace(web, policies=policies))["unavailable"] == "PASS"
     assert sorted((path.name, path.read_bytes()) for path in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("unsupported", [True, False])
+async def test_a_fault_that_is_unsupported_while_the_app_runs_is_not_possible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unsupported: bool
+) -> None:
+    """As one that is refused before the spawn; a fault that was missed otherwise is not known."""
+    why = Reason(code="text", text="no conntrack here")
+    gone = FaultMissed(at_s=3.0, fault="fault", why=why, unsupported=unsupported)
+
+    async def carried_out(
+        _topology: Topology, plan: Plan, _setting: Setting, folder: RunFolder
+    ) -> tuple[Verdict, ...]:
+        well = [*up(), *all_well(1.6, 5.0)]
+        steady = plan.name == "steady"
+        of = cell("none") if steady else cell()
+        saved(folder.path, of, [*well, *(stop(5.0) if steady else [gone]), *end(6.0)])
+        return ()
+
+    monkeypatch.setattr("chaoslab.matrix.run.carry_out", carried_out)
+    shop, lines = topology(), list[str]()
+    matrix = Matrix(shop, Setting(seed=1), tmp_path, workers=1, say=lines.append)
+    result = await matrix.run([cell("none"), cell()])
+    ran = result.ran[cell()]
+    assert (ran.possible, ran.behaviour.known) == (not unsupported, False)
+    assert "no conntrack here" in ran.behaviour.sentence
+    left = ["steady"] if unsupported else ["postgres-refused-running", "steady"]
+    assert sorted(os.listdir(tmp_path)) == left

@@ -63,9 +63,13 @@ class FaultHealed(FaultEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultMissed(FaultEvent):
-    """The fault was not injected, was not observed in force, or could not be healed."""
+    """The fault was not injected, was not observed in force, or could not be healed.
+
+    `unsupported`: it was not injected, because the proxy or the platform cannot do it.
+    """
 
     why: SavedReason
+    unsupported: bool = False
     kind: Literal["fault_missed"] = "fault_missed"
 
 
