@@ -81,7 +81,7 @@ command = ["not-started"]
 links = ["store"]
 
 [apps.web.deadlines]
-degraded_s = 1.0
+degraded_s = 2.0
 recovery_s = 10.0  # on a machine that other tests use as well
 
 [apps.web.requests.list]
