@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 
 from chaoslab.evidence.timeline import Span, answered_s
 from chaoslab.evidence.traffic import over_s
 from chaoslab.history.events import HealthSample, Request
 from chaoslab.model.health import HealthState
 
-IN_A_ROW = 3  # so many failed requests, and so many good ones, are no coincidence
+IN_A_ROW = 3  # so many good requests in a row end a time of failures
+AT_LEAST = 3  # so many failed requests are no coincidence
 LASTED_S = 1.0  # a shorter time may be only the race at the begin or the end of a fault
 
 
@@ -39,18 +41,13 @@ class Spell:
     def lasted(self) -> bool:
         """Whether it is more than a race at the begin or the end of a fault."""
         span = self.span
-        return self.failed >= IN_A_ROW and span.end_s - span.start_s >= LASTED_S
+        return self.failed >= AT_LEAST and span.end_s - span.start_s >= LASTED_S
 
-    def fails_from(self, at_s: float) -> bool:
-        """Whether `IN_A_ROW` requests in a row failed that were over at `at_s` or later."""
-        row = 0
-        for request in self.requests:
-            if over_s(request) < at_s:
-                continue
-            row = row + 1 if request.outcome != "ok" else 0
-            if row == IN_A_ROW:
-                return True
-        return False
+    def failed_from(self, at_s: float) -> int:
+        """How many of the requests failed that were over at `at_s` or later. They need not be in a
+        row: with one dead connection in a pool only some fail.
+        """
+        return sum(r.outcome != "ok" for r in self.requests if over_s(r) >= at_s)
 
 
 def spells(requests: Iterable[Request]) -> Iterator[Spell]:
@@ -68,6 +65,23 @@ def spells(requests: Iterable[Request]) -> Iterator[Spell]:
             row, good = [], 0
     if row:
         yield Spell(requests=row[: len(row) - good])
+
+
+def outside(requests: Iterable[Request], spans: Sequence[Span]) -> list[Request]:
+    """The requests that show how often they fail without the faults, which were asked for and in
+    force in `spans`: those before the first of them, from the first good answer on. If none was
+    good then, as of an app that is started under the fault, those after the last one; then others.
+    """
+    every = sorted(requests, key=over_s)
+    first_s, last_s = min(s.start_s for s in spans), max(s.end_s for s in spans)
+    before = (r for r in every if over_s(r) <= first_s)
+    after = (r for r in every if r.at_s >= last_s)
+    between = (r for r in every if not any(s.holds(r.at_s) for s in spans))
+    return _from_first_good(before) or _from_first_good(after) or _from_first_good(between)
+
+
+def _from_first_good(requests: Iterable[Request]) -> list[Request]:
+    return list(dropwhile(lambda r: r.outcome != "ok", requests))
 
 
 def heard_in(span: Span, answers: Iterable[HealthSample]) -> list[HealthSample]:

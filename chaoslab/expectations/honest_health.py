@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal, Self
 from chaoslab.errors import Problem
 from chaoslab.evidence.every_boot import health_answers, load_names, requests_of
 from chaoslab.evidence.given import Given
-from chaoslab.evidence.honesty import Spell, all_healthy, heard_in, spells
+from chaoslab.evidence.honesty import AT_LEAST, Spell, all_healthy, heard_in, outside, spells
 from chaoslab.evidence.reasons import CUT_SHORT, NOT_IN_FORCE
-from chaoslab.evidence.timeline import Span, answered_s, fault_span
+from chaoslab.evidence.timeline import Span, answered_s, asked_s, fault_span
 from chaoslab.evidence.traffic import over_s, response, response_text
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import AppDefaults, Expectation, Run
@@ -23,6 +23,7 @@ from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown, wo
 from chaoslab.reason import Code, Reason, Scalar
 
 MIN_ANSWERS = 3  # fewer answers of health do not show that it stayed healthy
+TIMES_MORE = 2.0  # under the fault this more of the requests fail than without it
 
 
 def _lies_text(data: Mapping[str, Any]) -> str:
@@ -56,6 +57,14 @@ FEW_LATE = Code(
     "Requests failed for longer than the app has to notice, and there are too few answers of "
     "health after that time.",
 )
+FEW_FAILURES = Code(
+    "health.few_failures_after",
+    "requests '{request}' failed for {lasted_s:.3f} s; only {late} of them failed later than "
+    "{within_s:g} s after the first failure, {required} are required; every answer of health was "
+    "healthy",
+    "Requests failed for longer than the app has to notice, but too few of them after that time.",
+    data=("failed", "requests"),
+)
 HONEST = Code(
     "health.honest",
     lambda data: (
@@ -85,6 +94,13 @@ NEVER_GOOD = Code(
     "no request '{request}' got a good answer outside the faults, so its failures show nothing",
     "A request failed before, under and after the faults. It may be declared wrongly.",
 )
+FAILS_ANYWAY = Code(
+    "health.fails_without_fault",
+    "{failed_outside} of {outside} requests '{request}' failed without a fault, and {failed} of "
+    "{requests} under it: the fault may not be why",
+    "Requests failed and health was healthy, but almost as many of them fail without the fault: "
+    "before it or, if none was good then, after its heal; each from the first good answer on.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +110,11 @@ class HonestHealth(Expectation):
 
     Health has `within_s` to notice, from the end of the first failed request on: requests may fail
     at once, while health has a cadence of its own. It fails the claim only if requests still fail
-    after that time, three in a row, and every answer of health from then on is healthy. At least
-    `at_least` requests of each name are required under the faults that the claim rests on, unless
-    health was never healthy there. Requests that failed before the app ever answered count neither
-    for nor against it: it was starting.
+    after that time, at least three, and every answer of health from then on is healthy. Some may be
+    good meanwhile, fewer than three in a row; requests that fail almost as often without the fault
+    show nothing. At least `at_least` requests of each name are required under the faults that the
+    claim rests on, unless health was never healthy there. Requests that failed before the app ever
+    answered count neither for nor against it: it was starting.
     """
 
     within_s: float | None = None
@@ -167,13 +184,11 @@ def _found(
     """Yields what was found of one request: of each time in which it failed, and if there was too
     little to compare.
     """
-    every = requests_of(e, history, name)
-    mine = _sent_in(spans, every)
+    mine = _sent_in(spans, requests_of(e, history, name))
     for spell in filter(lambda each: each.lasted, spells(mine)):
         outcome, why = _of_spell(e, name, spell, _judged_in(e, spell, history), heard)
-        if outcome is Outcome.FAIL and not _worked(every, spans):
-            outcome, why = Outcome.UNKNOWN, NEVER_GOOD(request=name)
-        yield outcome, why
+        excused = _excused(e, name, spell, history) if outcome is Outcome.FAIL else None
+        yield (Outcome.UNKNOWN, excused) if excused else (outcome, why)
     never_healthy = not any(s.state is HealthState.HEALTHY for s in heard)
     if len(heard) < MIN_ANSWERS or (len(mine) < e.at_least and not never_healthy):
         few = FEW(
@@ -186,10 +201,27 @@ def _found(
         yield Outcome.UNKNOWN, few
 
 
-def _worked(every: Iterable[Request], spans: Sequence[Span]) -> bool:
-    """Whether a request got a good answer outside the faults."""
-    outside = (r for r in every if not any(s.holds(r.at_s) for s in spans))
-    return any(r.outcome == "ok" for r in outside)
+def _excused(e: HonestHealth, name: str, spell: Spell, history: History) -> Reason | None:
+    """Why the fault may not be why the requests of `spell` failed. None if it is."""
+    in_force = ((label, fault_span(history, label)) for label in e.rests_on or ())
+    spans = [
+        replace(span, start_s=min(span.start_s, asked_s(history, label)))
+        for label, span in in_force
+        if span is not None
+    ]
+    compared = outside(requests_of(e, history, name), spans)
+    if not compared:
+        return NEVER_GOOD(request=name)
+    failed = sum(r.outcome != "ok" for r in compared)
+    if spell.failed / len(spell.requests) >= TIMES_MORE * failed / len(compared):
+        return None
+    return FAILS_ANYWAY(
+        request=name,
+        failed=spell.failed,
+        requests=len(spell.requests),
+        failed_outside=failed,
+        outside=len(compared),
+    )
 
 
 def _judged_in(e: HonestHealth, spell: Spell, history: History) -> Span:
@@ -210,6 +242,7 @@ def _of_spell(
     late = Span(start_s=span.start_s + within_s, end_s=span.end_s)
     answers, meanwhile = heard_in(late, heard), heard_in(span, heard)
     lasted_s = span.end_s - span.start_s
+    failed_late = spell.failed_from(late.start_s)
     figures: dict[str, Scalar] = {
         "request": name,
         "failed": spell.failed,
@@ -217,7 +250,7 @@ def _of_spell(
         "start_s": span.start_s,
         "end_s": span.end_s,
     }
-    if len(answers) >= MIN_ANSWERS and all_healthy(answers) and spell.fails_from(late.start_s):
+    if len(answers) >= MIN_ANSWERS and all_healthy(answers) and failed_late >= AT_LEAST:
         first = next(r for r in spell.requests if over_s(r) >= span.start_s)
         figures |= {"answers": len(answers), "within_s": within_s, "at_s": first.at_s}
         return Outcome.FAIL, LIES(**figures, **response(first))
@@ -231,6 +264,16 @@ def _of_spell(
             requests=len(spell.requests),
             lasted_s=lasted_s,
             within_s=within_s,
+        )
+    if len(answers) >= MIN_ANSWERS:
+        return Outcome.UNKNOWN, FEW_FAILURES(
+            request=name,
+            failed=spell.failed,
+            requests=len(spell.requests),
+            lasted_s=lasted_s,
+            late=failed_late,
+            within_s=within_s,
+            required=AT_LEAST,
         )
     return Outcome.UNKNOWN, FEW_LATE(
         request=name,

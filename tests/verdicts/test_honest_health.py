@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -88,6 +89,73 @@ def test_requests_that_hang_fail_as_well() -> None:
     kept = without(LYING, lambda e: isinstance(e, Request) and 2.3 < e.at_s < 5.0)
     hung = writes(2.4, 5.0, "indeterminate", code=None, took_s=0.4)
     assert verdict([*kept, *hung]).outcome == "FAIL"
+
+
+def failing_sometimes(
+    under: Sequence[bool], *, before: Sequence[bool] = (True,), after: Sequence[bool] = (True,)
+) -> list[AnyEvent]:
+    """The lie, with writes that are good by turns: `under` the fault from 2.45 s, and before and
+    after it. Where `under` ends, all are good.
+    """
+    kept = without(LYING, lambda e: isinstance(e, Request))
+    good = dict(zip((f"{2.45 + 0.05 * n:.2f}" for n in range(41)), under, strict=False))
+    sent: list[AnyEvent] = []
+    for n, w in enumerate(writes(1.1, 6.9)):
+        turns = before if w.at_s < 2.45 else after
+        if 2.45 <= w.at_s < 4.5:
+            turns = (good.get(f"{w.at_s:.2f}", True),)
+        ok = turns[n % len(turns)]
+        sent.append(w if ok else replace(w, outcome="failed", status_code=500))
+    return [*kept, *sent]
+
+
+ONE_OF_THREE = (False, False, True) * 13
+
+
+def test_health_that_stays_healthy_while_some_requests_fail_lies_too() -> None:
+    """Two of three writes fail, never three in a row: as with one dead connection in a pool."""
+    found = verdict(failing_sometimes(ONE_OF_THREE))
+    why = next(reason for reason in found.because if reason.code == "health.healthy_while_failing")
+    assert found.outcome == "FAIL"
+    assert (why.data["failed"], why.data["requests"]) == (26, 38)
+
+
+def test_requests_that_fail_as_often_without_the_fault_show_nothing_about_health() -> None:
+    """The fault changed nothing, so health has nothing to notice."""
+    found = verdict(failing_sometimes(ONE_OF_THREE, before=ONE_OF_THREE))
+    why = found.because[0]
+    assert found.outcome == "UNKNOWN"
+    assert why.code == "health.fails_without_fault"
+    assert (why.data["request"], why.data["failed"]) == ("write", 26)
+    assert why.text.startswith("16 of 24 requests 'write' failed without a fault, and 26 of 38")
+
+
+def test_a_rare_failure_before_the_fault_excuses_no_lie() -> None:
+    """One of ten writes fails without the fault, two of three under it."""
+    rare = (False, *(True,) * 9)
+    assert verdict(failing_sometimes(ONE_OF_THREE, before=rare)).outcome == "FAIL"
+
+
+def test_requests_that_were_not_sent_before_the_fault_are_compared_with_those_after_it() -> None:
+    """As where the fault is there at boot. The recovery does not count: from the first good
+    answer on.
+    """
+    for after, outcome in ((ONE_OF_THREE, "UNKNOWN"), ((True,), "FAIL")):
+        events = failing_sometimes(ONE_OF_THREE, after=after)
+        late = without(events, lambda e: isinstance(e, Request) and e.at_s < 2.45)
+        assert verdict(late).outcome == outcome
+
+
+def test_failures_that_become_few_are_no_lie_and_have_their_own_reason() -> None:
+    """Health had a second to notice, and then only two writes failed: not too few answers."""
+    few = [True] * 41
+    few[:20] = [False, False, True] * 6 + [False, True]
+    few[20:26] = [True, False, True, True, False, True]
+    found = verdict(failing_sometimes(few))
+    why = found.because[0]
+    assert (found.outcome, why.code) == ("UNKNOWN", "health.few_failures_after")
+    assert why.data["late"] == 2
+    assert "only 2 of them failed later than 1 s after the first failure" in why.text
 
 
 def test_a_request_that_never_works_shows_nothing_about_health() -> None:
