@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from chaoslab.behaviour.facts import Answers, Back, Role
 from chaoslab.evidence.timeline import Span, life, samples
@@ -81,6 +81,7 @@ def answers_in(series: Series, span: Span) -> Answers | None:
         return None
     runs = [(way, list(group)) for way, group in groupby(asked, key=lambda a: a.way)]
     way, last = runs[-1]
+    took_s = sorted((a.over_s - a.at_s for a in asked), reverse=True)
     return Answers(
         name=series.name,
         role=series.role,
@@ -90,7 +91,9 @@ def answers_in(series: Series, span: Span) -> Answers | None:
         settled_after_s=max(0.0, last[0].at_s - span.start_s) if len(runs) > 1 else 0.0,
         turns=len(runs) - 1,
         good=sum(a.good for a in asked),
-        slowest_s=max(a.over_s - a.at_s for a in asked),
+        slowest_s=took_s[0],
+        good_at_end=sum(1 for _ in takewhile(lambda a: a.good, reversed(asked))),
+        third_slowest_s=took_s[2] if len(took_s) > 2 else 0.0,
     )
 
 

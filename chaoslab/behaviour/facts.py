@@ -13,13 +13,16 @@ Role = Literal["health", "liveness", "readiness", "request"]
 class Exit:
     """A process of the app ended by itself `after_s` seconds after its spawn, and `since_fault_s`
     seconds after the fault was in force (None without a fault). `words` is the last line of its
-    log that tells why; empty if it wrote nothing.
+    log that tells why; empty if it wrote nothing. `complete_s` is the time from its spawn until its
+    start-up was complete, with the `state` of health then; None if it ended before.
     """
 
     code: int
     after_s: float
     since_fault_s: float | None
     words: str
+    complete_s: float | None = None
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,8 @@ class Answers:
     `ways` maps each way, such as `503 unhealthy` or `hangs`, to how often it was observed, in the
     order in which they came first. `settled` is the last way, `settled_good` whether it is as in a
     steady state, and `settled_after_s` how many seconds after the start of the span it began.
-    `turns` is how often the way changed. `good` counts the answers as in a steady state.
+    `turns` is how often the way changed. `good` counts the answers as in a steady state, and
+    `good_at_end` those after the last other one. `third_slowest_s` is 0 of fewer than three.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Answers:
     turns: int
     good: int
     slowest_s: float
+    good_at_end: int = 0
+    third_slowest_s: float = 0.0
 
     @property
     def total(self) -> int:
@@ -122,13 +128,14 @@ class ProcessStop:
 class Facts:
     """Everything that was observed in one cell.
 
-    `exits` are those while the fault was in force, `later_exits` those after its heal. `restarts`
-    are the boots that a supervisor started until the app was up again. `up_after_s` is the time
-    from the heal until a start-up was complete that was not complete under the fault (None: not
-    observed). `reports_healthy`: health was healthy while at least three requests in a row failed,
-    for at least a second. `waiting` are the requests to an app that listened, and whose start-up
-    was not complete while the fault was in force. `affected`: the fault was observed to affect the
-    app. The watch ended `watched_s` after the heal.
+    `before` are the answers from the first completed start-up until the fault, `under` those that
+    show the fault. `exits` are those while the fault was in force, `later_exits` those after its
+    heal. `restarts` are the boots that a supervisor started until the app was up again.
+    `up_after_s` is the time from the heal until a start-up was complete that was not complete under
+    the fault (None: not observed). `reports_healthy`: health was healthy while at least three
+    requests in a row failed, for at least a second. `waiting` are the requests to an app that
+    listened, and whose start-up was not complete while the fault was in force. `affected`: the
+    fault was observed to affect the app. The watch ended `watched_s` after the heal.
     `process_ends` are the further processes that ended by themselves, `process_stops` how they
     ended after the plan's SIGTERM.
     """
@@ -138,6 +145,7 @@ class Facts:
     later_exits: tuple[Exit, ...] = ()
     restarts: int = 0
     started_under_fault: bool = False
+    before: tuple[Answers, ...] = ()
     under: tuple[Answers, ...] = ()
     waiting: tuple[Answers, ...] = ()
     reports_healthy: bool = False

@@ -21,6 +21,7 @@ from chaoslab.reason import Code, Reason
 
 Data = Mapping[str, Any]
 LOG_LINES = 8  # of the app's last words
+IN_A_ROW = 3  # a request that was good so often at the end is served
 _FIX_HEALTH = "compare [apps.{app}.health] with what {path} answers"
 
 
@@ -37,7 +38,8 @@ NOT_HEALTHY = Code(
 REQUEST_FAILS = Code(
     "steady.request_fails",
     _request,
-    "A declared request failed although no fault was injected.",
+    "A declared request failed although no fault was injected: after it had been good, or too often"
+    " at first. The last answer is that of the last one that failed.",
     data=(
         "request",
         "method",
@@ -110,13 +112,24 @@ def _wrong(behaviour: Behaviour, app: App, history: History) -> Iterator[Reason]
             last = history.last(HealthSample, lambda s: s.app == app.name)
             if last is not None:
                 yield NOT_HEALTHY.because_of(health_answer(last), path=each.name)
-        if each.role == "request" and not each.settled_good:
+        if each.role == "request" and not _served(each):
             yield _failing(each, app, history)
+
+
+def _served(each: Answers) -> bool:
+    """Whether a request may have failed at first, and was then good `IN_A_ROW` times, or as often
+    as it had failed. One that fails now and then would be blamed on the faults later.
+    """
+    only_at_first = each.good == each.good_at_end
+    return only_at_first and each.good >= min(IN_A_ROW, each.total - each.good)
 
 
 def _failing(each: Answers, app: App, history: History) -> Reason:
     contract = app.requests[each.name]
-    last = history.last(Request, lambda r: (r.app, r.request) == (app.name, each.name))
+    mine = (app.name, each.name, "load")
+    last = history.last(
+        Request, lambda r: (r.app, r.request, r.purpose) == mine and r.outcome != "ok"
+    )
     seen = response(last) if last else {"status_code": None, "answer": None, "error": None}
     return REQUEST_FAILS(
         request=each.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from rigs.cell_histories import (
     all_well,
     behaviour,
@@ -88,3 +89,48 @@ def test_a_request_that_fails_once_at_first_is_no_problem() -> None:
     rest = [*requests(1.8, 3.5), *requests(1.6, 3.5, name="list")]
     events = (up(), health(1.6, 3.5), live(1.6, 3.5), first, rest, stop(3.5), end(4.0))
     assert problem(*events) is None
+
+
+def by_turns(*good: bool) -> list[AnyEvent]:
+    """Requests of one name, every 0.2 s, and what else is well."""
+    sent: list[AnyEvent] = []
+    for n, ok in enumerate(good):
+        at_s = round(1.6 + 0.2 * n, 2)
+        sent += requests(at_s, at_s + 0.2, "ok" if ok else "failed", code=200 if ok else 500)
+    well = [*health(1.6, 3.6), *live(1.6, 3.6), *requests(1.6, 3.6, name="list")]
+    return [*up(), *well, *sent, *stop(3.7), *end(4.0)]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ((*(False,) * 9, True), 9),
+        ((False, False, True) * 3, 6),
+        ((True, True, False, True, True, True), 1),
+        ((False, False, True), 2),
+        ((*(False,) * 4, True, True), 4),
+    ],
+)
+def test_a_request_that_fails_by_turns_is_a_problem(good: tuple[bool, ...], bad: int) -> None:
+    """The last answer alone does not show that it is served. The last failure is quoted."""
+    found = problem(by_turns(*good))
+    assert found is not None
+    assert str(found.because[0]) == (
+        f"request 'order' (POST /order): {bad} of {len(good)} failed; the last one: 500"
+    )
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        (False, True),
+        (False, True, True),
+        (False, False, True, True),
+        (*(False,) * 6, True, True, True),
+        (True, True),
+        (True,),
+    ],
+)
+def test_a_request_that_fails_only_at_first_is_no_problem(good: tuple[bool, ...]) -> None:
+    """At the end it was good three times in a row, or as often as it had failed."""
+    assert problem(by_turns(*good)) is None
