@@ -55,6 +55,7 @@ def exits_of(app: str, history: History, since_s: float | None) -> list[tuple[fl
     found = []
     for ended in history.of(Exited):
         begun = spawned(history, app, ended.boot)
+        complete = history.first_of_boot(StartupComplete, app, ended.boot)
         if ended.app != app or ended.asked or begun is None:
             continue
         exit_ = Exit(
@@ -62,6 +63,8 @@ def exits_of(app: str, history: History, since_s: float | None) -> list[tuple[fl
             after_s=ended.at_s - begun.at_s,
             since_fault_s=None if since_s is None else max(0.0, ended.at_s - since_s),
             words=last_words(ended.log_tail),
+            complete_s=_after_s(complete, begun),
+            state=complete.state.value if complete else "",
         )
         found.append((ended.at_s, exit_))
     return found

@@ -16,6 +16,7 @@ from chaoslab.reason import Code, Reason
 Observed = Need | Literal["not known"]
 MEANS: Mapping[Observed, str] = {
     "hard": "the app does not start without it",
+    "starts and exits": "the app starts without it, and then its process ends",
     "hard only at boot": "the app does not start without it; while it runs, it serves without it",
     "lazy": "the app starts and reports healthy without it; requests need it",
     "soft": "the app starts without it",
@@ -25,14 +26,15 @@ MEANS: Mapping[Observed, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
-    """What `app` needs `service` for, for each mode in which the path to it fails. `ran` are the
-    modes in which the fault was also observed to affect the app while it ran.
+    """What `app` needs `service` for, for each mode in which the path to it fails. `lost` are
+    the modes in which the fault was also observed to affect the app while it ran, and the app was
+    not observed to serve then.
     """
 
     app: str
     service: str
     needs: Mapping[CellFault, Observed]
-    ran: frozenset[CellFault] = frozenset()
+    lost: frozenset[CellFault] = frozenset()
 
 
 STRONGER = Code(
@@ -44,14 +46,20 @@ STRONGER = Code(
 )
 # What an app does without the service, from most to least. `lazy` and `soft` differ in what health
 # reports, which has claims of its own.
-_STRENGTH: Mapping[Need, int] = {"soft": 0, "lazy": 0, "hard only at boot": 1, "hard": 2}
+_STRENGTH: Mapping[Need, int] = {
+    "soft": 0,
+    "lazy": 0,
+    "hard only at boot": 1,
+    "starts and exits": 2,
+    "hard": 2,
+}
 
 
 def stronger(found: Iterable[Dependency], topology: Topology) -> Iterator[Reason]:
     """Yields a reason for each need that is stronger than the one that the topology has for it.
 
-    An app that does not start without a service may still serve without it while it runs: if that
-    was not observed, only the start is compared.
+    An app that does not start without a service, or not for long, may still serve without it while
+    it runs: unless it was observed that it does not, only the start is compared.
     """
     for each in found:
         accepted = topology.apps[each.app].needs.get(each.service, {})
@@ -60,8 +68,8 @@ def stronger(found: Iterable[Dependency], topology: Topology) -> Iterator[Reason
             if before is None or need == "not known":
                 continue
             strength = _STRENGTH[need]
-            if need == "hard" and fault not in each.ran:
-                strength = _STRENGTH["hard only at boot"]
+            if fault not in each.lost:
+                strength = min(strength, _STRENGTH["hard only at boot"])
             if strength > _STRENGTH[before]:
                 yield STRONGER(
                     app=each.app,
@@ -93,12 +101,13 @@ def dependencies(behaviours: Iterable[Behaviour]) -> tuple[Dependency, ...]:
                 for fault in ON_LINKS
                 if any((app, service, fault, at) in known for at in ("boot", "running"))
             },
-            ran=frozenset(
+            lost=frozenset(
                 fault
                 for fault in ON_LINKS
                 if (b := known.get((app, service, fault, "running"))) is not None
                 and b.known
                 and b.facts.affected
+                and not _served(b)
             ),
         )
         for app, service in links
@@ -116,6 +125,8 @@ def _need(boot: Behaviour | None, running: Behaviour | None) -> Observed:
     """What the app needs a service for in one mode, from its cells at boot and while running."""
     if boot is None or not boot.known:
         return "not known"
+    if any(each.complete_s is not None for each in boot.facts.exits):
+        return "starts and exits" if boot.facts.affected else "not known"
     if not boot.facts.started_under_fault:
         if not boot.facts.affected:  # such an app may only be slow
             return "not known"
@@ -130,13 +141,15 @@ def _need(boot: Behaviour | None, running: Behaviour | None) -> Observed:
 
 def _served(running: Behaviour) -> bool:
     """Whether the app was observed to serve every request while the fault affected it. Without a
-    declared request that is not known.
+    declared request that is not known, nor if one was sent only before the fault or after its heal.
     """
     facts = running.facts
-    requests = [each for each in facts.under if each.role == "request"]
-    if not running.known or not facts.affected or facts.exits:
+    good = {each.name: each.all_good for each in facts.under if each.role == "request"}
+    sent = {each.name for each in facts.before if each.role == "request"}
+    sent |= {each.name for each in facts.back if each.role == "request"}
+    if not running.known or not facts.affected or facts.exits or sent - good.keys():
         return False
-    return bool(requests) and all(each.all_good for each in requests)
+    return bool(good) and all(good.values())
 
 
 def _requests_fail(facts: Facts) -> bool:

@@ -22,8 +22,9 @@ OutageMode = Literal["refused", "dropped", "silent", "silent_dead", "stopped"]
 CutMode = Literal["refused", "dropped", "silent", "silent_dead"]
 # `hard`: the app does not start without the service. `hard only at boot`: but it serves every
 # request without it while it runs. `lazy`: it starts and reports healthy, and requests need the
-# service. `soft`: it starts without it.
-Need = Literal["hard", "hard only at boot", "lazy", "soft"]
+# service. `soft`: it starts without it. `starts and exits`: it starts without it, and then its
+# process ends.
+Need = Literal["hard", "starts and exits", "hard only at boot", "lazy", "soft"]
 
 # A mode without a policy of its own that has that of another.
 _AS: Mapping[OutageMode, OutageMode] = {"silent_dead": "silent"}
