@@ -64,7 +64,8 @@ def described(cell: Cell, topology: Topology, plan: Plan, history: History) -> B
     evidence = evidence_of(fault, topology, history, app=cell.app) if fault else None
     facts = observed(cell, topology.apps[cell.app], history, fault, evidence)
     missing = _missing(cell, history, fault, evidence)
-    return Behaviour(cell=cell, known=True, facts=facts, phases=phases_of(cell, facts, missing))
+    phases = phases_of(cell, facts, missing, tuple(topology.apps[cell.app].requests))
+    return Behaviour(cell=cell, known=True, facts=facts, phases=phases)
 
 
 def not_known(cell: Cell, cause: Reason) -> Behaviour:

@@ -65,6 +65,9 @@ def observed(
     if fault is None or span is None:
         return _steady(found, seen)
     found = _ends(replace(found, held_s=span.end_s - span.start_s), seen, span)
+    begun_s = min(seen.completed_s, default=math.inf)
+    before = Span(start_s=begun_s, end_s=span.start_s)
+    found = replace(found, before=_answers_of(seen.series, before))
     if cell.moment == "sigterm":
         return _answered(found, seen, Span(start_s=span.start_s, end_s=seen.until_s))
     if not found.exits and (found.started_under_fault or cell.moment == "running"):

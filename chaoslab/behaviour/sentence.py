@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from chaoslab.behaviour.facts import Answers, Back, Facts
+from chaoslab.behaviour.slower import slower
 from chaoslab.behaviour.words import (
     ATTACHED,
     BACK,
@@ -23,11 +24,13 @@ from chaoslab.behaviour.words import (
     REPORTS_HEALTHY,
     REQUESTS,
     RESTARTED,
+    SLOWER,
     STARTS,
     STOPS,
     UNAFFECTED,
     UP,
     WAITS,
+    listed,
 )
 from chaoslab.model.cell import Cell
 from chaoslab.reason import Reason
@@ -38,9 +41,11 @@ APART_S = 1.0  # paths and requests that come back so much apart are named apart
 REQUESTS_WORD = "requests"
 
 
-def phases_of(cell: Cell, facts: Facts, missing: Reason | None) -> Phases:
+def phases_of(
+    cell: Cell, facts: Facts, missing: Reason | None, declared: Collection[str]
+) -> Phases:
     """The reasons of each part of the cell's time. `missing` says that the fault was not observed
-    to affect the app.
+    to affect the app. `declared` are the names of the app's requests.
     """
     if cell.steady:
         start = [*_attached(facts)] or [*_starts(facts)] or [*_down(cell, facts)]
@@ -52,16 +57,16 @@ def phases_of(cell: Cell, facts: Facts, missing: Reason | None) -> Phases:
     elif missing is not None and not facts.changed and not _down_at_boot(cell, facts):
         phases = [[*_started(facts)], [missing]]
     else:
-        seen = [*_under_and_after(cell, facts), *_processes(facts)]
+        seen = [*_under_and_after(cell, facts, declared), *_processes(facts)]
         phases = [[missing] if missing else [], *seen]
     return tuple(tuple(phase) for phase in phases if phase)
 
 
-def _under_and_after(cell: Cell, facts: Facts) -> list[list[Reason]]:
+def _under_and_after(cell: Cell, facts: Facts, declared: Collection[str]) -> list[list[Reason]]:
     after = list(_after(cell, facts))
     if facts.exits or _down_at_boot(cell, facts):
         return [[*_down(cell, facts), *after]]
-    return [[*_started(facts), *_affected(facts)], after]
+    return [[*_started(facts), *_affected(facts, declared)], after]
 
 
 def _down_at_boot(cell: Cell, facts: Facts) -> bool:
@@ -70,8 +75,12 @@ def _down_at_boot(cell: Cell, facts: Facts) -> bool:
 
 
 def _down(cell: Cell, facts: Facts) -> Iterator[Reason]:
+    starts = [each for each in facts.exits if each.complete_s is not None]
+    started = starts[0] if starts and cell.moment == "boot" else None
     if facts.exits:
-        first = facts.exits[0]
+        first = started or facts.exits[0]
+        if started is not None:
+            yield STARTS(after_s=started.complete_s, state=started.state)
         yield EXITS(
             codes=list(dict.fromkeys(each.code for each in facts.exits)),
             after_s=first.after_s,
@@ -91,7 +100,8 @@ def _down(cell: Cell, facts: Facts) -> Iterator[Reason]:
         yield from _requests(facts.waiting)
     if facts.exits and facts.restarts and not facts.later_exits:
         yield RESTARTED(count=facts.restarts)
-    yield from _started(facts)
+    if started is None:
+        yield from _started(facts)
 
 
 def _started(facts: Facts) -> Iterator[Reason]:
@@ -109,16 +119,37 @@ def _starts(facts: Facts) -> Iterator[Reason]:
         yield STARTS(after_s=facts.start.complete_s, state=facts.start.state)
 
 
-def _affected(facts: Facts) -> Iterator[Reason]:
+def _affected(facts: Facts, declared: Collection[str]) -> Iterator[Reason]:
     if facts.changed:
         if facts.reports_healthy:
             yield REPORTS_HEALTHY()
         yield from _answers(facts)
         return
     answers = sum(each.total for each in facts.under if each.role == "health")
-    requests = [each.total for each in facts.under if each.role == "request"]
-    code = UNAFFECTED if min([answers, *requests]) >= ENOUGH else FEW_ANSWERS
-    yield code(answers=answers, requests=sum(requests))
+    sent = dict.fromkeys(declared, 0)
+    sent |= {each.name: each.total for each in facts.under if each.role == "request"}
+    requests = sum(sent.values())
+    few = {name: total for name, total in sent.items() if total < ENOUGH}
+    slow = list(slower(facts))
+    if few or answers < ENOUGH:
+        yield FEW_ANSWERS(
+            answers=answers, requests=requests, few=list(few), counts=list(few.values())
+        )
+    elif slow:
+        yield SLOWER(
+            answers=answers,
+            requests=requests,
+            names=[_together(each.names, declared) for each in slow],
+            slowest_s=[each.slowest_s for each in slow],
+            before_s=[each.before_s for each in slow],
+        )
+    else:
+        yield UNAFFECTED(answers=answers, requests=requests)
+
+
+def _together(names: Sequence[str], declared: Collection[str]) -> str:
+    """The names as one: `requests`, if they are those of all declared requests."""
+    return REQUESTS_WORD if declared and set(names) == set(declared) else listed(names)
 
 
 def _answers(facts: Facts) -> Iterator[Reason]:
@@ -170,9 +201,10 @@ def _after(cell: Cell, facts: Facts) -> Iterator[Reason]:
         if facts.restarts:
             yield RESTARTED(count=facts.restarts)
     ended = bool(facts.exits or facts.later_exits or _down_at_boot(cell, facts))
+    down = ended and (bool(facts.later_exits) or not facts.started_under_fault)
     if facts.up_after_s is not None:
         yield UP(after_s=facts.up_after_s)
-    elif ended and not facts.started_under_fault and facts.watched_s is not None:
+    elif down and facts.watched_s is not None:
         yield NOT_UP(watched_s=facts.watched_s)
         return
     yield from _back(facts, up_s=facts.up_after_s)

@@ -114,7 +114,8 @@ EXITS = Code(
     "cell.exits",
     _exits,
     "The app's process ended by itself while the fault was in force: the codes, how soon the first"
-    " one came, the last words of its log, and how often. `since_start`: it is dated from its"
+    " one came (at boot: of those after a complete start-up, if there are any), the last words of"
+    " its log, and how often. `since_start`: it is dated from its"
     " spawn. `restarts` is how often a supervisor started it again in the whole cell.",
     data=("codes", "after_s", "since_fault_s", "since_start", "words", "count", "restarts"),
 )
@@ -265,10 +266,52 @@ UNAFFECTED = Code(
     " as in the steady state, under the fault and after its heal.",
     data=("answers", "requests"),
 )
+
+
+def _slower(data: Data) -> str:
+    paths, requests, every_s = data["answers"], data["requests"], data["before_s"]
+    each = zip(data["names"], data["slowest_s"], every_s, strict=True)
+    figures = [
+        f"{name} up to {seconds(slowest_s)}"
+        + ("" if before_s is None else f" ({_short(before_s)} before)")
+        for name, slowest_s, before_s in each
+    ]
+    how = "slow" if all(before_s is None for before_s in every_s) else "slower"
+    text = f"but {how}: {', '.join(figures)}"
+    if not requests:
+        return f"health as before ({paths} answers), {text}; no request is declared to show more"
+    return f"as before: {paths} answers of health and {requests} requests, {text}"
+
+
+def _short(value: float) -> str:
+    """A time that may be much shorter than a second, such as `0.02 s`."""
+    return seconds(value) if value >= 0.1 else f"{max(value, 0.001):.1g} s"
+
+
+SLOWER = Code(
+    "cell.slower",
+    _slower,
+    "The fault affected connections of the app, and every answer was as in the steady state, but"
+    " slower. `names` are the paths, and the requests together, with the slowest answer of each"
+    " under the fault and before it (None: the app was not asked then, so it is only slow).",
+    data=("answers", "requests", "names", "slowest_s", "before_s"),
+)
+
+
+def _few(data: Data) -> str:
+    each = zip(data["few"], data["counts"], strict=True)
+    named = ", ".join(f"{name}: {count}" for name, count in each)
+    paths, requests = data["answers"], data["requests"]
+    which = f" ({named})" if named and requests else ""
+    return f"too few answers to describe it: {paths} of health, {requests} requests{which}"
+
+
 FEW_ANSWERS = Code(
     "cell.few_answers",
-    "too few answers to describe it: {answers} of health, {requests} requests",
-    "The lab observed too few answers while the fault was in force.",
+    _few,
+    "The lab observed too few answers while the fault was in force. `few` are the declared requests"
+    " that were sent too rarely, with their `counts`.",
+    data=("answers", "requests", "few", "counts"),
 )
 
 # --- after the heal ---

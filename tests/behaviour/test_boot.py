@@ -176,3 +176,48 @@ def test_facts_have_the_figures() -> None:
     facts = behaviour(AT_BOOT, [*REFUSED, *_boots_that_exit(), *end()]).facts
     assert [each.code for each in facts.exits] == [1, 1, 1]
     assert (facts.restarts, facts.affected, facts.started_under_fault) == (3, True, False)
+
+
+def test_answers_of_a_start_without_the_service_have_no_time_before_the_fault() -> None:
+    """They are slow, and nothing of this cell shows whether they always are."""
+    slow = [*health(1.6, 5.8), *live(1.6, 10.0), *both(1.6, 4.0, took_s=1.5)]
+    after = [*health(6.4, 10.0), *both(6.4, 10.0)]
+    text = sentence(AT_BOOT, REFUSED, up(), slow, after, end())
+    assert text == (
+        "starts after 1.0 s, as before: 21 answers of health and 24 requests, but slow: requests "
+        "up to 1.5 s"
+    )
+
+
+def test_an_app_that_starts_and_exits_later_has_both() -> None:
+    """Without the service it starts, serves for two seconds, and ends."""
+    served, gone = all_well(1.6, 4.0), exits(4.0, 1, "lost")
+    again = [*boot(5.95, number=2, listens_s=6.5, complete_s=6.9), *health(7.0, 10.0, number=2)]
+    after = [*live(7.0, 10.0, number=2), *both(7.0, 10.0), *end()]
+    text = sentence(AT_BOOT, REFUSED, up(), served, gone, again, after)
+    assert text == (
+        'starts after 1.0 s, exits 1 after 3.5 s ("lost"), restarted once, up 0.9 s after the heal'
+    )
+
+
+def test_an_app_that_starts_after_its_first_exit_and_exits_again_has_both() -> None:
+    """The first boot gives up, the second one starts and ends."""
+    gone = exits(1.5, 1, "refused")
+    second = [*boot(1.6, number=2, listens_s=2.0, complete_s=2.8), *exits(4.6, 1, "lost", number=2)]
+    third = [*boot(5.0, number=3, listens_s=6.5, complete_s=7.0), *health(7.1, 10.0, number=3)]
+    after = [*live(7.1, 10.0, number=3), *both(7.1, 10.0), *end()]
+    text = sentence(AT_BOOT, REFUSED, boot(0.5), gone, second, third, after)
+    assert text == (
+        'starts after 1.2 s, exits 1 after 3.0 s ("lost"), restarted twice, up 1.0 s after the heal'
+    )
+
+
+def test_an_app_that_ends_after_the_heal_and_is_not_restarted_is_not_back() -> None:
+    """It had started under the fault, and was healthy for a while after the heal."""
+    starts = boot(0.5, listens_s=1.0, complete_s=1.5, state=DEGRADED)
+    under = [*health(1.6, 6.3, DEGRADED), *live(1.6, 8.0), *both(1.6, 6.3, "failed", code=503)]
+    well = [*health(6.4, 8.0), *both(6.4, 8.0), *exits(8.0, 1, "pool closed"), *end()]
+    text = sentence(AT_BOOT, REFUSED, starts, under, well)
+    assert text.endswith(
+        '; exits 1 after the heal ("pool closed"), NOT up within 4.0 s of the heal'
+    )

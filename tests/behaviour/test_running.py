@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from rigs.cell_histories import (
     HEALED_S,
     RUNNING_S,
@@ -96,6 +97,71 @@ def test_unaffected_is_claimed_with_the_number_of_answers() -> None:
     """The fault reached the app, and nothing changed."""
     text = sentence(cell(), BEFORE, REFUSED, all_well(3.0, 10.0), end())
     assert text == "unaffected: 15 answers of health and 30 requests as before"
+
+
+def test_answers_that_are_as_before_but_slower_are_not_called_unaffected() -> None:
+    """Every answer is good; health took 0.01 s before, and requests 0.02 s."""
+    slow = [
+        *health(3.0, 5.8, took_s=0.9, every_s=0.6),
+        *live(3.0, 5.8),
+        *both(3.0, 3.8, took_s=1.9),
+    ]
+    text = sentence(cell(), BEFORE, REFUSED, slow, AFTER)
+    assert text == (
+        "as before: 4 answers of health and 8 requests, but slower: /healthcheck up to 0.9 s "
+        "(0.01 s before), requests up to 1.9 s (0.02 s before)"
+    )
+
+
+def test_a_path_that_is_slower_is_named_without_the_requests() -> None:
+    """Only one of the two requests needs the service, and no declared request is slower."""
+    slow = [*health(3.0, 5.8), *live(3.0, 5.8), *requests(3.0, 4.0, took_s=1.5)]
+    text = sentence(cell(), BEFORE, REFUSED, slow, requests(3.0, 5.8, name="list"), AFTER)
+    assert text.endswith("but slower: order up to 1.5 s (0.02 s before)")
+    bare = [*health(3.0, 5.8, took_s=0.9), *live(3.0, 5.8), *health(6.4, 10.0)]
+    well = [*up(), *health(1.6, 3.0), *live(1.6, 3.0)]
+    text = sentence(cell(), well, REFUSED, bare, end(), requests=False)
+    assert text == (
+        "health as before (11 answers), but slower: /healthcheck up to 0.9 s (0.01 s before); "
+        "no request is declared to show more"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before_s", "slow", "slower"),
+    [
+        (0.02, [1.1], True),  # one may be a pause of the machine, and a longer one is none
+        (0.02, [0.9, 0.9], False),
+        (0.02, [0.9, 0.9, 0.9], True),
+        (0.02, [0.45, 0.45, 0.45], False),
+        (0.2, [0.9, 0.9, 0.9], False),  # less than five times as long
+        (0.2, [1.1], False),  # less than a second longer
+        (0.9, [1.8, 1.8, 1.8], False),
+        (0.9, [2.0], True),
+    ],
+)
+def test_a_pause_of_a_busy_machine_is_not_called_slower(
+    before_s: float, slow: list[float], slower: bool
+) -> None:
+    """One answer took a second longer than any before the fault, or three took half a second and
+    five times as long.
+    """
+    well = [*health(1.6, 10.0), *live(1.6, 10.0)]
+    was = [*both(1.6, 2.0, took_s=before_s), *both(6.4, 10.0)]
+    sent = [requests(3.0 + 0.2 * n, 3.2 + 0.2 * n, took_s=s) for n, s in enumerate(slow)]
+    rest = [*requests(3.8, 5.8), *requests(3.0, 5.8, name="list")]
+    text = sentence(cell(), up(), REFUSED, well, was, *sent, rest, end())
+    assert ("slower: order up to" in text) is slower
+    assert ("unaffected" in text) is not slower
+
+
+def test_a_request_that_was_not_sent_under_the_fault_is_not_called_unaffected() -> None:
+    """Two are declared: of one, or of both, there is no answer."""
+    well = [*health(3.0, 5.8), *live(3.0, 5.8)]
+    one = sentence(cell(), BEFORE, REFUSED, well, requests(3.0, 5.8), AFTER)
+    assert one == "too few answers to describe it: 14 of health, 14 requests (list: 0)"
+    none = sentence(cell(), BEFORE, REFUSED, well, AFTER)
+    assert none == "too few answers to describe it: 14 of health, 0 requests"
 
 
 def test_without_requests_unaffected_is_not_claimed() -> None:
