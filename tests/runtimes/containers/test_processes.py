@@ -54,8 +54,8 @@ async def test_a_worker_that_ends_without_its_server_is_started_again(tmp_path: 
     finally:
         session.close()
     history = folder.history()
-    assert len(history.of(Spawned)) == 1
-    starts = history.of(ProcessSpawned)
+    assert len(list(history.of(Spawned))) == 1
+    starts = list(history.of(ProcessSpawned))
     assert len(starts) > 1
     assert [s.restart for s in starts] == [n > 0 for n in range(len(starts))]
     first, *_, last = history.of(ProcessExited)
