@@ -47,18 +47,30 @@ def outage(
     start_s: float = 3.0, heal_s: float = HEAL_S, *, dropped: bool = False
 ) -> list[AnyEvent]:
     """The fault, which reached three connects of the app."""
-    counts = {"packets_dropped": 0, "bytes_up": 0, "bytes_down": 0, "link": "web.postgres"}
-    none = LinkPackets(at_s=start_s, fault="fault", syns=0, resets=0, syns_dropped=0, **counts)
-    lost = {"syns_dropped": 3, "packets_dropped": 3} if dropped else {"resets": 3}
-    seen = replace(none, at_s=heal_s - 0.15, syns=3, **lost)
-    return [*fault(start_s, heal_s - 0.1, heal_s), none, seen]
+
+    def counted(at_s: float, connects: int) -> LinkPackets:
+        lost = connects if dropped else 0
+        return LinkPackets(
+            at_s=at_s,
+            fault="fault",
+            link="web.postgres",
+            syns=connects,
+            resets=connects - lost,
+            syns_dropped=lost,
+            packets_dropped=lost,
+            bytes_up=0,
+            bytes_down=0,
+        )
+
+    counts = [counted(start_s, 0), counted(heal_s - 0.15, 3)]
+    return [*fault(start_s, heal_s - 0.1, heal_s), *counts]
 
 
-def unavailable(until_s: float, **how: bool) -> list[AnyEvent]:
+def unavailable(until_s: float, *, dropped: bool = False) -> list[AnyEvent]:
     """A running app answers 503 from the fault on until this time."""
     bad = [*health(3.0, until_s, UNHEALTHY, code=503), *both(3.0, until_s, "failed", code=503)]
     good = [*health(until_s, 20.0), *both(until_s, 20.0), *live(3.0, 20.0)]
-    return [*BEFORE, *outage(**how), *bad, *good, *end(20.0)]  # type: ignore[arg-type]
+    return [*BEFORE, *outage(dropped=dropped), *bad, *good, *end(20.0)]
 
 
 def gone(after_s: float, heal_s: float, again: Events) -> list[AnyEvent]:
@@ -70,8 +82,8 @@ def gone(after_s: float, heal_s: float, again: Events) -> list[AnyEvent]:
 
 
 def back(at_s: float, until_s: float, number: int = 2) -> list[AnyEvent]:
-    mine = {"number": number}
-    return [*health(at_s, until_s, **mine), *live(at_s, until_s, **mine), *both(at_s, until_s)]
+    paths = [*health(at_s, until_s, number=number), *live(at_s, until_s, number=number)]
+    return [*paths, *both(at_s, until_s)]
 
 
 def found(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -75,7 +75,9 @@ def test_a_run_in_which_the_lab_failed_is_not_green(gate: bool) -> None:
 
 
 @pytest.mark.parametrize("why", [late, not_observed, impossible])
-def test_a_run_that_knows_nothing_but_the_steady_state_is_not_green(why: type[Ran]) -> None:
+def test_a_run_that_knows_nothing_but_the_steady_state_is_not_green(
+    why: Callable[[Cell], Ran],
+) -> None:
     """Whatever the cause; one such cell beside others that are known is."""
     found = decided(of(*map(why, EVERY[1:])))
     assert found.exit_code == 1
@@ -143,8 +145,8 @@ def test_a_known_gap_tolerates_the_need_that_follows_from_it(
     names: tuple[str, ...], code: int
 ) -> None:
     """The app does not start: that is the gap. It needs more only where it is not tolerated."""
-    soft: Mapping[str, Mapping[str, str]] = {"postgres": {"refused": "soft"}}
-    web = replace(topology().apps["web"], policies=BOOT_ONLY, needs=soft)
+    web = topology().apps["web"]
+    web = replace(web, policies=BOOT_ONLY, needs={"postgres": {"refused": "soft"}})
     shop = replace(SHOP, apps={"web": web}, known_gaps=tuple(map(gap, names)))
     run = matrix(running=Outcome.PASS)
     fails = verdict(Outcome.FAIL)
