@@ -84,7 +84,7 @@ def decide(
     if others := [ran for ran in unknown if not _lab_failed(ran)]:
         text += f"; not known: {', '.join(_named(others))}"
         if any(map(is_busy, run.ran.values())):
-            text += " (this machine was too busy: try --workers 1)"
+            text += f" (this machine was too busy{': try --workers 1' * (run.workers > 1)})"
     if tolerated:
         text += f"; known gaps: {', '.join(tolerated)}"
     return Decision(
@@ -107,6 +107,8 @@ def _not_over(run: MatrixRun, cells: int) -> str:
     if run.problems:
         apps = ", ".join(problem.app for problem in run.problems)
         return f"not run: the steady state of {apps} is not healthy"
+    if run.interrupted and cells == len(run.ran):
+        return "interrupted while cells were run again"
     return f"interrupted: {missing}" if run.interrupted else ""
 
 

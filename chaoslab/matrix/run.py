@@ -81,10 +81,11 @@ def is_busy(ran: Ran) -> bool:
 @dataclass(slots=True, kw_only=True)
 class MatrixRun:
     """The run of a matrix, as far as it came: it is filled while cells end, and has them in the
-    order of the topology at the end.
+    order of the topology at the end. At most `workers` cells were run at a time.
     """
 
     folder: Path
+    workers: int = 1
     ran: dict[Cell, Ran] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     interrupted: bool = False
@@ -119,7 +120,7 @@ class Matrix:
         self._max_lag_s, self._attached, self._hold = max_lag_s, attached, hold
         self._free = asyncio.Semaphore(workers)
         self._workers = workers
-        self.result = MatrixRun(folder=folder)
+        self.result = MatrixRun(folder=folder, workers=workers)
 
     async def run(self, cells: Sequence[Cell]) -> MatrixRun:
         """Run the cells. After Ctrl-C or SIGTERM everything is healed and stopped, and the result

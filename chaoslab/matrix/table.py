@@ -68,6 +68,8 @@ def _sentence(ran: Ran, decision: Decision) -> Text:
         text = Text.assemble(("known gap: ", STYLES["UNKNOWN"]), text)
     elif ran.outcome is Outcome.FAIL:
         text = Text.assemble(("FAIL ", STYLES["FAIL"]), text)
+    elif ran.would_fail:  # what the app seems to do may be what a busy machine did
+        text = Text.assemble(("UNKNOWN ", STYLES["UNKNOWN"]), text)
     return text
 
 

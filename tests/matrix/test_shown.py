@@ -123,6 +123,8 @@ def test_cells_that_were_not_run_and_steady_states_that_are_not_healthy_fail() -
         == "interrupted: 2 of 5 cells were not run"
     )
     assert decide(stopped, SHOP, 5, gate=False, today=TODAY).exit_code == 1
+    again = decide(stopped, SHOP, 3, gate=False, today=TODAY)
+    assert again.text.startswith("interrupted while cells were run again")
     problem = Problem(app="web", because=(), log=(), fix="")
     assert decide(matrix(problem), SHOP, 3, gate=False, today=TODAY).exit_code == 1
 
@@ -145,8 +147,8 @@ def test_the_map_has_what_each_service_is_needed_for() -> None:
 
 
 def test_a_machine_that_was_too_busy_is_named_with_the_fix() -> None:
-    """Most likely the cells were too many at a time."""
-    run = matrix()
+    """Most likely the cells were too many at a time; one at a time has no such fix."""
+    run = replace(matrix(), workers=4)
     late = not_known(AT_BOOT, LATE(late_s=1.5))
     run.ran[AT_BOOT] = Ran(cell=AT_BOOT, behaviour=late)
     decision = decide(run, SHOP, 3, gate=False, today=TODAY)
@@ -154,6 +156,8 @@ def test_a_machine_that_was_too_busy_is_named_with_the_fix() -> None:
         "not known: postgres-refused-boot (this machine was too busy: try --workers 1)"
     )
     assert decision.exit_code == 0
+    alone = decide(replace(run, workers=1), SHOP, 3, gate=False, today=TODAY)
+    assert alone.text.endswith("not known: postgres-refused-boot (this machine was too busy)")
 
 
 def test_a_fail_that_the_machine_excuses_is_shown_and_not_counted_as_well() -> None:
@@ -162,6 +166,7 @@ def test_a_fail_that_the_machine_excuses_is_shown_and_not_counted_as_well() -> N
     late = (LATE(late_s=0.6), ALONE(outcome="FAIL"))
     excused = verdict(Outcome.UNKNOWN, *late)
     run.ran[RUNNING] = replace(run.ran[RUNNING], verdicts=(excused,))
+    assert "UNKNOWN reports healthy while requests fail" in printed(run), "its row"
     assert "UNKNOWN postgres-refused-running: honest_health: no false health" in printed(run)
     decision = decide(run, SHOP, 3, gate=False, today=TODAY)
     assert decision.unknown == ("postgres-refused-running",)
