@@ -12,12 +12,15 @@ from shared.web import FIXED, serve
 
 URL = urlsplit(os.environ["REDIS_URL"])
 LIMIT_S = 0.3
-_free: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+Pool = queue.SimpleQueue[Connection]
+# One for reads alone, so that a reply that was left behind on it is always somebody's note.
+_for_reads: Pool = queue.SimpleQueue()
+_for_others: Pool = queue.SimpleQueue()
 
 
-def _taken() -> Connection:
+def _taken(free: Pool) -> Connection:
     try:
-        return _free.get_nowait()
+        return free.get_nowait()
     except queue.Empty:
         return Connection(
             host=URL.hostname,
@@ -28,22 +31,22 @@ def _taken() -> Connection:
         )
 
 
-def asked(*command: str) -> str | None:
+def asked(free: Pool, *command: str) -> str | None:
     """The reply of Redis to a command. Raises redis.RedisError if none comes within the limit."""
-    connection = _taken()
+    connection = _taken(free)
     try:
         connection.send_command(*command)
         # A connection whose reply was not read must be closed: the next command on it would read
         # the reply to this one.
         return connection.read_response(disconnect_on_error=FIXED)
     finally:
-        _free.put(connection)
+        free.put(connection)
 
 
 def look() -> dict[str, bool]:
     """Whether Redis answers."""
     try:
-        asked("PING")
+        asked(_for_others, "PING")
     except redis.RedisError:
         return {"redis": False}
     return {"redis": True}
@@ -51,12 +54,12 @@ def look() -> dict[str, bool]:
 
 def write(note: str) -> None:
     """Keep a note."""
-    asked("SET", f"note:{note}", note)
+    asked(_for_others, "SET", f"note:{note}", note)
 
 
 def read(note: str) -> str | None:
     """The note of this id; None if there is none."""
-    return asked("GET", f"note:{note}")
+    return asked(_for_reads, "GET", f"note:{note}")
 
 
 if __name__ == "__main__":

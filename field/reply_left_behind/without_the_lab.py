@@ -18,6 +18,7 @@ def main() -> int:
             notes = ["anna", "bert", "carl"]
             for note in notes:
                 app.keep(note)
+            app.ask("/notes/anna")  # on the connection that the next read uses
             path.delay_s = 0.6
             print(f"answer while replies are late: {app.ask('/notes/anna')}")
             path.delay_s = 0.0
