@@ -12,6 +12,7 @@ from chaoslab.behaviour.facts import Answers, Facts, Role
 from chaoslab.behaviour.processes import ends_of, stops_of
 from chaoslab.evidence.timeline import (
     Span,
+    around_span,
     end_s,
     exited,
     fault_span,
@@ -54,28 +55,36 @@ def observed(
         until_s=_watched_until_s(app.name, history),
     )
     span = fault_span(history, fault.label) if fault else None
+    around = around_span(history, fault.label) if fault else None
     found = Facts(
         start=start_of(app.name, history, span.end_s if span else seen.until_s),
         affected=evidence is not None and evidence.observed,
-        process_ends=tuple(ends_of(app, history, span.start_s if span else None)),
+        process_ends=tuple(
+            ends_of(
+                app,
+                history,
+                asked_s=around.start_s if around else None,
+                in_force_s=span.start_s if span else None,
+            )
+        ),
     )
     if cell.steady or cell.moment == "sigterm":
         stops = tuple(stops_of(app, history))
         found = replace(found, stop=stop_of(app.name, history), process_stops=stops)
-    if fault is None or span is None:
+    if fault is None or span is None or around is None:
         return _steady(found, seen)
-    found = _ends(replace(found, held_s=span.end_s - span.start_s), seen, span)
+    found = _ends(replace(found, held_s=span.end_s - span.start_s), seen, span, around)
     begun_s = min(seen.completed_s, default=math.inf)
-    before = Span(start_s=begun_s, end_s=span.start_s)
+    before = Span(start_s=begun_s, end_s=around.start_s)
     found = replace(found, before=_answers_of(seen.series, before))
     if cell.moment == "sigterm":
         return _answered(found, seen, Span(start_s=span.start_s, end_s=seen.until_s))
     if not found.exits and (found.started_under_fault or cell.moment == "running"):
-        found = _answered(found, seen, _shown(seen, fault, span))
+        found = _answered(found, seen, _with_failures(seen, _shown(seen, fault, span), around))
     elif not found.exits:
         found = replace(found, waiting=_answers_of(seen.series, span, only="request"))
     shown = _shown(seen, fault, span) if found.started_under_fault else span
-    return _healed(found, seen, span, shown)
+    return _healed(found, seen, span, shown, around)
 
 
 def _watched_until_s(app: str, history: History) -> float:
@@ -128,22 +137,40 @@ def _shown(seen: _Seen, fault: Declared, span: Span) -> Span:
     return Span(start_s=start_s, end_s=stop_s)
 
 
-def _ends(found: Facts, seen: _Seen, span: Span) -> Facts:
-    """The facts, with the exits of the app, and whether it completed a start under the fault."""
+def _with_failures(seen: _Seen, shown: Span, around: Span) -> Span:
+    """The time in which the answers show the fault, with that in which a service is being stopped
+    and started, if something failed only there. A boot under the fault begins later.
+    """
+    at_boot = seen.cell.moment == "boot"
+    wide = Span(
+        start_s=shown.start_s if at_boot else min(around.start_s, shown.start_s),
+        end_s=max(around.end_s, shown.end_s),
+    )
+    if all(a.good for each in seen.series for a in each.within(shown)) and not all(
+        a.good for each in seen.series for a in each.within(wide)
+    ):
+        return wide
+    return shown
+
+
+def _ends(found: Facts, seen: _Seen, span: Span, around: Span) -> Facts:
+    """The facts, with the exits of the app from the request of the fault on, and whether it
+    completed a start under the fault.
+    """
     every = exits_of(seen.cell.app, seen.history, span.start_s)
-    exits = [(at_s, exit_) for at_s, exit_ in every if at_s >= span.start_s]
-    last_s = max((at_s for at_s, _ in exits if at_s <= span.end_s), default=-math.inf)
+    exits = [(at_s, exit_) for at_s, exit_ in every if at_s >= around.start_s]
+    last_s = max((at_s for at_s, _ in exits if at_s <= around.end_s), default=-math.inf)
     started = seen.cell.moment == "boot" or last_s > 0
     return replace(
         found,
-        exits=tuple(exit_ for at_s, exit_ in exits if at_s <= span.end_s),
-        later_exits=tuple(exit_ for at_s, exit_ in exits if at_s > span.end_s),
+        exits=tuple(exit_ for at_s, exit_ in exits if at_s <= around.end_s),
+        later_exits=tuple(exit_ for at_s, exit_ in exits if at_s > around.end_s),
         started_under_fault=started
         and any(last_s < at_s <= span.end_s for at_s in seen.completed_s),
     )
 
 
-def _healed(found: Facts, seen: _Seen, span: Span, shown: Span) -> Facts:
+def _healed(found: Facts, seen: _Seen, span: Span, shown: Span, around: Span) -> Facts:
     """The facts, with what came after the heal. A path or request that was not as in a steady state
     in `shown`, or after the heal, was away.
     """
@@ -151,7 +178,9 @@ def _healed(found: Facts, seen: _Seen, span: Span, shown: Span) -> Facts:
     if healed_s is None:
         return found
     was_up = found.started_under_fault or (seen.cell.moment == "running" and not found.exits)
-    up_s = next((at_s for at_s in seen.completed_s if at_s > span.end_s), None)
+    exits_s = (at_s for at_s, _ in exits_of(seen.cell.app, seen.history, None))
+    down_s = max([span.end_s, *exits_s])
+    up_s = next((at_s for at_s in seen.completed_s if at_s > down_s), None)
     if was_up and not found.later_exits:
         up_s = None
     back = (back_of(each, shown, healed_s, seen.until_s) for each in seen.series)
@@ -160,6 +189,6 @@ def _healed(found: Facts, seen: _Seen, span: Span, shown: Span) -> Facts:
         found,
         up_after_s=None if up_s is None else max(0.0, up_s - healed_s),
         back=tuple(each for each in back if each is not None),
-        restarts=len(restarts(seen.history, seen.cell.app, Span(start_s=0.0, end_s=until_s))),
+        restarts=len(restarts(seen.history, seen.cell.app, replace(around, end_s=until_s))),
         watched_s=max(0.0, seen.until_s - healed_s),
     )

@@ -13,9 +13,11 @@ from chaoslab.history.journal import History
 from chaoslab.model.topology import App
 
 
-def ends_of(app: App, history: History, since_s: float | None) -> Iterator[ProcessEnds]:
-    """Yields each further process that ended by itself from `since_s` on, when the fault was in
-    force. None means in the whole cell.
+def ends_of(
+    app: App, history: History, *, asked_s: float | None, in_force_s: float | None
+) -> Iterator[ProcessEnds]:
+    """Yields each further process that ended by itself from the request of the fault on, with the
+    time since it was in force. None means in the whole cell.
     """
     healed_s = last_healed_s(history)
     for name in app.processes:
@@ -23,7 +25,7 @@ def ends_of(app: App, history: History, since_s: float | None) -> Iterator[Proce
         ends = [
             (life, end)
             for life in lives
-            if (end := life.ended_by_itself) is not None and end.at_s >= (since_s or 0.0)
+            if (end := life.ended_by_itself) is not None and end.at_s >= (asked_s or 0.0)
         ]
         if not ends:
             continue
@@ -33,7 +35,7 @@ def ends_of(app: App, history: History, since_s: float | None) -> Iterator[Proce
             first=Exit(
                 code=first.exit_code,
                 after_s=first.at_s - life.begun_s,
-                since_fault_s=None if since_s is None else first.at_s - since_s,
+                since_fault_s=None if in_force_s is None else max(0.0, first.at_s - in_force_s),
                 words=last_words(first.log_tail),
             ),
             codes=tuple(dict.fromkeys(end.exit_code for _, end in ends)),

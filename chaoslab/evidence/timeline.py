@@ -79,6 +79,19 @@ def fault_span(history: History, fault: str) -> Span | None:
     return Span(start_s=began.since_s, end_s=healing.at_s if healing else end_s(history))
 
 
+def around_span(history: History, fault: str) -> Span | None:
+    """The span from the request of the fault until it was healed, or until the history's end: the
+    time in which it may have affected the app. It is longer than `fault_span` by the time that a
+    service takes to stop and to start again. None if the fault was not observed in force.
+    """
+    held = fault_span(history, fault)
+    if held is None:
+        return None
+    healed = history.first(FaultHealed, lambda e: e.fault == fault)
+    asked = min(asked_s(history, fault) or held.start_s, held.start_s)
+    return Span(start_s=asked, end_s=healed.at_s if healed else end_s(history))
+
+
 def last_healed_s(history: History) -> float | None:
     """The time at which the last fault was healed. None if none was."""
     healed = history.last(FaultHealed)

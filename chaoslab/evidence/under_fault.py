@@ -8,7 +8,15 @@ from typing import Protocol
 
 from chaoslab.evidence.claim import OfApp
 from chaoslab.evidence.reasons import NOT_IN_FORCE
-from chaoslab.evidence.timeline import Span, answered_s, exited, fault_span, run_ended, samples
+from chaoslab.evidence.timeline import (
+    Span,
+    answered_s,
+    around_span,
+    exited,
+    fault_span,
+    run_ended,
+    samples,
+)
 from chaoslab.history.events import Exited, FaultHealing, HealthSample, Spawned
 from chaoslab.history.journal import History
 from chaoslab.reason import Code, Reason
@@ -35,7 +43,9 @@ class OfOneFault(OfApp, Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Under:
     """The boot that ran when the fault began, or else the first one under it, and the time `span`
-    from then on, until the heal began or the lab stopped the app.
+    from then on, until the heal began or the lab stopped the app. `around` lasts from the request
+    of the fault, or from the spawn of that boot, until the heal was over: bounds count from `span`,
+    but what the app does while a service is being stopped or started counts as well.
 
     `at_boot`: the fault was in force before that boot. `later` are the boots that followed it under
     the fault.
@@ -43,6 +53,7 @@ class Under:
 
     boot: Spawned
     span: Span
+    around: Span
     at_boot: bool
     later: Sequence[Spawned] = ()
 
@@ -60,12 +71,12 @@ class Under:
 
 def under(e: OfOneFault, history: History) -> Under | Reason:
     """The time in which the app is judged. A Reason if there is none."""
-    held = fault_span(history, e.fault)
-    if held is None:
+    held, around = fault_span(history, e.fault), around_span(history, e.fault)
+    if held is None or around is None:
         return NOT_IN_FORCE(fault=e.fault)
     boots = [s for s in history.of(Spawned) if s.app == e.app and s.at_s <= held.end_s]
     ends = {s.boot: exited(history, e.app, s.boot) for s in boots}
-    mine = [s for s in boots if (x := ends[s.boot]) is None or x.at_s > held.start_s]
+    mine = [s for s in boots if _met(ends[s.boot], held, around)]
     if not mine:
         return NO_BOOT(app=e.app, fault=e.fault)
     first, at_boot = mine[0], mine[0].at_s > held.start_s and not mine[0].standing
@@ -73,7 +84,16 @@ def under(e: OfOneFault, history: History) -> Under | Reason:
     stops_s = [x.at_s for x in ends.values() if x is not None and x.asked]
     start_s = max(held.start_s, first.at_s) if at_boot else held.start_s
     span = Span(start_s=start_s, end_s=min([held.end_s, *(s for s in stops_s if s > start_s)]))
-    return Under(boot=first, span=span, at_boot=at_boot, later=mine[1:])
+    if at_boot:
+        around = Span(start_s=first.at_s, end_s=around.end_s)
+    return Under(boot=first, span=span, around=around, at_boot=at_boot, later=mine[1:])
+
+
+def _met(ended: Exited | None, held: Span, around: Span) -> bool:
+    """Whether a boot with this end met the fault. One that the lab stopped before it was in force
+    did not.
+    """
+    return ended is None or ended.at_s > (held if ended.asked else around).start_s
 
 
 def exit_under(e: OfOneFault, found: Under, history: History) -> Exited | None:
@@ -81,7 +101,7 @@ def exit_under(e: OfOneFault, found: Under, history: History) -> Exited | None:
     exit.
     """
     return history.first(
-        Exited, lambda x: x.app == e.app and not x.asked and found.span.holds(x.at_s)
+        Exited, lambda x: x.app == e.app and not x.asked and found.around.holds(x.at_s)
     )
 
 
@@ -89,6 +109,14 @@ def answers_under(e: OfOneFault, found: Under, history: History) -> list[HealthS
     """The requests to health of that boot that were sent and over under the fault."""
     asked = samples(history, e.app, found.boot.boot)
     return [s for s in asked if s.at_s >= found.span.start_s and answered_s(s) <= found.span.end_s]
+
+
+def answers_around(e: OfOneFault, found: Under, history: History) -> list[HealthSample]:
+    """The requests to health of that boot that were open in a part of `around`, and over before its
+    end.
+    """
+    asked = samples(history, e.app, found.boot.boot)
+    return [s for s in asked if found.around.holds(answered_s(s))]
 
 
 def was_watched(e: OfOneFault, found: Under, history: History) -> bool:

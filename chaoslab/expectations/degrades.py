@@ -21,6 +21,7 @@ from chaoslab.evidence.start_under_fault import not_complete
 from chaoslab.evidence.timeline import (
     Span,
     answered_s,
+    around_span,
     asked_s,
     exited_by,
     fault_span,
@@ -154,7 +155,8 @@ class Degrades(OfFault):
     def given(self, run: Run) -> Iterator[Given]:
         history, limits = run.history, run.app(self.app).deadlines
         held = fault_span(history, self.fault)
-        boot = boot_at(self.app, self.boot, held.start_s, history) if held else self.boot
+        around = around_span(history, self.fault)
+        boot = boot_at(self.app, self.boot, around.start_s, history) if around else self.boot
         complete_s = started_by(history, self.app, boot)
         if complete_s is None or (held and complete_s > held.end_s):
             startup_s, gives_up_s = limits.startup_s, limits.gives_up_s
@@ -186,9 +188,10 @@ class Degrades(OfFault):
         span = fault_span(history, self.fault)
         if span is None:
             return unknown(self.kind, claim, NOT_IN_FORCE(fault=self.fault))
+        around = around_span(history, self.fault) or span
         # the boot that runs when the fault begins: a supervisor may have restarted the app before
-        boot = boot_at(self.app, self.boot, span.start_s, history)
-        return replace(self, boot=boot)._under_fault(run, claim, span)
+        boot = boot_at(self.app, self.boot, around.start_s, history)
+        return replace(self, boot=boot)._under_fault(run, claim, span, around.end_s)
 
     def seen_in(self, history: History) -> History:
         """The history with the boot and its restarts as one: the boot that is judged is one of
@@ -196,10 +199,12 @@ class Degrades(OfFault):
         """
         return as_one_boot(self.app, self.boot, history, to_the_end=False)
 
-    def _under_fault(self, run: Run, claim: str, span: Span) -> Verdict:
-        """The verdict for the boot `boot` while the fault was in force, the time `span`."""
+    def _under_fault(self, run: Run, claim: str, span: Span, healed_s: float) -> Verdict:
+        """The verdict for the boot `boot` while the fault was in force, the time `span`. It may not
+        exit until the heal is over.
+        """
         app, history = run.app(self.app), run.history
-        if gone := exited_by(span.end_s, self, history):
+        if gone := exited_by(healed_s, self, history):
             return failed(self.kind, claim, process_exit(gone))
         if (stopped_s := replaced_s(self, history)) is not None:
             # the plan ended this boot while the fault was in force: it is judged until then

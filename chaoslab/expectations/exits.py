@@ -85,7 +85,7 @@ class Exits(OfFault):
         because: list[Reason] = []
         for boot in (found.boot, *found.later):
             ended = exited(history, self.app, boot.boot)
-            if ended is None or ended.asked or ended.at_s > found.span.end_s:
+            if ended is None or ended.asked or ended.at_s > found.around.end_s:
                 held_s = found.span.end_s - _from_s(found, boot)
                 if held_s >= within_s:
                     since = _since(self, found, boot)
@@ -105,7 +105,7 @@ class Exits(OfFault):
         return passed(self.kind, claim, *because)
 
     def _ended(self, found: Under, boot: Spawned, ended: Exited) -> Reason:
-        after_s = ended.at_s - _from_s(found, boot)
+        after_s = max(0.0, ended.at_s - _from_s(found, boot))
         return ENDED(
             boot=boot.boot,
             exit_code=ended.exit_code,
@@ -134,4 +134,4 @@ def _since(e: Exits, found: Under, boot: Spawned) -> str:
 
 def _count(e: Exits, found: Under, history: History) -> int:
     mine = (x for x in history.of(Exited) if x.app == e.app and not x.asked)
-    return sum(found.span.holds(x.at_s) for x in mine)
+    return sum(found.around.holds(x.at_s) for x in mine)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,9 +17,16 @@ from chaoslab.evidence.reasons import (
     health_answer,
     process_exit,
 )
-from chaoslab.evidence.timeline import answered_s, asking, gap, silence_s
+from chaoslab.evidence.timeline import Span, answered_s, asking, gap, silence_s
 from chaoslab.evidence.traffic import over_s, response, response_text
-from chaoslab.evidence.under_fault import Under, answers_under, exit_under, under, was_watched
+from chaoslab.evidence.under_fault import (
+    Under,
+    answers_around,
+    answers_under,
+    exit_under,
+    under,
+    was_watched,
+)
 from chaoslab.evidence.until_heal import CUT_SHORT
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Run
@@ -92,8 +99,8 @@ class Unaffected(OfFault):
             return unknown(self.kind, claim, found)
         if gone := exit_under(self, found, history):
             return failed(self.kind, claim, process_exit(gone))
-        for ended in own_exits(self.app, history, found.span.start_s):
-            if found.span.holds(ended.at_s):
+        for ended in own_exits(self.app, history, found.around.start_s):
+            if found.around.holds(ended.at_s):
                 return failed(self.kind, claim, process_exited(ended))
         before = steady_health(self, history)
         if before is None and not found.at_boot:
@@ -106,15 +113,16 @@ class Unaffected(OfFault):
             if first is None:
                 return self._not_up(run, claim, found)
             seen = seen[first:]
-        if other := next((s for s in seen if not is_as_before(s, before)), None):
+        around = answers_around(self, found, history)
+        asked = [s for s in around if not found.at_boot or s.at_s >= seen[0].at_s]
+        if other := next((s for s in asked if not is_as_before(s, before)), None):
             return failed(self.kind, claim, CHANGED.because_of(health_answer(other)))
-        since_s = answered_s(seen[0]) if found.at_boot else found.span.start_s
-        requests = {
-            name: [r for r in requests_of(self, history, name) if _is_in(r, since_s, found)]
-            for name in load_names(self, run.plan)
-        }
-        if wrong := [*_not_served(requests)]:
+        since_s = answered_s(seen[0]) if found.at_boot else None
+        sent = {name: requests_of(self, history, name) for name in load_names(self, run.plan)}
+        if wrong := [*_not_served(_met(sent, since_s, found.around))]:
             return failed(self.kind, claim, *wrong)
+        span = found.span if since_s is None else Span(start_s=since_s, end_s=found.span.end_s)
+        requests = {name: [r for r in mine if _is_in(r, span)] for name, mine in sent.items()}
         count = sum(map(len, requests.values()))
         same = SAME(fault=self.fault, answers=len(seen), requests=count)
         if few := next(self._too_few(run, seen, requests, found), None):
@@ -152,11 +160,28 @@ class Unaffected(OfFault):
             yield CUT_SHORT(fault=self.fault)
 
 
-def _is_in(request: Request, since_s: float, found: Under) -> bool:
-    return request.at_s >= since_s and over_s(request) <= found.span.end_s
+def _is_in(request: Request, span: Span) -> bool:
+    return request.at_s >= span.start_s and over_s(request) <= span.end_s
 
 
-def _not_served(requests: dict[str, list[Request]]) -> Iterator[Reason]:
+def _met(
+    sent: Mapping[str, Sequence[Request]], since_s: float | None, around: Span
+) -> dict[str, list[Request]]:
+    """The requests that were open in a part of the time, or those that were sent from `since_s` on,
+    and over before its end.
+    """
+    return {
+        name: [
+            r
+            for r in mine
+            if (over_s(r) >= around.start_s if since_s is None else r.at_s >= since_s)
+            and over_s(r) <= around.end_s
+        ]
+        for name, mine in sent.items()
+    }
+
+
+def _not_served(requests: Mapping[str, Sequence[Request]]) -> Iterator[Reason]:
     for name, mine in requests.items():
         if bad := [r for r in mine if r.outcome != "ok"]:
             yield NOT_SERVED(

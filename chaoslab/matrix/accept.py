@@ -166,7 +166,7 @@ def _needs(
             mode = cast("CutMode", fault)
             if mode not in accepted or need == "not known":
                 continue
-            unseen = need == "hard" and fault not in each.lost
+            unseen = need in ("hard", "starts and exits") and fault not in each.lost
             if unseen and before.get(mode) == "hard only at boot":
                 continue
             found.setdefault(each.app, {}).setdefault(each.service, {})[mode] = need

@@ -194,11 +194,16 @@ def all_well(start_s: float, end_s: float) -> list[AnyEvent]:
 
 
 def fault(
-    start_s: float = RUNNING_S, end_s: float = HEALED_S - 0.1, healed_s: float = HEALED_S
+    start_s: float = RUNNING_S,
+    end_s: float = HEALED_S - 0.1,
+    healed_s: float = HEALED_S,
+    *,
+    requested_s: float | None = None,
 ) -> list[AnyEvent]:
-    """The events of the fault."""
+    """The events of the fault. It is requested 0.1 s before it is in force, or at `requested_s`."""
+    asked_s = start_s - 0.1 if requested_s is None else requested_s
     return [
-        FaultRequested(at_s=start_s - 0.1, fault=FAULT, links=(LINK,)),
+        FaultRequested(at_s=asked_s, fault=FAULT, links=(LINK,)),
         FaultInForce(at_s=start_s, fault=FAULT, since_s=start_s, seen="a canary"),
         FaultHealing(at_s=end_s, fault=FAULT, why="its time is over"),
         FaultHealed(at_s=healed_s, fault=FAULT),
