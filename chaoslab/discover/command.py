@@ -256,15 +256,19 @@ def _confirmed(findings: Findings, named: Named) -> Findings:
     """The findings with the roles and the request that the user confirms."""
     from chaoslab.discover.paths import with_roles
 
-    live, ready, health = (findings.with_role(role) for role in ("live", "ready", "health"))
+    live, ready = findings.with_role("live"), findings.with_role("ready")
+    health = findings.health if findings.not_health else findings.with_role("health")
     chosen = replace(
         named,
-        health=_path_of("health", named.health or (health.path if health else "")),
+        health=_path_of("health", health.path if health else named.health),
         live=_path_of("liveness", named.live or (live.path if live else "")),
         ready=_path_of("readiness", named.ready or (ready.path if ready else "")),
         request=_path_of("a page that needs the services", findings.request),
     )
-    return replace(findings, paths=with_roles(findings.paths, chosen), request=chosen.request)
+    paths, not_health = with_roles(findings.paths, chosen), findings.not_health
+    if chosen.health and chosen.health not in (each.path for each in paths):
+        not_health = f"{chosen.health} (no good answer of it was seen)"
+    return replace(findings, paths=paths, request=chosen.request, not_health=not_health)
 
 
 def _path_of(what: str, default: str) -> str:

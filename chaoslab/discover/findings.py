@@ -74,7 +74,8 @@ class Findings:
     0. `boots_s` are the seconds from the spawn to the first good answer, one for each boot.
     `back_s` maps a service to the seconds from its heal until every path answered as before;
     `not_back` are the services after whose heal that did not happen in time. `schema` maps a
-    service to the tables that the first boot made in it.
+    service to the tables that the first boot made in it. `not_health` is the path of health that
+    the user named, with its answer, if that is no good one.
     """
 
     port: int = 0
@@ -84,6 +85,7 @@ class Findings:
     not_back: tuple[str, ...] = ()
     schema: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     request: str = ""
+    not_health: str = ""
     notes: tuple[str, ...] = ()
 
     def with_role(self, role: Role) -> PathFound | None:
@@ -93,12 +95,25 @@ class Findings:
     @property
     def health(self) -> PathFound | None:
         """The path that is written as that of health: the one that notices, else the best other.
-        The request that the user named is health only if it notices.
+        The request that the user named is health only if it notices, and never if the user named a
+        path of health too.
         """
-        known = [self.with_role(role) for role in ("health", "notices", "ready")]
         others = [each for each in self.paths if each.path != self.request]
+        paths = others if self.not_health else self.paths
+        known = [
+            next((each for each in paths if each.role == role), None)
+            for role in ("health", "notices", "ready")
+        ]
         silent = [each for each in others if each.role == "does not notice"]
-        return next((each for each in (*known, *silent, *others, *self.paths) if each), None)
+        return next((each for each in (*known, *silent, *others, *paths) if each), None)
+
+    @property
+    def instead(self) -> str:
+        """Which path is health in place of the one that the user named, and why; else empty."""
+        if not self.not_health:
+            return ""
+        used = self.health.path if self.health and self.health.steady.good else "none"
+        return f"health: {used} instead of {self.not_health}"
 
 
 def differs(one: PathAnswer, other: PathAnswer, *, only_status: bool = False) -> bool:

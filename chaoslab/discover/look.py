@@ -10,7 +10,7 @@ from chaoslab.clock import now_s
 from chaoslab.discover.asking import answers
 from chaoslab.discover.booting import AppFailed, Booted, Booting, unlike
 from chaoslab.discover.findings import Findings, PathAnswer, PathFound, differs
-from chaoslab.discover.paths import NOWHERE, USUAL, Named, not_declared, with_roles
+from chaoslab.discover.paths import NOWHERE, USUAL, Named, not_declared, not_health, with_roles
 from chaoslab.discover.tables import tables_of
 from chaoslab.faults import Severed
 from chaoslab.history.events import FaultInForce
@@ -86,7 +86,7 @@ class _Look:
         self._notes: list[str] = []
         self._back_s: dict[str, float] = {}
         self._not_back: list[str] = []
-        self._request = named.request
+        self._request, self._not_health = named.request, ""
 
     async def findings(self) -> Findings:
         """All that is observed, in the order of the steps."""
@@ -105,7 +105,7 @@ class _Look:
             why = error.problems[0].what
             self._note(f"a later boot failed, and nothing more was observed: {why}")
         port = booted.there.port
-        return Findings(
+        found = Findings(
             port=0 if port == booted.running.listens_on and not self._app.port else port,
             paths=with_roles(paths, self._named),
             boots_s=tuple(boots_s),
@@ -113,8 +113,12 @@ class _Look:
             not_back=tuple(self._not_back),
             schema=made,
             request=self._request,
+            not_health=self._not_health,
             notes=tuple(self._notes),
         )
+        if found.instead:
+            self._say(found.instead)
+        return found
 
     async def _tables(self) -> Mapping[str, tuple[str, ...]]:
         """Maps each database that can be asked to its tables."""
@@ -126,20 +130,27 @@ class _Look:
         }
 
     async def _paths(self, booted: Booted) -> tuple[PathFound, ...]:
-        """The paths that answer with 2xx, each otherwise than a path that nobody has."""
+        """The paths that answer with 2xx, each otherwise than a path that nobody has, unless the
+        user named it for health. If there is no such path beside the request: also `/`.
+        """
         candidates = tuple(dict.fromkeys((*self._named.every, *USUAL)))
         first = await answers(booted.there, (*candidates, NOWHERE))
+        chosen = {self._named.health, self._named.ready, self._named.live}
         good = [
-            path for path in candidates if first[path].good and unlike(first[NOWHERE], first[path])
+            path
+            for path in candidates
+            if first[path].good and (path in chosen or unlike(first[NOWHERE], first[path]))
         ]
+        self._not_health = not_health(self._named, first)
         for remark in not_declared(self._named, first):
             self._note(remark)
         if self._request and not first[self._request].good:
             self._request = ""
-        if not good:
+        asked = self._request if self._not_health else ""  # it is never health then
+        if not any(path != asked for path in good):
             self._notes.append("none of the usual paths of health answers with 2xx")
             first = {**first, **await answers(booted.there, ("/",))}
-            good = ["/"] if 0 < first["/"].status < 500 else []
+            good += ["/"] if "/" not in good and 0 < first["/"].status < 500 else []
         again = await answers(booted.there, good)
         for path in good:
             self._say(f"{path}: {first[path].text}")

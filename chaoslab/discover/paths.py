@@ -41,10 +41,21 @@ class Named:
 
 
 def not_declared(named: Named, steady: Mapping[str, PathAnswer]) -> Iterator[str]:
-    """A remark for each path that the user named and that gives no good answer without a fault."""
-    for path in named.every:
+    """A remark for each path that the user named and that gives no good answer without a fault, but
+    for that of health: another one may take its place.
+    """
+    for path in dict.fromkeys(filter(None, (named.ready, named.live, named.request))):
         if not steady[path].good:
             yield f"{path} is not declared: without a fault it answers {steady[path].text}"
+
+
+def not_health(named: Named, steady: Mapping[str, PathAnswer]) -> str:
+    """The path of health that the user named, with its answer, if that is no good one; else
+    empty.
+    """
+    if not named.health or (answer := steady[named.health]).good:
+        return ""
+    return f"{named.health} ({answer.status or answer.error})"
 
 
 def is_live(path: str) -> bool:
@@ -59,9 +70,10 @@ def is_ready(path: str) -> bool:
 
 def with_roles(paths: Sequence[PathFound], named: Named) -> tuple[PathFound, ...]:
     """The paths with their roles: health is the one that noticed most services, unless the user
-    named it; a path that noticed none is liveness only by its name or by the user's.
+    named one of them; a path that noticed none is liveness only by its name or by the user's.
     """
-    health = named.health or _health_of(paths, named)
+    known = {each.path for each in paths}
+    health = named.health if named.health in known else _health_of(paths, named)
     ready = named.ready or _first(p.path for p in paths if is_ready(p.path) and p.path != health)
     live = named.live or _first(
         p.path for p in paths if is_live(p.path) and not p.noticed and p.path != health

@@ -131,13 +131,18 @@ def _health(here: str, proposal: Proposal, findings: Findings | None) -> Iterato
             "No path was observed to notice the loss of a service. So health claims nothing about "
             "them: declare a request below that needs them."
         )
-    yield f"path = {_text(health.path if health else '/health')}"
+    if findings.instead:
+        yield from comment(findings.instead)
+    good = health if health and health.steady.good else None
+    if good is None:
+        yield from comment("No path answered with 2xx. Name one: an app without it is not healthy.")
+    yield f"{'' if good else '# '}path = {_text(health.path if health else '/health')}"
     others: tuple[tuple[str, Role], ...] = (("live_path", "live"), ("ready_path", "ready"))
     for key, role in others:
         found_path = findings.with_role(role)
         if found_path is not None and found_path is not health:
             yield f"{key} = {_text(found_path.path)}"
-    for key, value in (health_keys(health.steady) if health else {}).items():
+    for key, value in (health_keys(good.steady) if good else {}).items():
         yield f"{key} = {_value(value)}"
     yield ""
 

@@ -6,8 +6,16 @@ import pytest
 
 from chaoslab.discover.booting import unlike
 from chaoslab.discover.dialect import health_keys
-from chaoslab.discover.findings import PathAnswer, PathFound
-from chaoslab.discover.paths import USUAL, Named, is_live, is_ready, not_declared, with_roles
+from chaoslab.discover.findings import Findings, PathAnswer, PathFound
+from chaoslab.discover.paths import (
+    USUAL,
+    Named,
+    is_live,
+    is_ready,
+    not_declared,
+    not_health,
+    with_roles,
+)
 
 GOOD, BAD = PathAnswer(status=200, body="ok"), PathAnswer(status=503, body="no")
 
@@ -104,3 +112,26 @@ def test_a_named_path_without_a_good_answer_is_named() -> None:
     steady = {"/health": GOOD, "/itmes": PathAnswer(status=404, body="{}")}
     (remark,) = not_declared(named, steady)
     assert remark == "/itmes is not declared: without a fault it answers 404 {}"
+
+
+@pytest.mark.parametrize(
+    ("paths", "used"),
+    [
+        ((found("/orders", "postgres"),), "none"),
+        ((found("/orders", "postgres"), found("/")), "/"),
+        ((found("/orders", "postgres"), found("/up", "redis")), "/up"),
+    ],
+)
+def test_a_request_never_replaces_the_health_that_the_user_named(
+    paths: tuple[PathFound, ...], used: str
+) -> None:
+    """It is said which path is health in place of the named one, and why."""
+    named = Named(health="/health", request="/orders")
+    steady = {"/health": PathAnswer(status=404, body="{}"), "/orders": GOOD}
+    assert [*not_declared(named, steady)] == []
+    assert not_health(named, steady) == "/health (404)"
+    findings = Findings(
+        paths=with_roles(paths, named), request="/orders", not_health=not_health(named, steady)
+    )
+    assert (findings.health.path if findings.health else "none") == used
+    assert findings.instead == f"health: {used} instead of /health (404)"

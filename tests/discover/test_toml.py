@@ -105,6 +105,22 @@ def test_no_path_notices(tmp_path: Path) -> None:
     assert "# [apps.web.requests.works]" in text
 
 
+@pytest.mark.parametrize(
+    "paths", [(), (PathFound(path="/", steady=PathAnswer(status=404, body="{}")),)]
+)
+def test_a_path_without_a_good_answer_is_a_comment(
+    tmp_path: Path, paths: tuple[PathFound, ...]
+) -> None:
+    """The file says why, and is one that the loader reads."""
+    findings = Findings(paths=paths, not_health="/health (404)")
+    text = topology_text(PROPOSAL, findings)
+    read(tmp_path, text)
+    assert "health: none instead of /health (404)" in text
+    assert "\n# path = " in text
+    assert "\npath = " not in text
+    assert "dialect" not in text
+
+
 def test_a_request(tmp_path: Path) -> None:
     """A request that the user named is declared as a page."""
     text = topology_text(PROPOSAL, Findings(request="/items"))
