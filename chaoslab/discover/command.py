@@ -277,6 +277,7 @@ def _path_of(what: str, default: str) -> str:
 
 
 def _write(proposal: Proposal, findings: Findings | None, *, asks: bool, replaces: bool) -> None:
+    from chaoslab.discover.next_steps import next_steps
     from chaoslab.discover.toml import scenario_text, topology_text
 
     text = topology_text(proposal, findings, schema=_schema_address())
@@ -292,18 +293,8 @@ def _write(proposal: Proposal, findings: Findings | None, *, asks: bool, replace
         say(f"{scenario} was not written: {scenario.parent} is no folder")
     elif proposal.services:
         written(scenario, scenario_text(proposal), replaces=False)
-    say(_next(findings))
-
-
-def _next(findings: Findings | None) -> str:
-    """What to do next: an app without a path that answers 2xx never counts as healthy."""
-    health = findings.health if findings else None
-    if findings is None or (health and health.steady.good):
-        return "next: chaoslab run"
-    return (
-        "next: name a path that answers with 2xx, as health.path or with --health PATH --force: "
-        "none of the usual ones does, and chaoslab run injects no fault before the app is healthy"
-    )
+    for number, step in enumerate(next_steps(proposal, findings)):
+        say(f"{'then' if number else 'next'}: {step}")
 
 
 def _schema_address() -> str:

@@ -75,7 +75,9 @@ class Findings:
     `back_s` maps a service to the seconds from its heal until every path answered as before;
     `not_back` are the services after whose heal that did not happen in time. `schema` maps a
     service to the tables that the first boot made in it. `not_health` is the path of health that
-    the user named, with its answer, if that is no good one.
+    the user named, with its answer, if that is no good one; `failed_request`
+    is the request that the user named, and what it answered, in the same case. `never_connected`
+    are the services to which no connection of the app was seen in any boot.
     """
 
     port: int = 0
@@ -86,6 +88,8 @@ class Findings:
     schema: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     request: str = ""
     not_health: str = ""
+    failed_request: str = ""
+    never_connected: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def with_role(self, role: Role) -> PathFound | None:

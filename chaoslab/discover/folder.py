@@ -18,7 +18,7 @@ from chaoslab.discover.files import SmallFiles
 from chaoslab.discover.known import by_image
 from chaoslab.discover.shell import without_first
 
-_REAL = (".env", ".env.local", ".env.development", ".env.dev", ".env.test")
+ENV_FILES = (".env", ".env.local", ".env.development", ".env.dev", ".env.test")
 _EXAMPLES = (".env*example*", ".env*sample*", ".env*template*", ".env*dist*", "env.example")
 
 
@@ -115,7 +115,7 @@ def _env_files(files: SmallFiles, place: str = "") -> dict[str, Variable]:
     for folder in dict.fromkeys((place, "")):
         present = {n for n in files.names(folder) if n.startswith((".env", "env."))}
         examples = sorted(n for n in present if any(fnmatch.fnmatch(n, p) for p in _EXAMPLES))
-        for each in [*(each for each in _REAL if each in present), *examples]:
+        for each in [*(each for each in ENV_FILES if each in present), *examples]:
             name = posixpath.join(folder, each)
             for variable, value in variables_in(files.text(name) or "").items():
                 found.setdefault(variable, Variable(value=value, where=name))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from chaoslab.clock import now_s
 from chaoslab.discover.asking import answers
 from chaoslab.discover.booting import AppFailed, Booted, Booting, unlike
+from chaoslab.discover.contact import never_connected
 from chaoslab.discover.findings import Findings, PathAnswer, PathFound, differs
 from chaoslab.discover.paths import NOWHERE, USUAL, Named, not_declared, not_health, with_roles
 from chaoslab.discover.tables import tables_of
@@ -86,7 +87,7 @@ class _Look:
         self._notes: list[str] = []
         self._back_s: dict[str, float] = {}
         self._not_back: list[str] = []
-        self._request, self._not_health = named.request, ""
+        self._request, self._not_health, self._failed_request = named.request, "", ""
 
     async def findings(self) -> Findings:
         """All that is observed, in the order of the steps."""
@@ -114,6 +115,8 @@ class _Look:
             schema=made,
             request=self._request,
             not_health=self._not_health,
+            failed_request=self._failed_request,
+            never_connected=await never_connected(self._app, self._context),
             notes=tuple(self._notes),
         )
         if found.instead:
@@ -145,7 +148,9 @@ class _Look:
         for remark in not_declared(self._named, first):
             self._note(remark)
         if self._request and not first[self._request].good:
-            self._request = ""
+            failed = first[self._request]
+            how = f"answered {failed.status}" if failed.status else f"gave {failed.error}"
+            self._request, self._failed_request = "", f"{self._request} {how}"
         asked = self._request if self._not_health else ""  # it is never health then
         if not any(path != asked for path in good):
             self._notes.append("none of the usual paths of health answers with 2xx")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chaoslab.discover.compose import ComposeService
-from chaoslab.discover.folder import Folder
+from chaoslab.discover.folder import ENV_FILES, Folder
 from chaoslab.discover.known import by_image
 from chaoslab.discover.links import Links, Use
 from chaoslab.discover.names import APP_ADDRESSES, APP_HOSTS, APP_PORTS
@@ -30,6 +31,7 @@ _SHORTEST_SECRET = 4
 class Proposed:
     """A service that is proposed: its name, its kind, and where that was read. `keys` are more keys
     of its table. `lacking` are extensions that it needs and that this machine's server lacks.
+    `env_file` is the file from which the variable with its address is, if it is from such a file.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Proposed:
     why: str
     keys: Keys = field(default_factory=dict)
     lacking: tuple[str, ...] = ()
+    env_file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +133,7 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
         cwd="" if asked.words or chosen is None else _writable(chosen.folder),
         processes=processes,
         env=kept,
-        services=tuple(services),
+        services=tuple(_with_env_files(services, kept, folder, given)),
         images=dict(_images(folder, services)),
         app_port=folder.app_port,
         health_path=folder.health_path,
@@ -150,6 +153,18 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
             *_not_copied(folder, kept),
         ),
     )
+
+
+def _with_env_files(
+    services: Iterable[Proposed], env: Mapping[str, str], folder: Folder, given: Mapping[str, str]
+) -> Iterator[Proposed]:
+    """The services, each with the file of variables from which its address is."""
+    of: dict[str, str] = {}
+    for name, text in env.items():
+        variable = None if name in given else folder.variables.get(name)
+        if variable is not None and posixpath.basename(variable.where) in ENV_FILES:
+            of |= {parsed(each).service: variable.where for each in names_in(text)}
+    return (replace(each, env_file=of.get(each.name, "")) for each in services)
 
 
 def _fitting(

@@ -10,6 +10,7 @@ import tomlkit
 
 from chaoslab.discover.dialect import health_keys
 from chaoslab.discover.findings import Findings, PathFound, Role
+from chaoslab.discover.next_steps import no_connection
 from chaoslab.discover.proposal import Proposal
 from chaoslab.model.loader.renamed import VERSION
 from chaoslab.printable import one_line
@@ -208,7 +209,8 @@ def _images(images: Mapping[str, str]) -> Iterator[str]:
 
 
 def _remarks(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
-    notes = [*proposal.notes, *(findings.notes if findings else ())]
+    notes = [*(no_connection(proposal, findings) if findings else ()), *proposal.notes]
+    notes += findings.notes if findings else ()
     notes += [f"another command: {other}" for other in proposal.others]
     if notes:
         yield "# Seen, and not in the tables above:"

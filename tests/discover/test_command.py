@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,15 @@ from chaoslab import services
 from chaoslab.cli import main
 from chaoslab.discover import command
 from chaoslab.discover.findings import Findings, PathAnswer, PathFound
+from chaoslab.discover.next_steps import next_steps
 from chaoslab.discover.output import SCENARIO, TOPOLOGY
 from chaoslab.discover.paths import Named
+from chaoslab.discover.proposal import Proposal, Proposed
 from chaoslab.model.loader.topology import read_topology
 
 from .folders import COMPOSE, folder_of
+
+SHOP = Proposal(name="shop", app="web", command=("serve",))
 
 
 @pytest.fixture
@@ -202,5 +207,27 @@ def test_what_to_do_next_where_no_path_of_health_was_found() -> None:
     """`run` never finds such an app healthy, so it is not proposed."""
     good, bad = PathAnswer(status=200, body="ok"), PathAnswer(status=404, body="no")
     found = [Findings(paths=(PathFound(path="/", steady=each),)) for each in (good, bad)]
-    assert [command._next(each) for each in (None, found[0])] == ["next: chaoslab run"] * 2
-    assert all("--health PATH" in command._next(each) for each in (found[1], Findings()))
+    assert [[*next_steps(SHOP, each)] for each in (None, found[0])] == [["chaoslab run"]] * 2
+    for each in (found[1], Findings()):
+        (step,) = next_steps(SHOP, each)
+        assert "--health PATH" in step
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        (".env", ": the app may read .env itself and not the environment. Let the environment go"),
+        ("", ". Name a page that needs it"),
+    ],
+)
+def test_a_service_without_a_connection_is_what_to_look_at_next(file: str, why: str) -> None:
+    """It comes first, then the request that failed, and both before `run`."""
+    service = Proposed(name="postgres", kind="postgres", why="", env_file=file)
+    path = PathFound(path="/", steady=PathAnswer(status=200))
+    found = Findings(
+        paths=(path,), never_connected=("postgres",), failed_request="/notes answered 500"
+    )
+    first, second, last = next_steps(replace(SHOP, services=(service,)), found)
+    assert first.startswith(f"no connection to postgres was seen in any boot{why}")
+    assert second.startswith("the request /notes answered 500, without a fault")
+    assert last == "chaoslab run"

@@ -90,6 +90,7 @@ def test_an_app_with_a_database(project: Project) -> None:
     assert app.port == 0
     text = (project.folder / TOPOLOGY).read_text()
     assert "tables in postgres: things" in text
+    assert "no connection" not in text + printed
     assert text.count(" s to the first good answer") == 1
     assert '503 {"status": "down"} while postgres was' in " ".join(text.replace("\n#", "").split())
     assert (project.folder / SCENARIO).exists()
@@ -113,6 +114,26 @@ def test_an_app_that_ends(project: Project) -> None:
     assert "KeyError: 'DATABASE_URL'" in printed
     assert not (project.folder / TOPOLOGY).exists()
     assert still_running(project) == []
+
+
+def test_an_app_that_reads_its_file_itself(project: Project) -> None:
+    """No connection through the proxy is seen: the file and "next:" say so, and name the request
+    that fails without a fault.
+    """
+    (project.folder / ".env").write_text("DATABASE_URL=postgresql://u:p@127.0.0.1:1/d\n")
+    reads = """pathlib.Path(".env").read_text().strip().partition("=")[2]"""
+    app = APP.replace('os.environ["DATABASE_URL"]', reads).replace('\nask("CREATE', "\n#")
+    (project.folder / "app.py").write_text(app)
+    code, printed = project.chaoslab(
+        "init", "--yes", "--request", "/items", "--", "python", "app.py"
+    )
+    assert code == 0, printed
+    steps = printed[printed.index("next: ") :].splitlines()
+    why = "the app may read .env itself and not the environment"
+    assert steps[0].startswith(f"next: no connection to postgres was seen in any boot: {why}")
+    assert steps[1].startswith("then: the request /items answered 503, without a fault")
+    text = (project.folder / TOPOLOGY).read_text().replace("\n#", "")
+    assert f"no connection to postgres was seen in any boot: {why}" in " ".join(text.split())
 
 
 def test_ctrl_c(project: Project) -> None:
