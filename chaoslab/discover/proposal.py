@@ -18,11 +18,19 @@ from chaoslab.discover.shell import is_shell_line, split
 from chaoslab.discover.urls import escaped
 from chaoslab.discover.words import assigned, filled_words
 from chaoslab.model.loader.rules import is_pinned, is_variable
-from chaoslab.model.placeholders import known_to_app, names_in, parsed, placeholder_problems
+from chaoslab.model.placeholders import (
+    known_to_app,
+    names_in,
+    parsed,
+    placeholder_problems,
+    port_names,
+)
 from chaoslab.model.secrets import looks_secret
 from chaoslab.services import kinds
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
+# In a variable in front of the command: perhaps a placeholder.
+_LIKE_OURS = re.compile(r"\{(?:host|python|port(?::[\w-]+)?|[A-Za-z][\w-]*\.\w+(?::[^{}]+)?)\}")
 _MOST_VALUE = 500
 _SHORTEST_SECRET = 4
 
@@ -104,24 +112,29 @@ class Asked:
 def propose(folder: Folder, asked: Asked) -> Proposal:
     """The proposal for a folder and what the user gave. Its command is empty if none was found."""
     given, words = assigned(asked.words)
+    written = {name: value for name, value in given.items() if _LIKE_OURS.search(value)}
+    given = {name: value for name, value in given.items() if name not in written}
     chosen = next(iter(folder.commands), None)
     if not words and chosen is not None:
         more, words = assigned(chosen.words)
         given = {**more, **given}
     links = Links(hosts=folder.hosts, sql=_sql(folder, asked))
-    known = {name: variable.value for name, variable in folder.variables.items()}
+    known = {k: v.value for k, v in folder.variables.items() if k not in written}
     sources = {name: f"in {variable.where}" for name, variable in folder.variables.items()}
     sources |= dict.fromkeys(given, "of the command")
     env = links.filled({**known, **given}, lambda name: sources.get(name, ""))
-    env |= _of_machine({k: v for k, v in asked.machine.items() if k not in env}, links)
-    command = tuple(map(_writable, filled_words(words, links)))
+    env |= _of_machine(
+        {k: v for k, v in asked.machine.items() if k not in {**env, **written}}, links
+    )
+    own = _placeholders_of_user(_services(links.uses, folder, asked), asked)
+    command = tuple(map(_writable, filled_words(words, links, own if asked.words else ())))
     found = {} if asked.words else dict(processes_of(folder, links))
-    prepare = tuple(tuple(map(_writable, filled_words(p, links))) for p in asked.prepare)
+    prepare = tuple(tuple(map(_writable, filled_words(p, links, own))) for p in asked.prepare)
     env |= _plain_values(folder, given, env)
     env |= _own_address({**known, **given})
+    env |= {name: escaped(value, own) for name, value in written.items()}
     services, left = _with_keys(_services(links.uses, folder, asked), links.uses, folder)
-    known_kinds = kinds()
-    usable = known_to_app({each.name: known_kinds[each.kind].fields for each in services})
+    usable = _usable(services, (*command, *env.values()))
     kept = {k: text for k, text in env.items() if not _wrong(k, text, usable)}
     processes = dict(_fitting(found, usable))
     beside = {key for key in found if _fit(key) in processes}
@@ -133,7 +146,7 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
         cwd="" if asked.words or chosen is None else _writable(chosen.folder),
         processes=processes,
         env=kept,
-        services=tuple(_with_env_files(services, kept, folder, given)),
+        services=tuple(_with_env_files(services, kept, folder, {**given, **written})),
         images=dict(_images(folder, services)),
         app_port=folder.app_port,
         health_path=folder.health_path,
@@ -152,6 +165,25 @@ def propose(folder: Folder, asked: Asked) -> Proposal:
             *_unknown_stack(folder, beside),
             *_not_copied(folder, kept),
         ),
+    )
+
+
+def _usable(services: Iterable[Proposed], texts: Iterable[str]) -> list[str]:
+    """The names of the placeholders that the app may use; the named ports are those of `texts`."""
+    known_kinds = kinds()
+    fields = {each.name: known_kinds[each.kind].fields for each in services}
+    return known_to_app(fields, port_names(texts))
+
+
+def _placeholders_of_user(services: Iterable[Proposed], asked: Asked) -> frozenset[str]:
+    """The names of the placeholders in what the user gave; what is read from the folder has none.
+    A brace that belongs to no known placeholder is an ordinary one.
+    """
+    texts = [*asked.words, *(word for words in asked.prepare for word in words)]
+    usable = _usable(services, texts)
+    names = {name for text in texts for name in names_in(text)}
+    return frozenset(
+        name for name in names if not any(placeholder_problems("", f"{{{name}}}", usable))
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,6 +16,7 @@ _KEY_VALUE = re.compile(r"(?P<key>[A-Za-z][A-Za-z _]*?)\s*=\s*(?P<value>'[^']*'|
 _GO_DSN = re.compile(
     r"(?P<who>[^@/]*)@tcp\((?P<host>[^():]+)(?::(?P<port>[0-9]{1,5}))?\)/(?P<database>[^?]*)(?P<more>\?.*)?"
 )
+_BRACES = re.compile(r"\$?\{\{|\}\}|\$\{[^{}]*\}|\{(?P<name>[^{}]*)\}|[{}]")
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PORT = re.compile(r"[0-9]{1,5}")
 _DSN_KEYS = {
@@ -139,6 +141,14 @@ def filled_dsn(text: str, service: str) -> str:
     return _KEY_VALUE.sub(replaced, text.strip())
 
 
-def escaped(text: str) -> str:
-    """The text with its braces doubled, so that it has no placeholders."""
-    return text.replace("{", "{{").replace("}", "}}")
+def escaped(text: str, kept: Collection[str] = ()) -> str:
+    """The text with its braces doubled, so that it has no placeholders but those in `kept`. `${…}`
+    is one of a shell, and `{{…}}` one of another program.
+    """
+
+    def doubled(match: re.Match[str]) -> str:
+        if match["name"] is not None and match["name"] in kept:
+            return match[0]
+        return match[0].replace("{", "{{").replace("}", "}}")
+
+    return _BRACES.sub(doubled, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from chaoslab.discover.known import BY_PORT
@@ -50,41 +50,51 @@ def assigned(words: Sequence[str]) -> tuple[Mapping[str, str], tuple[str, ...]]:
     return found, tuple(rest)
 
 
-def filled_words(words: Sequence[str], links: Links) -> tuple[str, ...]:
+def filled_words(words: Sequence[str], links: Links, kept: Collection[str] = ()) -> tuple[str, ...]:
     """The words with placeholders for the port, the host, and the URLs and addresses of servers;
-    other braces are doubled. So are those of a line for a shell.
+    other braces are doubled. So are those of a line for a shell. A word that has a placeholder of
+    `kept` already stays as it is.
     """
     if is_shell_line(words):
         *shell, line = words
         # The spaces stay: they may be in quotes.
         pieces = re.split(r"(\s+)", line)
-        pieces[::2] = _filled_words(pieces[::2], links)
+        pieces[::2] = _filled_words(pieces[::2], links, kept)
         return (*shell, "".join(pieces))
-    return tuple(_filled_words(words, links))
+    return tuple(_filled_words(words, links, kept))
 
 
-def _filled_words(words: Sequence[str], links: Links) -> list[str]:
-    grouped = links.grouped(_options(words), lambda _: "of the command")
+def _filled_words(words: Sequence[str], links: Links, kept: Collection[str]) -> list[str]:
+    given = [has_placeholder(word, kept) for word in words]
+    options = {k: v for k, v in _options(words).items() if not has_placeholder(v, kept)}
+    grouped = links.grouped(options, lambda _: "of the command")
     done: list[str] = []
     before = ""
     for index, word in enumerate(words):
         option = _OPTION.fullmatch(word)
-        if option is not None:
+        if given[index]:
+            done.append(escaped(word, kept))
+        elif option is not None:
             value = _filled(option["option"], option["value"], links, grouped)
             done.append(f"{escaped(option['option'])}={value}")
         else:
             done.append(_filled(before if index else "", word, links, grouped))
         before = word
-    return [*_own_ports(done)]
+    return [*_own_ports(done, given)]
 
 
-def _own_ports(words: Sequence[str]) -> Iterator[str]:
+def has_placeholder(text: str, kept: Collection[str]) -> bool:
+    """Whether a text has one of the placeholders, as the user writes them."""
+    return escaped(text, kept) != escaped(text)
+
+
+def _own_ports(words: Sequence[str], given: Sequence[bool]) -> Iterator[str]:
     """The words, in which each further address of the app has a port of its own, with the name of
-    its option: `--grpc-addr {host}:{port:grpc}`.
+    its option: `--grpc-addr {host}:{port:grpc}`. What the user wrote (`given`) stays.
     """
-    taken = False
-    for before, word in zip(("", *words), words, strict=False):
-        if "{port}" not in word:
+    taken = any("{port}" in word for word, own in zip(words, given, strict=True) if own)
+    for before, word, own in zip(("", *words), words, given, strict=False):
+        if own or "{port}" not in word:
             yield word
             continue
         match = _FURTHER.match(word if word.startswith("-") else before)

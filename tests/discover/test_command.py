@@ -62,6 +62,31 @@ def test_commands_that_prepare(here: Path) -> None:
     assert "before its first boot: migrate --db {postgres.url:postgresql+psycopg2}" in done.output
 
 
+def test_placeholders_of_the_user(here: Path) -> None:
+    """Known ones are taken as they are: in the command, in variables in front of it, and in what
+    prepares it; any other brace is an ordinary one. So are those of the folder's files.
+    """
+    folder_of(here, {"Procfile": "web: serve {port}"})
+    words = ("env", "A={db.url:postgresql+asyncpg}", "PORT={port:http}", "B={nix.url}", "serve")
+    done = init(
+        *("--no-start", "--service", "db=postgres", "--prepare", "migrate {db.url}", "--"),
+        *(*words, "--listen", "{port}", "{prot}"),
+    )
+    assert done.exit_code == 0, done.output
+    topology = read_topology(here / TOPOLOGY, kinds=services.kinds())
+    app = topology.apps[topology.name]
+    assert app.command == ("serve", "--listen", "{port}", "{{prot}}")
+    assert app.prepare == (("migrate", "{db.url}"),)
+    assert dict(app.env) == {
+        "A": "{db.url:postgresql+asyncpg}",
+        "PORT": "{port:http}",
+        "B": "{{nix.url}}",
+    }
+    assert init("--no-start", "--force").exit_code == 0
+    topology = read_topology(here / TOPOLOGY, kinds=services.kinds())
+    assert topology.apps[topology.name].command == ("serve", "{{port}}")
+
+
 def test_it_never_replaces_a_file_unasked(here: Path) -> None:
     """An existing topology is an error before anything else; with --force it is replaced. An
     existing scenario is kept.

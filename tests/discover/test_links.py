@@ -226,6 +226,32 @@ def test_each_further_address_of_the_app_has_a_port_of_its_own(words: str) -> No
         assert filled_words(each.split(), Links()) == tuple(words.split())
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("serve --listen {port}", "serve --listen {port}"),
+        ("serve --grpc-addr {host}:{port:g} -p 80", "serve --grpc-addr {host}:{port:g} -p {port}"),
+        (
+            "serve --port {port} --admin-addr :81",
+            "serve --port {port} --admin-addr {host}:{port:admin}",
+        ),
+        (
+            "serve --db-host {db.host} --db-port {db.port}",
+            "serve --db-host {db.host} --db-port {db.port}",
+        ),
+        ("serve redis://{db.host}/3", "serve redis://{db.host}/3"),
+        ("serve ${port} {{port}} {prot}", "serve ${{port}} {{{{port}}}} {{prot}}"),
+        ('serve {"a":{port}}', 'serve {{"a":{port}}}'),
+    ],
+)
+def test_placeholders_that_the_user_writes_stay(words: str, expected: str) -> None:
+    """Words with them are taken as they are; other braces are doubled."""
+    kept = ("port", "port:g", "host", "db.host", "db.port")
+    links = Links()
+    assert " ".join(filled_words(words.split(), links, kept)) == expected
+    assert links.uses == []
+
+
 def test_the_urls_in_a_line_for_a_shell() -> None:
     """Each URL of a server becomes a placeholder, and the rest of the line stays."""
     line = "migrate ${X} --db 'postgresql://u:p@h/d'; exec serve --cache=redis://c:6379 http://x/"
