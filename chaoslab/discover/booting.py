@@ -63,14 +63,16 @@ class Booting:
         self._over = asyncio.Event()
         self._got = ""  # what came in place of an HTTP answer, for people
 
-    async def boot(self, paths: Sequence[str]) -> Booted:
-        """Boot the app, and wait for a good answer of one of the paths. Raises AppFailed if it ends
-        or answers nothing in time.
+    async def boot(self, paths: Sequence[str], port: str = "") -> Booted:
+        """Boot the app, and wait for a good answer of one of the paths, at its further port of that
+        name. Raises AppFailed if it ends or answers nothing in time.
         """
         await self._boots.run(0, self._over)
         running = self._boots.watches[self._app].watched.running
         there = await self._listening(running)
-        took_s = await self._first_good(running, there, paths)
+        took_s = await self._first_good(
+            running, running.endpoint_of(port) if port else there, paths
+        )
         return Booted(running=running, there=there, took_s=took_s)
 
     async def _first_good(

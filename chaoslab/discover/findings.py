@@ -48,7 +48,8 @@ class PathFound:
     """A path that answered while nothing was severed. `severed` maps each service to the last
     answer while that service was refused; a service that was not tried is absent. `volatile`
     means that two answers in a row had different bodies. Then only the status is compared, and so
-    it is for a page of HTML: the health contract reads nothing else of it.
+    it is for a page of HTML: the health contract reads nothing else of it. `port` is the name of
+    the further port of the app at which it was asked, empty for the app's own.
     """
 
     path: str
@@ -56,6 +57,7 @@ class PathFound:
     volatile: bool = False
     severed: Mapping[str, PathAnswer] = field(default_factory=dict)
     role: Role = "does not notice"
+    port: str = ""
 
     @property
     def noticed(self) -> tuple[str, ...]:
@@ -100,10 +102,12 @@ class Findings:
     def health(self) -> PathFound | None:
         """The path that is written as that of health: the one that notices, else the best other.
         The request that the user named is health only if it notices, and never if the user named a
-        path of health too.
+        path of health too, or if the app answers health on another port.
         """
         others = [each for each in self.paths if each.path != self.request]
-        paths = others if self.not_health else self.paths
+        others = [each for each in others if each.port] or others
+        elsewhere = any(each.port for each in others)
+        paths = others if self.not_health or elsewhere else self.paths
         known = [
             next((each for each in paths if each.role == role), None)
             for role in ("health", "notices", "ready")

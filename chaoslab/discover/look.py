@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from chaoslab.clock import now_s
@@ -22,6 +22,7 @@ from chaoslab.injection.prepare import prepare
 from chaoslab.lab.boots import Boots
 from chaoslab.lab.bring_up import brought_up
 from chaoslab.lab.prepared import prepare_apps
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.environment import environment
 from chaoslab.machine.trouble import ended_by
 from chaoslab.model.masking import mask_of
@@ -37,6 +38,7 @@ BOOTS = 3
 HOLD_S = 4.0  # how long each service is refused
 BACK_WITHIN_S = 15.0
 _ASK_EVERY_S = 0.25
+_MOST_PORTS = 4  # further ports that are asked
 _PROXY: ProxyKind = "embedded"
 Say = Callable[[str], None]
 
@@ -101,7 +103,7 @@ class _Look:
             for service in self._app.links:
                 paths, booted = await self._without(service, paths, booted)
             if paths:
-                boots_s += await self._more_boots([each.path for each in paths])
+                boots_s += await self._more_boots(paths)
         except AppFailed as error:
             why = error.problems[0].what
             self._note(f"a later boot failed, and nothing more was observed: {why}")
@@ -133,36 +135,93 @@ class _Look:
         }
 
     async def _paths(self, booted: Booted) -> tuple[PathFound, ...]:
-        """The paths that answer with 2xx, each otherwise than a path that nobody has, unless the
-        user named it for health. If there is no such path beside the request: also `/`.
+        """The paths that answer with 2xx. If none does beside the request, also those of a further
+        port of the app that has a name; else `/`, unless the request may become health.
+        """
+        steady, good = await self._good(booted.there)
+        others = [path for path in good if path != self._request]
+        elsewhere = () if others else await self._on_further_ports(booted, good)
+        steady |= {each.path: each.steady for each in elsewhere}
+        self._not_health = not_health(self._named, steady)
+        for remark in not_declared(self._named, steady):
+            self._note(remark)
+        if self._request and not (failed := steady[self._request]).good:
+            how = f"answered {failed.status}" if failed.status else f"gave {failed.error}"
+            self._request, self._failed_request = "", f"{self._request} {how}"
+        if not (elsewhere or others or (good and not self._not_health)):
+            self._notes.append("none of the usual paths of health answers with 2xx")
+            steady |= await answers(booted.there, ("/",))
+            good += ["/"] if "/" not in good and 0 < steady["/"].status < 500 else []
+        found = (*await self._twice(booted.there, good, steady), *elsewhere)
+        for each in found:
+            self._say(f"{each.path}: {each.steady.text}")
+        return found
+
+    async def _good(self, there: Endpoint) -> tuple[dict[str, PathAnswer], list[str]]:
+        """The answers at one port, and the paths that answer with 2xx there, each otherwise than a
+        path that nobody has, unless the user named it for health.
         """
         candidates = tuple(dict.fromkeys((*self._named.every, *USUAL)))
-        first = await answers(booted.there, (*candidates, NOWHERE))
-        chosen = {self._named.health, self._named.ready, self._named.live}
+        steady = dict(await answers(there, (*candidates, NOWHERE)))
+        named = {self._named.health, self._named.ready, self._named.live}
         good = [
             path
             for path in candidates
-            if first[path].good and (path in chosen or unlike(first[NOWHERE], first[path]))
+            if steady[path].good and (path in named or unlike(steady[NOWHERE], steady[path]))
         ]
-        self._not_health = not_health(self._named, first)
-        for remark in not_declared(self._named, first):
-            self._note(remark)
-        if self._request and not first[self._request].good:
-            failed = first[self._request]
-            how = f"answered {failed.status}" if failed.status else f"gave {failed.error}"
-            self._request, self._failed_request = "", f"{self._request} {how}"
-        asked = self._request if self._not_health else ""  # it is never health then
-        if not any(path != asked for path in good):
-            self._notes.append("none of the usual paths of health answers with 2xx")
-            first = {**first, **await answers(booted.there, ("/",))}
-            good += ["/"] if "/" not in good and 0 < first["/"].status < 500 else []
-        again = await answers(booted.there, good)
-        for path in good:
-            self._say(f"{path}: {first[path].text}")
-        return tuple(
-            PathFound(path=path, steady=first[path], volatile=differs(first[path], again[path]))
+        return steady, good
+
+    async def _twice(
+        self, there: Endpoint, good: Sequence[str], steady: Mapping[str, PathAnswer], port: str = ""
+    ) -> list[PathFound]:
+        """The paths, which are asked once more: some change with each answer."""
+        again = await answers(there, good)
+        return [
+            PathFound(
+                path=path,
+                steady=steady[path],
+                volatile=differs(steady[path], again[path]),
+                port=port,
+            )
             for path in good
-        )
+        ]
+
+    async def _on_further_ports(
+        self, booted: Booted, known: Collection[str]
+    ) -> tuple[PathFound, ...]:
+        """The paths that answer well at a further port of the app that has a name, without those
+        that are `known` at its own. Of a port without a name it is only noted: no key can say which
+        one it is.
+        """
+        running = booted.running
+        names = {running.endpoint_of(name).port: name for name in self._app.port_names}
+        ports = {each.local_port for each in running.sockets() if each.state == "LISTEN"}
+        for port in sorted(ports - {booted.there.port})[:_MOST_PORTS]:
+            there = replace(booted.there, port=port)
+            steady, good = await self._good(there)
+            good = [path for path in good if path not in known]
+            if good and port in names:
+                return (*await self._twice(there, good, steady, names[port]),)
+            if good:
+                self._note(
+                    f"also listens on {port}, where {good[0]} answers {steady[good[0]].status}: "
+                    "health on another port is `health.port` (docs/topology.md). Give the app that "
+                    "port as a placeholder such as {port:admin}"
+                )
+        return ()
+
+    async def _boot(self, paths: Sequence[PathFound]) -> Booted:
+        """The next boot, which is ready as soon as one of the paths answers well."""
+        port = next((each.port for each in paths if each.port), "")
+        return await self._booting.boot([e.path for e in paths if e.port == port], port)
+
+    async def _ask(self, booted: Booted, paths: Sequence[PathFound]) -> Mapping[str, PathAnswer]:
+        """Maps each path to its answer now, at its port."""
+        seen: dict[str, PathAnswer] = {}
+        for port in dict.fromkeys(each.port for each in paths):
+            there = booted.running.endpoint_of(port) if port else booted.there
+            seen |= await answers(there, [each.path for each in paths if each.port == port])
+        return seen
 
     async def _without(
         self, service: str, paths: tuple[PathFound, ...], booted: Booted
@@ -172,9 +231,8 @@ class _Look:
         """
         link = f"{self._app.name}.{service}"
         fault = Severed(name=f"{service} refused", target=link, mode="refused")
-        names = [each.path for each in paths]
         async with injected(prepare(fault, self._context), self._context):
-            seen = await self._asked_for(HOLD_S, names, booted)
+            seen = await self._asked_for(HOLD_S, paths, booted)
         events = self._context.journal.history.events
         if not any(isinstance(e, FaultInForce) and e.fault == fault.label for e in events):
             self._notes.append(f"{service} was not observed to be refused: nothing is known of it")
@@ -182,7 +240,7 @@ class _Look:
         if (code := booted.running.exit_code) is not None:
             # No path answers for a process that ended: that says nothing about the path.
             self._note(f"the app ended by {ended_by(code)} while {service} was refused")
-            return paths, await self._booting.boot(names)
+            return paths, await self._boot(paths)
         paths = tuple(
             replace(each, severed={**each.severed, service: seen[each.path]}) for each in paths
         )
@@ -191,16 +249,16 @@ class _Look:
                 self._say(f"{each.path}: {each.severed[service].text} while {service} is refused")
         await self._back(service, paths, booted)
         if booted.running.exit_code is not None:
-            booted = await self._booting.boot(names)
+            booted = await self._boot(paths)
         return paths, booted
 
     async def _asked_for(
-        self, hold_s: float, names: Sequence[str], booted: Booted
+        self, hold_s: float, paths: Sequence[PathFound], booted: Booted
     ) -> Mapping[str, PathAnswer]:
         """Ask the paths for so long; returns their last answers. Ends early if the app ends."""
         end_s = now_s() + hold_s
         while True:
-            seen = await answers(booted.there, names)
+            seen = await self._ask(booted, paths)
             if now_s() >= end_s or booted.running.exit_code is not None:
                 return seen
             await asyncio.sleep(_ASK_EVERY_S)
@@ -209,7 +267,7 @@ class _Look:
         """Wait until every path answers as before the fault; record how long that took."""
         healed_s = now_s()
         while now_s() < healed_s + BACK_WITHIN_S and booted.running.exit_code is None:
-            seen = await answers(booted.there, [each.path for each in paths])
+            seen = await self._ask(booted, paths)
             if not any(each.changed(seen[each.path]) for each in paths):
                 if any(service in each.noticed for each in paths):
                     self._back_s[service] = now_s() - healed_s
@@ -221,11 +279,11 @@ class _Look:
             return
         self._note(f"not as before within {BACK_WITHIN_S:g} s after {service} was healed")
 
-    async def _more_boots(self, names: Sequence[str]) -> list[float]:
+    async def _more_boots(self, paths: Sequence[PathFound]) -> list[float]:
         """The times of further boots."""
         found: list[float] = []
         while len(found) < BOOTS - 1:
-            found.append((await self._booting.boot(names)).took_s)
+            found.append((await self._boot(paths)).took_s)
             self._say(f"boot {len(found) + 1}: {found[-1]:.1f} s to the first good answer")
         return found
 

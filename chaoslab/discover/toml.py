@@ -137,11 +137,14 @@ def _health(here: str, proposal: Proposal, findings: Findings | None) -> Iterato
     good = health if health and health.steady.good else None
     if good is None:
         yield from comment("No path answered with 2xx. Name one: an app without it is not healthy.")
+    if good and good.port:
+        yield f"port = {_text(good.port)}"
     yield f"{'' if good else '# '}path = {_text(health.path if health else '/health')}"
     others: tuple[tuple[str, Role], ...] = (("live_path", "live"), ("ready_path", "ready"))
     for key, role in others:
         found_path = findings.with_role(role)
-        if found_path is not None and found_path is not health:
+        same = found_path is not None and health is not None and found_path.port == health.port
+        if found_path is not None and same and found_path is not health:
             yield f"{key} = {_text(found_path.path)}"
     for key, value in (health_keys(good.steady) if good else {}).items():
         yield f"{key} = {_value(value)}"
@@ -149,7 +152,8 @@ def _health(here: str, proposal: Proposal, findings: Findings | None) -> Iterato
 
 
 def _seen(found: PathFound) -> str:
-    parts = [f"{found.path}: {found.steady.text}"]
+    at = f" at {{port:{found.port}}}" if found.port else ""
+    parts = [f"{found.path}{at}: {found.steady.text}"]
     parts += [f"{found.severed[name].text} while {name} was refused" for name in found.noticed]
     if unmoved := [name for name in found.severed if name not in found.noticed]:
         parts.append(f"does not notice the loss of {_and(unmoved)}")

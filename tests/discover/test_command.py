@@ -66,7 +66,7 @@ def test_placeholders_of_the_user(here: Path) -> None:
     """Known ones are taken as they are: in the command, in variables in front of it, and in what
     prepares it; any other brace is an ordinary one. So are those of the folder's files.
     """
-    folder_of(here, {"Procfile": "web: serve {port}"})
+    folder_of(here, {"Procfile": "web: serve {port}", ".env": "A=mysql://h/d"})
     words = ("env", "A={db.url:postgresql+asyncpg}", "PORT={port:http}", "B={nix.url}", "serve")
     done = init(
         *("--no-start", "--service", "db=postgres", "--prepare", "migrate {db.url}", "--"),
@@ -74,6 +74,7 @@ def test_placeholders_of_the_user(here: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     topology = read_topology(here / TOPOLOGY, kinds=services.kinds())
+    assert set(topology.services) == {"db"}
     app = topology.apps[topology.name]
     assert app.command == ("serve", "--listen", "{port}", "{{prot}}")
     assert app.prepare == (("migrate", "{db.url}"),)

@@ -136,6 +136,43 @@ def test_an_app_that_reads_its_file_itself(project: Project) -> None:
     assert f"no connection to postgres was seen in any boot: {why}" in " ".join(text.split())
 
 
+ADMIN = """
+import threading
+
+class Main(Handler):
+    def do_GET(self):
+        if self.path != "/items":
+            self.path = "/none"
+        super().do_GET()
+
+admin = ThreadingHTTPServer(("127.0.0.1", int(os.environ["ADMIN"])), Handler)
+threading.Thread(target=admin.serve_forever, daemon=True).start()
+Handler = Main
+"""
+
+
+@pytest.mark.parametrize("port", ["{port:admin}", "9473"])
+def test_health_on_another_port(project: Project, port: str) -> None:
+    """It is written if the app gets the port from the topology; else it is said."""
+    app = APP.replace("\nport =", f"\n{ADMIN}\nport =").replace(
+        "super().do_GET()", "Plain.do_GET(self)"
+    )
+    (project.folder / "app.py").write_text(app.replace("class Main", "Plain = Handler\nclass Main"))
+    words = ("--request", "/items", "--", VARIABLE, f"ADMIN={port}", "python", "app.py")
+    code, printed = project.chaoslab("init", "--yes", *words)
+    assert code == 0, printed
+    found = next(iter(topology(project).apps.values()))
+    assert found.requests["works"].path == "/items"
+    if port == "9473":
+        assert "also listens on 9473, where /healthz answers 200" in printed
+        assert found.health.port == ""
+        return
+    assert (found.health.port, found.health.path) == ("admin", "/healthz")
+    assert found.health.live_path == "/livez"
+    text = " ".join((project.folder / TOPOLOGY).read_text().replace("\n#", "").split())
+    assert '/healthz at {port:admin}: 200 {"status": "ok"}; 503 {"status": "down"} while' in text
+
+
 def test_ctrl_c(project: Project) -> None:
     """Ctrl-C while the app runs stops everything, and writes nothing."""
     with project.start(CHAOSLAB, "init", "--yes", *COMMAND) as process:
