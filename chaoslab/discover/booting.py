@@ -47,12 +47,13 @@ class AppFailed(ChaoslabError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booted:
     """One boot that answers. `took_s` is the time from its spawn to its first good answer; to its
-    first answer, if none of the paths has a good one.
+    first answer, if none of the paths has a good one: `good` is False then.
     """
 
     running: RunningApp
     there: Endpoint
     took_s: float
+    good: bool = True
 
 
 class Booting:
@@ -70,16 +71,15 @@ class Booting:
         await self._boots.run(0, self._over)
         running = self._boots.watches[self._app].watched.running
         there = await self._listening(running)
-        took_s = await self._first_good(
-            running, running.endpoint_of(port) if port else there, paths
-        )
-        return Booted(running=running, there=there, took_s=took_s)
+        asked = running.endpoint_of(port) if port else there
+        took_s, good = await self._first_answer(running, asked, paths)
+        return Booted(running=running, there=there, took_s=took_s, good=good)
 
-    async def _first_good(
+    async def _first_answer(
         self, running: RunningApp, there: Endpoint, paths: Sequence[str]
-    ) -> float:
-        """The seconds from the spawn to the first good answer; to the end of the wait for one, if
-        the app answers otherwise. Raises AppFailed if it answers nothing in time.
+    ) -> tuple[float, bool]:
+        """The seconds from the spawn to the first good answer, and True; to the first answer, and
+        False, if no good one comes soon after it. Raises AppFailed if it answers nothing in time.
         """
         answered_s = 0.0
         while now_s() < running.spawned_s + self._within_s:
@@ -87,12 +87,12 @@ class Booting:
             took_s = now_s() - running.spawned_s
             self._check(running)  # else a daemon that it left answers
             if any(each.good for each in found.values()):
-                return took_s
+                return took_s, True
             self._got = f"on port {there.port}: {next((each.text for each in found.values()), '')}"
             if any(each.status for each in found.values()):
                 answered_s = answered_s or took_s
                 if took_s > answered_s + SETTLED_S:
-                    return took_s
+                    return answered_s, False
             await asyncio.sleep(_LOOK_EVERY_S)
         raise self._silent(running)
 

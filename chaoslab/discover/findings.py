@@ -73,7 +73,8 @@ class PathFound:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """What was observed. `port` is the port on which the app listens if it ignores `{port}`, else
-    0. `boots_s` are the seconds from the spawn to the first good answer, one for each boot.
+    0. `boots_s` are the seconds from the spawn to the first good answer, one for each boot;
+    of a boot without a good answer to its first answer, and `all_good` is False then.
     `back_s` maps a service to the seconds from its heal until every path answered as before;
     `not_back` are the services after whose heal that did not happen in time. `schema` maps a
     service to the tables that the first boot made in it. `not_health` is the path of health that
@@ -85,6 +86,7 @@ class Findings:
     port: int = 0
     paths: tuple[PathFound, ...] = ()
     boots_s: tuple[float, ...] = ()
+    all_good: bool = True
     back_s: Mapping[str, float] = field(default_factory=dict)
     not_back: tuple[str, ...] = ()
     schema: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

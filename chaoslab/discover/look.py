@@ -89,6 +89,7 @@ class _Look:
         self._notes: list[str] = []
         self._back_s: dict[str, float] = {}
         self._not_back: list[str] = []
+        self._all_good = True
         self._request, self._not_health, self._failed_request = named.request, "", ""
 
     async def findings(self) -> Findings:
@@ -98,7 +99,7 @@ class _Look:
         self._say(f"answers on port {booted.there.port} after {booted.took_s:.1f} s")
         made = _new(await self._tables(), before)
         paths = await self._paths(booted)
-        boots_s = [booted.took_s]
+        boots_s, self._all_good = [booted.took_s], booted.good
         try:
             for service in self._app.links:
                 paths, booted = await self._without(service, paths, booted)
@@ -112,6 +113,7 @@ class _Look:
             port=0 if port == booted.running.listens_on and not self._app.port else port,
             paths=with_roles(paths, self._named),
             boots_s=tuple(boots_s),
+            all_good=self._all_good,
             back_s=self._back_s,
             not_back=tuple(self._not_back),
             schema=made,
@@ -283,8 +285,11 @@ class _Look:
         """The times of further boots."""
         found: list[float] = []
         while len(found) < BOOTS - 1:
-            found.append((await self._boot(paths)).took_s)
-            self._say(f"boot {len(found) + 1}: {found[-1]:.1f} s to the first good answer")
+            booted = await self._boot(paths)
+            found.append(booted.took_s)
+            self._all_good = self._all_good and booted.good
+            answer = "the first good answer" if booted.good else "its first answer"
+            self._say(f"boot {len(found) + 1}: {found[-1]:.1f} s to {answer}")
         return found
 
     def _note(self, text: str) -> None:

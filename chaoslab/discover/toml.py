@@ -167,7 +167,8 @@ def _deadlines(here: str, findings: Findings) -> Iterator[str]:
         return
     yield f"[{here}.deadlines]"
     boots = ", ".join(f"{each:.1f} s" for each in findings.boots_s)
-    yield from comment(f"boots: {boots} to the first good answer; x {SLACK:g}")
+    answer = "the first good answer" if findings.all_good else "the first answer, not a good one"
+    yield from comment(f"boots: {boots} to {answer}; x {SLACK:g}")
     yield f"startup_s = {bound_s(findings.boots_s)}"
     back = ", ".join(f"{name} {s:.1f} s" for name, s in findings.back_s.items())
     back = (

@@ -106,6 +106,19 @@ def test_an_app_with_a_port_of_its_own(project: Project) -> None:
     assert next(iter(topology(project).apps.values())).port == 9471
 
 
+def test_an_app_without_a_good_answer(project: Project) -> None:
+    """The time of a boot is that of its first answer, without the wait for a good one."""
+    answers_404 = APP.replace("status, body = 200", "status, body = 404")
+    (project.folder / "app.py").write_text(answers_404)
+    code, printed = project.chaoslab("init", "--yes", *COMMAND)
+    assert code == 0, printed
+    assert " s to its first answer" in printed
+    text = (project.folder / TOPOLOGY).read_text()
+    assert " to the first answer, not a good one" in text
+    assert '# path = "/"' in text
+    assert project.chaoslab("check")[0] == 0
+
+
 def test_an_app_that_ends(project: Project) -> None:
     """The exit, its code and the app's last words are shown; nothing is written."""
     code, printed = project.run(CHAOSLAB, "init", "--yes", "--", "python", "app.py")

@@ -76,6 +76,13 @@ def test_what_was_observed(tmp_path: Path) -> None:
     assert "# prepare = [" in text
 
 
+def test_boots_without_a_good_answer() -> None:
+    """Their times are not called those of good answers."""
+    text = topology_text(PROPOSAL, replace(FINDINGS, all_good=False))
+    assert "1.0 s, 2.0 s, 1.5 s to the first answer, not a good one" in text
+    assert "first good answer" not in text
+
+
 def test_a_word_that_only_this_app_has(tmp_path: Path) -> None:
     """It is written as one that means healthy, also if it is no plain key."""
     for word in ("SERVING", "all is well"):
