@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -13,16 +13,13 @@ from chaoslab.discover.findings import PathAnswer
 from chaoslab.errors import ChaoslabError, ErrorCode, Problem
 from chaoslab.lab.boots import Boots
 from chaoslab.machine.endpoint import Endpoint
-from chaoslab.machine.trouble import ended_by, last_lines
+from chaoslab.machine.trouble import ended_by
 from chaoslab.runtimes.base import RunningApp
+from chaoslab.services import kind_of
 
 SETTLED_S = 3.0  # how long an app that answers, but nothing with 2xx, is given to do so
 _OTHER_PORT_S = 1.0  # an app may open a port of its own before the one that it was given
 _LOOK_EVERY_S = 0.05
-_FIX = (
-    "set the variables that it needs in front of the command (NAME=value); give a command that "
-    "makes its tables with --prepare COMMAND; or write the file without a start: --no-start"
-)
 _FOREGROUND = (
     "the command must stay in the foreground until it is stopped: leave out an option that makes "
     "it a daemon, or give the command that serves"
@@ -59,8 +56,8 @@ class Booted:
 class Booting:
     """Boots one app again and again, each time in place of the boot before."""
 
-    def __init__(self, boots: Boots, app: str, *, within_s: float) -> None:
-        self._boots, self._app, self._within_s = boots, app, within_s
+    def __init__(self, boots: Boots, app: str, *, within_s: float, fix: str) -> None:
+        self._boots, self._app, self._within_s, self._fix = boots, app, within_s, fix
         self._over = asyncio.Event()
         self._got = ""  # what came in place of an HTTP answer, for people
 
@@ -119,8 +116,8 @@ class Booting:
 
     def _silent(self, running: RunningApp) -> AppFailed:
         reason = NOT_LISTENING(within_s=self._within_s)
-        fix = f"give it more time: --start-within; or {_FIX}"
-        lines = last_lines(running.log_tail())
+        fix = f"give it more time: --start-within; or {self._fix}"
+        lines = running.log_tail()
         return AppFailed(
             Problem(
                 reason=reason, expected="an answer in HTTP/1", got=self._got, fix=fix, lines=lines
@@ -131,8 +128,21 @@ class Booting:
         if (code := running.exit_code) is not None:
             after_s = now_s() - running.spawned_s
             reason = APP_ENDED(after_s=after_s, how=ended_by(code))
-            fix = _FIX if code else _FOREGROUND
-            raise AppFailed(Problem(reason=reason, fix=fix, lines=last_lines(running.log_tail())))
+            fix = self._fix if code else _FOREGROUND
+            lines = running.log_tail()
+            got = "" if lines else "no output"
+            raise AppFailed(Problem(reason=reason, got=got, fix=fix, lines=lines))
+
+
+def fix_for(kinds: Iterable[str]) -> str:
+    """What to do about an app that does not come to answer; `kinds` are those of its services."""
+    found = [kind_of(each) for each in kinds]
+    fixes = ["set the variables that it needs in front of the command (NAME=value)"]
+    if any(each.tables is not None for each in found):
+        fixes.append("give a command that makes its tables with --prepare COMMAND")
+    if not found:
+        fixes.append("name a service that it needs: --service NAME=KIND")
+    return "; ".join((*fixes, "or write the file without a start: --no-start"))
 
 
 def unlike(nowhere: PathAnswer, answer: PathAnswer) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chaoslab.clock import now_s
 from chaoslab.discover.asking import answers
-from chaoslab.discover.booting import AppFailed, Booted, Booting, unlike
+from chaoslab.discover.booting import AppFailed, Booted, Booting, fix_for, unlike
 from chaoslab.discover.contact import never_connected
 from chaoslab.discover.findings import Findings, PathAnswer, PathFound, differs
 from chaoslab.discover.paths import NOWHERE, USUAL, Named, not_declared, not_health, with_roles
@@ -67,7 +67,8 @@ async def look(
                 try:
                     await prepare_apps(context, folder)
                     shown = context.journal.mask  # it knows the services' passwords as well
-                    booting = Booting(boots, app.name, within_s=within_s)
+                    fix = fix_for(topology.services[name].kind for name in app.links)
+                    booting = Booting(boots, app.name, within_s=within_s, fix=fix)
                     looking = _Look(
                         context, booting, app, named, lambda text: say(shown.text(text))
                     )

@@ -106,6 +106,17 @@ def test_an_app_with_a_port_of_its_own(project: Project) -> None:
     assert next(iter(topology(project).apps.values())).port == 9471
 
 
+def test_an_app_that_ends_without_a_word(project: Project) -> None:
+    """That it printed nothing is said, and not shown as what it printed."""
+    (project.folder / "app.py").write_text("raise SystemExit(3)")
+    code, printed = project.run(CHAOSLAB, "init", "--yes", *COMMAND)
+    assert code == 1
+    assert "got no output" in printed
+    assert "(nothing)" not in printed
+    assert "--prepare COMMAND" in printed
+    assert "--service NAME=KIND" not in printed
+
+
 def test_an_app_without_a_good_answer(project: Project) -> None:
     """The time of a boot is that of its first answer, without the wait for a good one."""
     answers_404 = APP.replace("status, body = 200", "status, body = 404")
@@ -125,6 +136,8 @@ def test_an_app_that_ends(project: Project) -> None:
     assert code == 1
     assert "codes: init.app_ended" in printed
     assert "KeyError: 'DATABASE_URL'" in printed
+    assert "--service NAME=KIND" in printed
+    assert "--prepare" not in printed
     assert not (project.folder / TOPOLOGY).exists()
     assert still_running(project) == []
 
