@@ -35,7 +35,7 @@ def topology_text(proposal: Proposal, findings: Findings | None, *, schema: str 
 def _head(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
     yield from comment(
         "Written by `chaoslab init`. Change it as you like: `chaoslab check` validates it, and "
-        "docs/topology.md explains every key."
+        "`chaoslab schema` prints what every key means."
     )
     if findings is None:
         yield from comment(

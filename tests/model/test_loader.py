@@ -250,7 +250,7 @@ def test_a_missing_topology_is_reported_with_the_fix(folder: Path) -> None:
     ):
         (only,) = mistakes(path)
         assert said in only
-        assert "write a chaoslab.toml" in only
+        assert "write a chaoslab.toml, as `chaoslab init` does for a service" in only
 
 
 def test_a_file_that_cannot_be_read_is_reported(folder: Path) -> None:

@@ -186,7 +186,7 @@ def _syntax_problem(file: str, message: str, data: bytes) -> Problem:
 
 
 def _no_topology(where: str, reason: Reason) -> SpecError:
-    fix = f"write a {OWN_FILE} (docs/topology.md has every key), or give the file by name"
+    fix = f"write a {OWN_FILE}, as `chaoslab init` does for a service; or give the file by name"
     return SpecError([Problem(reason=reason, where=where, expected="a topology", fix=fix)])
 
 
