@@ -75,9 +75,11 @@ def _app(proposal: Proposal, findings: Findings | None) -> Iterator[str]:
         yield f"port = {findings.port}"
     yield from _prepare(proposal, findings)
     yield ""
-    if proposal.env:
+    ignores_port = findings is not None and findings.port
+    env = {k: v for k, v in proposal.env.items() if not (ignores_port and v == "{port}")}
+    if env:
         yield f"[{here}.env]"
-        yield from (f"{_key(name)} = {_text(value)}" for name, value in proposal.env.items())
+        yield from (f"{_key(name)} = {_text(value)}" for name, value in env.items())
         yield ""
     yield from _processes(here, proposal)
     yield from _health(here, proposal, findings)

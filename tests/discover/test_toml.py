@@ -67,6 +67,7 @@ def test_what_was_observed(tmp_path: Path) -> None:
     text = topology_text(PROPOSAL, FINDINGS)
     app = read(tmp_path, text).apps["web"]
     assert (app.port, app.health.path, app.health.live_path) == (8000, "/ready", "/live")
+    assert "PORT" not in app.env
     assert app.deadlines.startup_s == bound_s((2.0,)) == 6.0
     assert app.deadlines.recovery_s == bound_s((2.4,)) == 7.0
     flat = " ".join(text.replace("\n#", "").split())
