@@ -100,7 +100,7 @@ def _down(cell: Cell, facts: Facts) -> Iterator[Reason]:
         yield from _requests(facts.waiting)
     if facts.exits and facts.restarts and not facts.later_exits:
         yield RESTARTED(count=facts.restarts)
-    if started is None:
+    if started is None and cell.moment == "boot":  # the start of a running app was before the fault
         yield from _started(facts)
 
 

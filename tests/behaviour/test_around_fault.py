@@ -56,6 +56,7 @@ def test_an_app_that_exits_while_the_service_is_being_stopped_is_not_unaffected(
     """Its supervisor has started it again before the service is down."""
     found = seen(exits(2.95, 1, LOST), second_boot(3.05))
     assert found.sentence.startswith(f'exits 1 0.0 s into the fault ("{LOST}"), restarted once')
+    assert "starts after" not in found.sentence, "that was the first boot, before the fault"
     assert policy(found) == "exit"
 
 
