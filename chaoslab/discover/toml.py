@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 
 import tomlkit
 
@@ -171,6 +172,12 @@ def _deadlines(here: str, findings: Findings) -> Iterator[str]:
     boots = ", ".join(f"{each:.1f} s" for each in findings.boots_s)
     answer = "the first good answer" if findings.all_good else "the first answer, not a good one"
     yield from comment(f"boots: {boots} to {answer}; x {SLACK:g}")
+    longest_s, usual_s = max(findings.boots_s), median(findings.boots_s)
+    if longest_s > 2 * usual_s:
+        yield from comment(
+            f"The longest boot took more than twice the median, {usual_s:.1f} s. If the machine "
+            "was busy, or only the first boot takes so long, these bounds may be shorter."
+        )
     yield f"startup_s = {bound_s(findings.boots_s)}"
     back = ", ".join(f"{name} {s:.1f} s" for name, s in findings.back_s.items())
     back = (
@@ -179,7 +186,7 @@ def _deadlines(here: str, findings: Findings) -> Iterator[str]:
         else ("the longest boot; no loss was observed to change a path")
     )
     yield from comment(f"{back}; x {SLACK:g}")
-    longest_s = max(findings.boots_s) + max(findings.back_s.values(), default=0.0)
+    longest_s += max(findings.back_s.values(), default=0.0)
     yield f"recovery_s = {bound_s([longest_s])}"
     for name in findings.not_back:
         yield from comment(f"{name}: not as before within the time that init waited after the heal")

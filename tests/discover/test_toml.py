@@ -77,6 +77,14 @@ def test_what_was_observed(tmp_path: Path) -> None:
     assert "# prepare = [" in text
 
 
+@pytest.mark.parametrize(("longest_s", "said"), [(3.0, False), (3.1, True)])
+def test_a_boot_that_took_much_longer(longest_s: float, said: bool) -> None:
+    """The bounds are those of the longest boot, and the file says if it is unlike the others."""
+    text = topology_text(PROPOSAL, replace(FINDINGS, boots_s=(longest_s, 1.5, 1.0)))
+    assert f"startup_s = {bound_s([longest_s])}" in text
+    assert ("more than twice the median, 1.5 s" in text) is said
+
+
 def test_boots_without_a_good_answer() -> None:
     """Their times are not called those of good answers."""
     text = topology_text(PROPOSAL, replace(FINDINGS, all_good=False))
