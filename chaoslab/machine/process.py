@@ -116,7 +116,7 @@ def not_executed(command: Sequence[str], drop: Identity | None, error: Exception
     ):
         fix = f"it should run in {folder}, which is no folder: check cwd"
     elif isinstance(error, FileNotFoundError):
-        fix = "program not found: check the name, or give its full path"
+        fix = "program not found: check the name, install it, or give its full path"
     elif isinstance(error, PermissionError):
         fix = "no permission to execute it: check its mode and the folders above it"
     else:
