@@ -379,8 +379,9 @@ def _unknown_stack(folder: Folder, beside: Collection[str]) -> Iterator[str]:
 def _not_copied(folder: Folder, kept: Mapping[str, str]) -> Iterator[str]:
     """A note with the names of variables that the app may need and that were not copied."""
     left = [n for n, v in folder.variables.items() if n not in kept and v.value][:20]
+    them = "them" if len(left) > 1 else "it"
     if left:
         yield (
-            f"not copied: {', '.join(left)}. Set them in your environment, or in env below, if the "
-            "app does not read them itself"
+            f"not copied: {', '.join(left)}. Set {them} in your environment, or in env below, if "
+            f"the app does not read {them} itself"
         )
