@@ -139,7 +139,9 @@ def _health(here: str, proposal: Proposal, findings: Findings | None) -> Iterato
         yield from comment(findings.instead)
     good = health if health and health.steady.good else None
     if good is None:
-        yield from comment("No path answered with 2xx. Name one: an app without it is not healthy.")
+        yield from comment(
+            "No path of health answered with 2xx. Name one: `chaoslab run` waits for it."
+        )
     if good and good.port:
         yield f"port = {_text(good.port)}"
     yield f"{'' if good else '# '}path = {_text(health.path if health else '/health')}"
