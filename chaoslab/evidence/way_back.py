@@ -51,7 +51,8 @@ NOT_SHOWN = Code(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cut:
     """A fault that was healed, and that had cut the app's path to `services`. `under` is the time
-    from its begin to the begin of its heal, which was over at `healed_s`.
+    from its begin to the begin of its heal, which was over at `healed_s`: until then the app may
+    exit because of it.
 
     `at_once`: the path returns before the heal, so anything since the begin counts. `alone`: no
     other fault can be the cause of what the app did in that time.
@@ -134,9 +135,12 @@ def _ended(e: OfApp, history: History, cut: _Cut) -> Iterator[Reason]:
     before = steady_health(e, history)
     good_s = [s.at_s for s in health_answers(e, history) if is_as_before(s, before)]
     for ended in history.of(Exited):
-        if ended.app != e.app or ended.asked or not cut.under.holds(ended.at_s):
+        if ended.app != e.app or ended.asked:
             continue
-        if cut.at_once or not any(ended.at_s < at_s <= cut.under.end_s for at_s in good_s):
+        if not cut.under.start_s <= ended.at_s <= cut.healed_s:
+            continue
+        until_s = cut.healed_s if ended.at_s > cut.under.end_s else cut.under.end_s
+        if cut.at_once or not any(ended.at_s < at_s <= until_s for at_s in good_s):
             what = f"its process had exited with {ended.exit_code}"
             yield CHANGED(fault=cut.fault, what=what, at_s=ended.at_s)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.reasons import CUT_SHORT
-from chaoslab.evidence.timeline import Span, exited, fault_span
+from chaoslab.evidence.timeline import Span, around_span, exited, fault_span
 from chaoslab.evidence.traffic import IN_A_ROW, load_requests, over_s, response, response_text
 from chaoslab.evidence.writing import dry_s, loads_begin_s
 from chaoslab.expectations import needs
@@ -113,10 +113,10 @@ class AnswersRequests(OfRequest):
             f"{self.app} answers each {self.request} that is open while a fault is in force within "
             f"{self.within_s} s (at least {self.at_least})"
         )
-        spans = _in_force(self, run.history)
-        mine = _open_in(spans, self, run.history)
+        spans, around = _in_force(self, run.history), _around(self, run.history)
+        mine = _open_in(around, self, run.history)
         counts = _counts(self, mine)
-        if slow := _too_slow(self, mine, spans):
+        if slow := _too_slow(self, mine, around):
             return failed(self.kind, claim, *slow, counts)
         if (shown := len(_answered_in(spans, self, mine))) < self.at_least:
             few = FEW(count=shown, at_least=self.at_least)
@@ -166,6 +166,14 @@ def _waits_too_short(e: AnswersRequests, place: Place) -> Iterator[Problem]:
 def _in_force(e: AnswersRequests, history: History) -> list[Span]:
     """The spans in which the faults that the claim rests on were in force."""
     spans = (fault_span(history, label) for label in e.rests_on or ())
+    return [span for span in spans if span is not None]
+
+
+def _around(e: AnswersRequests, history: History) -> list[Span]:
+    """The spans from the requests of those faults until they were healed: a service that is being
+    stopped or started counts too.
+    """
+    spans = (around_span(history, label) for label in e.rests_on or ())
     return [span for span in spans if span is not None]
 
 

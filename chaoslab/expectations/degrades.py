@@ -191,7 +191,7 @@ class Degrades(OfFault):
         around = around_span(history, self.fault) or span
         # the boot that runs when the fault begins: a supervisor may have restarted the app before
         boot = boot_at(self.app, self.boot, around.start_s, history)
-        return replace(self, boot=boot)._under_fault(run, claim, span, around.end_s)
+        return replace(self, boot=boot)._under_fault(run, claim, span, around)
 
     def seen_in(self, history: History) -> History:
         """The history with the boot and its restarts as one: the boot that is judged is one of
@@ -199,26 +199,29 @@ class Degrades(OfFault):
         """
         return as_one_boot(self.app, self.boot, history, to_the_end=False)
 
-    def _under_fault(self, run: Run, claim: str, span: Span, healed_s: float) -> Verdict:
-        """The verdict for the boot `boot` while the fault was in force, the time `span`. It may not
-        exit until the heal is over.
+    def _under_fault(self, run: Run, claim: str, span: Span, around: Span) -> Verdict:
+        """The verdict for the boot `boot` while the fault was in force, the time `span`. From the
+        request of the fault until the heal is over, the time `around`, it may not exit, and no
+        answer may be missing or an error.
         """
         app, history = run.app(self.app), run.history
-        if gone := exited_by(healed_s, self, history):
+        if gone := exited_by(around.end_s, self, history):
             return failed(self.kind, claim, process_exit(gone))
         if (stopped_s := replaced_s(self, history)) is not None:
             # the plan ended this boot while the fault was in force: it is judged until then
             if stopped_s <= span.start_s:
                 over = REPLACED_BEFORE_FAULT(boot=self.boot, at_s=stopped_s)
                 return unknown(self.kind, claim, over)
-            span = Span(start_s=span.start_s, end_s=min(span.end_s, stopped_s))
+            span = replace(span, end_s=min(span.end_s, stopped_s))
+            around = replace(around, end_s=min(around.end_s, stopped_s))
         started_s = started_by(history, self.app, self.boot)
         if started_s is None or started_s > span.end_s:
             return _not_started(self, claim, app, span, history)
         watch = Span(start_s=max(span.start_s, started_s), end_s=span.end_s)
         asked = samples(history, self.app, self.boot)
-        seen = [s for s in asked if s.at_s >= watch.start_s and answered_s(s) <= watch.end_s]
-        if broken := next((s for s in seen if s.state in _NO_ANSWER), None):
+        seen = [s for s in asked if _is_in(s, watch)]
+        around = replace(around, start_s=max(around.start_s, started_s))
+        if broken := next((s for s in asked if s.state in _NO_ANSWER and _is_in(s, around)), None):
             return failed(self.kind, claim, health_answer(broken))
         verdict = _degraded_in_time(self, claim, watch, seen, app.health)
         if verdict.outcome is Outcome.FAIL:
@@ -233,6 +236,10 @@ class Degrades(OfFault):
             return verdict
         until = REPLACED_BEFORE_HEAL(boot=self.boot, at_s=span.end_s)
         return replace(verdict, because=(*verdict.because, until))
+
+
+def _is_in(sample: HealthSample, span: Span) -> bool:
+    return sample.at_s >= span.start_s and answered_s(sample) <= span.end_s
 
 
 def _not_started(e: Degrades, claim: str, app: App, span: Span, history: History) -> Verdict:

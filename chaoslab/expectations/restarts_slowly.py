@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Self
 from chaoslab.errors import Problem
 from chaoslab.evidence.reasons import NEVER_SPAWNED, NOT_IN_FORCE, last_log_line, process_exit
 from chaoslab.evidence.supervision import excuse_of_exit
-from chaoslab.evidence.timeline import Span, exited, fault_span, restarts, run_ended
+from chaoslab.evidence.timeline import Span, around_span, exited, restarts, run_ended
 from chaoslab.evidence.traffic import most_within
 from chaoslab.evidence.until_heal import CUT_SHORT
 from chaoslab.expectations import needs
@@ -72,7 +72,7 @@ class RestartsSlowly(Expectation):
         of boots that had enough time.
         """
         app, history = run.app(self.app), run.history
-        span = fault_span(history, self.fault)
+        span = around_span(history, self.fault)
         if span is None:
             return None
         each = [
@@ -92,7 +92,7 @@ class RestartsSlowly(Expectation):
         )
         if history.first(Spawned, lambda s: s.app == self.app) is None:
             return unknown(self.kind, claim, NEVER_SPAWNED(app=self.app, boot=1))
-        span = fault_span(history, self.fault)
+        span = around_span(history, self.fault)
         if span is None:
             return unknown(self.kind, claim, NOT_IN_FORCE(fault=self.fault))
         found = _restarts(self, span, history)

@@ -12,20 +12,27 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.expectations import (
+    AnswersRequests,
+    ComesBack,
     Degrades,
     Exits,
     Expectation,
+    RestartsSlowly,
     Unaffected,
     Unavailable,
     Waits,
 )
 from chaoslab.history.events import (
     AnyEvent,
+    Exited,
     FaultHealed,
     FaultHealing,
     FaultInForce,
     FaultRequested,
+    HealthSample,
     ProcessExited,
+    Request,
+    RunEnded,
 )
 from chaoslab.model.verdict import Verdict
 
@@ -34,6 +41,7 @@ from .events import (
     DEGRADED,
     HEALTHY,
     UNHEALTHY,
+    UNREACHABLE,
     between,
     ended,
     exited,
@@ -174,3 +182,43 @@ def test_a_worker_that_exits_then_is_an_exit_under_the_fault() -> None:
         at_s=2.5, app="backend", process="w", start=1, exit_code=1, asked=False, log_tail=()
     )
     assert found(slowly(unchanged(), gone), Unaffected()) == ("FAIL", "process.exited")
+
+
+@pytest.mark.parametrize("start_s", [2.6, 4.6])
+def test_an_error_of_health_then_is_no_degraded_state(start_s: float) -> None:
+    """A 503 for a moment takes the app out of service."""
+    until_s = start_s + 0.2
+    rest = without(answering(), between(start_s, until_s))
+    events = slowly([*rest, *samples(start_s, until_s, UNHEALTHY)])
+    assert found(events, Degrades(within_s=1.0)) == ("FAIL", "health.answered")
+
+
+@pytest.mark.parametrize("at_s", [2.5, 4.6])
+def test_a_request_that_hangs_only_then_has_no_answer_in_time(at_s: float) -> None:
+    """The others are answered."""
+    hung = write(at_s, "hung", "indeterminate", code=None, took_s=0.3)
+    claim = AnswersRequests(within_s=0.2, at_least=5)
+    assert verdict(slowly(unchanged()), claim).outcome == "PASS"
+    assert found(slowly(unchanged(), hung), claim)[0] == "FAIL"
+
+
+def test_restarts_during_the_stop_and_the_start_are_counted() -> None:
+    """Three, within a second."""
+    for begun_s in (2.45, 4.6):
+        events = without(unchanged(), of(HealthSample, Request, Exited, RunEnded))
+        for n in range(3):
+            events.append(exited(begun_s + 0.2 * n, code=1, asked=False, boot=n + 1))
+            events.append(again(begun_s + 0.2 * n + 0.1, n + 2))
+        events += [*samples(5.2, 7.0, HEALTHY, boot=4), exited(7.1, boot=4), ended(7.15)]
+        seen = found(slowly(events), RestartsSlowly(at_most=2, window_s=1.0))
+        assert seen == ("FAIL", "supervisor.restarts_under_fault")
+
+
+def test_an_exit_during_the_start_shows_that_the_app_came_back() -> None:
+    """Health and requests were as before until then, and are so again after the heal."""
+    events = slowly(restarted(4.9, unchanged()))
+    rest = without(events, lambda e: e.kind in ("health_sample", "request") and 4.9 <= e.at_s < 5.3)
+    back = verdict([*rest, *samples(5.0, 5.2, UNREACHABLE, boot=2)], ComesBack())
+    assert back.outcome == "PASS", [str(why) for why in back.because]
+    assert "back.was_not_as_before" in [why.code for why in back.because]
+    assert verdict(slowly(unchanged()), ComesBack()).outcome == "UNKNOWN"
