@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from chaoslab.errors import ChaoslabError
 from chaoslab.evidence.first_change import first_change
-from chaoslab.evidence.timeline import fault_span
+from chaoslab.evidence.timeline import around_span
 from chaoslab.faults.evidence import evidence_of
 from chaoslab.history.events import AnyEvent, FaultEffect
 from chaoslab.history.journal import History
@@ -33,12 +33,12 @@ def is_awaited(label: str, plan: Plan) -> bool:
 
 async def watch_effect(fault: Injection, context: Context) -> None:
     """Record the first observation that the fault affects an app, and return. Returns at once if
-    the fault is not in force.
+    the fault is not in force. What an app did since the request of the fault counts as well.
 
     The counts of proxies and the kernel are read for this, and not recorded.
     """
     journal, label = context.journal, fault.declared.label
-    while (span := fault_span(journal.history, label)) is not None:
+    while (span := around_span(journal.history, label)) is not None:
         read = await _read(fault, context)
         found = next(_effects(fault, context, read, span.start_s), None)
         if found is not None:
