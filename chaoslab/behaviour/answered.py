@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, takewhile
 
 from chaoslab.behaviour.facts import Answers, Back, Role
@@ -39,6 +39,14 @@ class Series:
     name: str
     role: Role
     asked: tuple[Asked, ...]
+
+    def broken_by(self, span: Span) -> list[Asked]:
+        """The requests that were open when the span began, were over in it, and were not answered
+        as in a steady state.
+        """
+        return [
+            a for a in self.asked if a.at_s < span.start_s <= a.over_s <= span.end_s and not a.good
+        ]
 
     def within(self, span: Span) -> list[Asked]:
         """The requests whose result belongs to the span. One that was open at its end counts as a
@@ -76,7 +84,28 @@ def series_of(app: App, history: History) -> tuple[Series, ...]:
 
 def answers_in(series: Series, span: Span) -> Answers | None:
     """How the series was answered in the span. None if nothing of it belongs to the span."""
-    asked = series.within(span)
+    return _answers(series, series.within(span), span)
+
+
+def answers_under(series: Series, shown: Span, around: Span, *, ran_before: bool) -> Answers | None:
+    """How the series was answered under a fault, which the time `shown` shows. None if nothing of
+    it belongs to the time of the fault.
+
+    If all was good then, and something was not in the time `around`, while a service was being
+    stopped or started, it is how the series was answered in that. The settled way stays that of
+    `shown`: a policy says what the app does without the service. `ran_before`: the app ran before
+    that time, so that a request that was open at its begin counts, if it failed.
+    """
+    under = answers_in(series, shown)
+    broken = series.broken_by(around) if ran_before else []
+    wide = _answers(series, broken + series.within(around), around)
+    if under is None or wide is None or not under.all_good or wide.all_good:
+        return under or wide
+    after_s = wide.settled_after_s if wide.settled_good else 0.0
+    return replace(wide, settled=under.settled, settled_good=True, settled_after_s=after_s)
+
+
+def _answers(series: Series, asked: Sequence[Asked], span: Span) -> Answers | None:
     if not asked:
         return None
     runs = [(way, list(group)) for way, group in groupby(asked, key=lambda a: a.way)]

@@ -129,8 +129,10 @@ class Facts:
     """Everything that was observed in one cell.
 
     `before` are the answers from the first completed start-up until the fault, `under` those that
-    show the fault. `exits` are those while the fault was in force, `later_exits` those after its
-    heal. `restarts` are the boots that a supervisor started until the app was up again.
+    show the fault: those while it was in force, or if these were all good, those from its request
+    until it was healed. `exits` are those from its request until it was healed, `later_exits` those
+    after that. `restarts` are the boots that a supervisor started since its request, until the app
+    was up again.
     `up_after_s` is the time from the heal until a start-up was complete that was not complete under
     the fault (None: not observed). `reports_healthy`: health was healthy while at least three
     requests in a row failed, for at least a second. `waiting` are the requests to an app that

@@ -6,7 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from chaoslab.behaviour.answered import Series, answers_in, back_of, reports_healthy, series_of
+from chaoslab.behaviour.answered import (
+    Series,
+    answers_in,
+    answers_under,
+    back_of,
+    reports_healthy,
+    series_of,
+)
 from chaoslab.behaviour.boots import completed_s, exits_of, start_of, stop_of
 from chaoslab.behaviour.facts import Answers, Facts, Role
 from chaoslab.behaviour.processes import ends_of, stops_of
@@ -78,9 +85,11 @@ def observed(
     before = Span(start_s=begun_s, end_s=around.start_s)
     found = replace(found, before=_answers_of(seen.series, before))
     if cell.moment == "sigterm":
-        return _answered(found, seen, Span(start_s=span.start_s, end_s=seen.until_s))
+        until = replace(span, end_s=seen.until_s)
+        return _answered(found, seen, until, replace(around, end_s=seen.until_s))
     if not found.exits and (found.started_under_fault or cell.moment == "running"):
-        found = _answered(found, seen, _with_failures(seen, _shown(seen, fault, span), around))
+        shown = _shown(seen, fault, span)
+        found = _answered(found, seen, shown, _wide(seen, shown, around))
     elif not found.exits:
         found = replace(found, waiting=_answers_of(seen.series, span, only="request"))
     shown = _shown(seen, fault, span) if found.started_under_fault else span
@@ -107,14 +116,22 @@ def _steady(found: Facts, seen: _Seen) -> Facts:
     exits = tuple(exit_ for _, exit_ in exits_of(seen.cell.app, seen.history, None))
     begun_s = min(seen.completed_s, default=math.inf)
     served = Span(start_s=begun_s, end_s=seen.until_s)
-    return _answered(replace(found, exits=exits), seen, served)
-
-
-def _answered(found: Facts, seen: _Seen, span: Span) -> Facts:
     return replace(
         found,
-        under=_answers_of(seen.series, span),
-        reports_healthy=reports_healthy(seen.series, span),
+        exits=exits,
+        under=_answers_of(seen.series, served),
+        reports_healthy=reports_healthy(seen.series, served),
+    )
+
+
+def _answered(found: Facts, seen: _Seen, shown: Span, around: Span) -> Facts:
+    """The facts, with the answers in the time `shown`, and what failed only in `around`."""
+    ran = seen.cell.moment != "boot"
+    each = (answers_under(series, shown, around, ran_before=ran) for series in seen.series)
+    return replace(
+        found,
+        under=tuple(answers for answers in each if answers is not None),
+        reports_healthy=reports_healthy(seen.series, around),
     )
 
 
@@ -137,20 +154,15 @@ def _shown(seen: _Seen, fault: Declared, span: Span) -> Span:
     return Span(start_s=start_s, end_s=stop_s)
 
 
-def _with_failures(seen: _Seen, shown: Span, around: Span) -> Span:
-    """The time in which the answers show the fault, with that in which a service is being stopped
-    and started, if something failed only there. A boot under the fault begins later.
+def _wide(seen: _Seen, shown: Span, around: Span) -> Span:
+    """The time `shown`, with that in which a service is being stopped and started. A boot under the
+    fault begins later.
     """
     at_boot = seen.cell.moment == "boot"
-    wide = Span(
+    return Span(
         start_s=shown.start_s if at_boot else min(around.start_s, shown.start_s),
         end_s=max(around.end_s, shown.end_s),
     )
-    if all(a.good for each in seen.series for a in each.within(shown)) and not all(
-        a.good for each in seen.series for a in each.within(wide)
-    ):
-        return wide
-    return shown
 
 
 def _ends(found: Facts, seen: _Seen, span: Span, around: Span) -> Facts:

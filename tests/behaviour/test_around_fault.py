@@ -121,3 +121,41 @@ def test_restarts_before_the_fault_are_not_counted() -> None:
     assert found.sentence == (
         f'exits 1 1.0 s into the fault ("{LOST}"), restarted once, up 0.5 s after the heal'
     )
+
+
+def test_a_request_that_was_open_at_the_stop_and_failed_is_a_change() -> None:
+    """It was sent before the stop was requested; a good answer to it says nothing."""
+    well = all_well(3.0, 10.0)
+    found = seen(requests(2.85, 3.0, "failed", code=500, took_s=0.1), well)
+    assert "1 of 19 order fail (1 x 500), list ok" in found.sentence
+    slow = seen(requests(2.85, 3.0, took_s=0.1), well)
+    assert slow.sentence.startswith("unaffected")
+
+
+def test_health_that_fails_only_during_the_start_is_no_policy() -> None:
+    """While the service was down, health was healthy."""
+    bad = health(6.0, 6.4, UNHEALTHY, code=503)
+    found = seen(bad, health(3.0, 6.0), health(6.6, 10.0), live(3.0, 10.0), both(3.0, 10.0))
+    assert found.sentence.startswith("/healthcheck 200 healthy (but 2 x 503 unhealthy)")
+    assert policy(found) is None
+
+
+def test_a_request_that_was_open_at_the_end_of_a_start_says_nothing() -> None:
+    """At boot the app had not started when it was sent."""
+    begun = [*fault(0.2), *refused(start_s=0.2), *up(), *end()]
+    early = requests(1.45, 1.6, "failed", code=500, took_s=0.1)
+    found = behaviour(cell("refused", "boot"), [*begun, *early, *all_well(1.6, 10.0)])
+    assert found.facts.started_under_fault
+    assert not found.facts.changed
+
+
+def test_requests_that_fail_while_another_one_fails_all_along_are_told() -> None:
+    """One request fails under the fault, the other one only while the service is started."""
+    order = [*requests(3.0, 6.6, "failed", code=503), *requests(6.6, 10.0)]
+    listed = [
+        *requests(3.0, 6.0, name="list"),
+        *requests(6.0, 6.4, "failed", name="list", code=500),
+    ]
+    good = [*requests(6.6, 10.0, name="list"), *health(3.0, 10.0), *live(3.0, 10.0)]
+    found = seen(order, listed, good)
+    assert "order answers 503, 2 of 17 list fail (2 x 500)" in found.sentence
