@@ -80,12 +80,12 @@ gate: $(READY)
 
 # Each defect, each service of field/ and its twin once; the good build is the gate's.
 corpus: $(READY)
-	$(BIN)/chaoslab corpus run --no-good --workers 3
+	$(BIN)/chaoslab corpus run --no-good --workers 4
 
 # Every scenario on shared loopback, if the gate and the corpus had a network of their own.
 loopback: $(READY)
 	@if $(BIN)/chaoslab doctor --runtime netns >/dev/null 2>&1; then \
-		$(BIN)/pytest scenarios/ -q -rs -n 3 --chaos-runtime=loopback -m vpc_outage; \
+		$(BIN)/pytest scenarios/ -q -rs -n 4 --chaos-runtime=loopback -m vpc_outage; \
 	else echo "scenarios on shared loopback: the gate has run them"; fi
 
 # A real Toxiproxy beside the embedded engine: the one on PATH, else built where Go is found.
@@ -108,7 +108,7 @@ examples: $(READY)
 
 real-toxiproxy: $(READY)
 	@if command -v toxiproxy-server >/dev/null; then \
-		$(BIN)/pytest scenarios/ -q -rs -n 3 --chaos-proxy=toxiproxy; \
+		$(BIN)/pytest scenarios/ -q -rs -n 4 --chaos-proxy=toxiproxy; \
 	else echo "scenarios behind a real Toxiproxy: skipped, none is on PATH and none could be built"; fi
 
 # The outages in containers behind a real Toxiproxy. The gate runs every scenario in containers, and
